@@ -1,0 +1,46 @@
+"""A question that a user of the service would ask, asked from outside the host."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+from app.domain.value import Value
+
+
+class ProbeKind(StrEnum):
+    HTTP = "http"
+    TCP = "tcp"
+    DNS = "dns"
+    TLS = "tls"
+
+
+class Probe(Value):
+    """One probe. It runs on the service's side, so it takes another path than any action."""
+
+    name: str  # unique on the host: "http shop.corp.internal /"
+    kind: ProbeKind
+    address: str  # what is connected to: the host's own address, or the resolver for dns
+    port: int
+    host_header: str | None = None  # http, tls: the name a user would type; dns: the name asked
+    path: str = "/"
+    tls: bool = False
+    expect_status: tuple[int, ...] = ()  # empty: any below 400
+    expect_text: tuple[str, ...] = ()  # every one must stand in the body
+    timeout_seconds: float = 5.0
+    slow_after_seconds: float | None = None  # above it the answer counts as a failure
+
+
+class ProbeResult(Value):
+    """What a probe found. `ok` is whether a user would have been content."""
+
+    probe: Probe
+    ok: bool
+    status: int | None = None  # HTTP status
+    error: str | None = None  # "refused" | "timeout" | "unreachable" | "reset" | "dns" | "tls: ..."
+    detail: str = ""  # one sentence: what was seen against what was expected
+    body: str = ""  # the first 2 KiB of the body, redacted
+    seconds: float = 0.0
+    taken_at: datetime
+    simulated: bool
+    evidence_id: int | None = None

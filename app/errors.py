@@ -1,0 +1,181 @@
+"""Everything that can go wrong, in one tree. Each error has a code that the API and the docs name.
+
+    SreAgentError
+    ├── ConfigurationError            configuration-invalid
+    │   ├── InventoryError            inventory-invalid
+    │   ├── PolicyFileError           policy-invalid
+    │   ├── CatalogError              catalog-invalid
+    │   └── KnowledgeError            knowledge-invalid
+    ├── IncidentRejected              incident-rejected
+    │   ├── UnknownTarget             target-unknown
+    │   └── ContradictoryTarget       target-contradictory
+    ├── NotFound                      not-found
+    ├── Conflict                      conflict
+    ├── Unauthorized                  unauthorized
+    ├── Forbidden                     forbidden
+    ├── Busy                          busy
+    ├── DatabaseNotReady              database-not-ready
+    ├── ActionRejected                action-rejected
+    ├── HostUnreachable               host-unreachable
+    │   ├── HostKeyMismatch           host-key-mismatch
+    │   ├── LoginRefused              login-refused
+    │   └── HostNotEnrolled           host-not-enrolled
+    ├── RecordingMissing              recording-missing
+    ├── AuditWriteFailed              audit-write-failed
+    └── EngineError                   engine-error
+
+An error's text is for the person who reads it at night: what was wrong, what was expected, what to
+do. It never carries a secret, and the API adds nothing to it.
+"""
+
+from __future__ import annotations
+
+
+class SreAgentError(Exception):
+    """The root. `code` is stable; `hint` says what to do about it."""
+
+    code = "internal-error"
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.hint}".strip()
+
+
+class ConfigurationError(SreAgentError):
+    """A setting or a file is wrong. Raised at start, before anything is served or contacted."""
+
+    code = "configuration-invalid"
+
+
+class InventoryError(ConfigurationError):
+    """The inventory names a host wrongly, twice, or with an unusable key."""
+
+    code = "inventory-invalid"
+
+
+class PolicyFileError(ConfigurationError):
+    """The policy file does not say what a policy file says."""
+
+    code = "policy-invalid"
+
+
+class CatalogError(ConfigurationError):
+    """An entry of the action catalog breaks one of the catalog's rules."""
+
+    code = "catalog-invalid"
+
+
+class KnowledgeError(ConfigurationError):
+    """A failure mode's file is malformed, or asks for facts or actions that do not exist."""
+
+    code = "knowledge-invalid"
+
+
+class IncidentRejected(SreAgentError):
+    """The webhook's body is not an incident that this service can take on."""
+
+    code = "incident-rejected"
+
+
+class UnknownTarget(IncidentRejected):
+    """No host of the inventory goes by the name or address in the ticket."""
+
+    code = "target-unknown"
+
+
+class ContradictoryTarget(IncidentRejected):
+    """The ticket's name and address mean two different hosts of the inventory."""
+
+    code = "target-contradictory"
+
+
+class NotFound(SreAgentError):
+    """There is no such thing."""
+
+    code = "not-found"
+
+
+class Conflict(SreAgentError):
+    """It was already decided, or it changed since it was looked at."""
+
+    code = "conflict"
+
+
+class Unauthorized(SreAgentError):
+    """Nobody said who asks."""
+
+    code = "unauthorized"
+
+
+class Forbidden(SreAgentError):
+    """Who asks may not do this."""
+
+    code = "forbidden"
+
+
+class Busy(SreAgentError):
+    """The service has more work than it may hold; `retry_after_seconds` says when to come back."""
+
+    code = "busy"
+
+    def __init__(self, message: str, *, retry_after_seconds: int, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class DatabaseNotReady(SreAgentError):
+    """The database cannot be reached, or its tables are not those of this version."""
+
+    code = "database-not-ready"
+
+
+class ActionRejected(SreAgentError):
+    """A call does not match its catalog entry: unknown action, wrong type, wrong host."""
+
+    code = "action-rejected"
+
+
+class HostUnreachable(SreAgentError):
+    """No SSH session could be had: refused, timed out, cut."""
+
+    code = "host-unreachable"
+
+
+class HostKeyMismatch(HostUnreachable):
+    """The host showed another key than the pinned one. Nothing was sent to it."""
+
+    code = "host-key-mismatch"
+
+
+class LoginRefused(HostUnreachable):
+    """The host did not accept the agent's key."""
+
+    code = "login-refused"
+
+
+class HostNotEnrolled(HostUnreachable):
+    """The gate is missing on the host, or is of another version than the catalog."""
+
+    code = "host-not-enrolled"
+
+
+class RecordingMissing(SreAgentError):
+    """A simulated host was asked something that its recording does not hold."""
+
+    code = "recording-missing"
+
+
+class AuditWriteFailed(SreAgentError):
+    """A record could not be written. What it would have recorded must not happen."""
+
+    code = "audit-write-failed"
+
+
+class EngineError(SreAgentError):
+    """The durable engine cannot run or resume an execution."""
+
+    code = "engine-error"

@@ -1,0 +1,344 @@
+"""Typed facts: what parsed diagnostics say, and nothing of what they might mean.
+
+One model for each parser's answer; `Evidence.facts` is its `model_dump(mode="json")`. A field that
+the tool did not tell is None, never a guess: reasoning treats None as unknown.
+"""
+
+from __future__ import annotations
+
+from app.domain.value import Value
+
+
+class UnitFacts(Value):
+    """One systemd unit as `systemctl show` has it."""
+
+    name: str  # "nginx.service"
+    description: str = ""
+    load_state: str | None = None  # loaded | not-found | masked | error | bad-setting
+    active_state: str | None = None  # active | inactive | failed | activating | deactivating
+    sub_state: str | None = None  # running | dead | auto-restart | exited | ...
+    unit_file_state: str | None = None  # enabled | disabled | masked | static | ...
+    result: str | None = None  # success | exit-code | signal | start-limit-hit | timeout | ...
+    exec_main_code: str | None = None  # exited | killed | dumped
+    exec_main_status: int | None = None  # exit status, or the signal's number where killed
+    n_restarts: int | None = None
+    main_pid: int | None = None  # None: no main process
+    fragment_path: str | None = None
+    drop_in_paths: tuple[str, ...] = ()
+    need_daemon_reload: bool | None = None
+    type: str | None = None
+    restart: str | None = None  # no | always | on-failure | ...
+    user: str | None = None  # None: root
+    group: str | None = None
+    working_directory: str | None = None
+    exec_start: tuple[str, ...] = ()  # the first ExecStart's argv
+    exec_start_pre_failed: bool | None = None
+    environment_files: tuple[str, ...] = ()
+    control_group: str | None = None
+    active_since: str | None = None  # ISO 8601, UTC
+    inactive_since: str | None = None
+    requires: tuple[str, ...] = ()
+    wants: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+    part_of: tuple[str, ...] = ()
+    triggered_by: tuple[str, ...] = ()
+    condition_failed: bool | None = None
+    memory_bytes: int | None = None
+    tasks: int | None = None
+
+
+class UnitsFacts(Value):
+    """Several units: `systemctl show` over a pattern."""
+
+    units: tuple[UnitFacts, ...] = ()
+
+
+class UnitFile(Value):
+    name: str
+    state: str  # enabled | disabled | masked | static | ...
+
+
+class UnitFilesFacts(Value):
+    """`systemctl list-unit-files`: also what is not loaded."""
+
+    files: tuple[UnitFile, ...] = ()
+
+
+class Listener(Value):
+    """One listening socket."""
+
+    protocol: str  # tcp | udp
+    address: str  # "0.0.0.0", "127.0.0.1", "::", "*"
+    port: int
+    process: str | None = None  # the command's name
+    pid: int | None = None
+    unit: str | None = None  # from the process's cgroup
+    queue: int | None = None  # connections waiting to be accepted (tcp)
+    backlog: int | None = None
+
+
+class ListenersFacts(Value):
+    listeners: tuple[Listener, ...] = ()
+
+
+class Process(Value):
+    pid: int
+    ppid: int
+    user: str
+    state: str  # R S D Z T ...
+    seconds: int  # since it started
+    rss_bytes: int
+    cpu_percent: float | None = None
+    command: str  # its name, never its arguments: those may carry secrets
+    unit: str | None = None
+
+
+class ProcessesFacts(Value):
+    processes: tuple[Process, ...] = ()
+
+
+class Filesystem(Value):
+    mount: str
+    source: str
+    fstype: str
+    size_bytes: int | None = None
+    used_bytes: int | None = None
+    available_bytes: int | None = None
+    used_percent: float | None = None
+    inodes_used_percent: float | None = None
+    read_only: bool | None = None
+
+
+class FilesystemsFacts(Value):
+    filesystems: tuple[Filesystem, ...] = ()
+
+
+class BigFile(Value):
+    path: str
+    bytes: int
+    modified: str  # ISO 8601, UTC
+    open_by: tuple[str, ...] = ()  # names of processes that hold it open
+    owner: str = ""
+
+
+class DiskUsageFacts(Value):
+    """The largest files below a folder, on its file system only."""
+
+    path: str
+    files: tuple[BigFile, ...] = ()
+    deleted_open: tuple[BigFile, ...] = ()  # deleted, yet held open: space that only a close frees
+
+
+class ConfigProblem(Value):
+    """One complaint of a configuration test."""
+
+    level: str  # emerg | error | warn | notice
+    message: str
+    file: str | None = None
+    line: int | None = None
+    kind: str = "other"  # syntax | host-not-found | file-missing | permission | bind | other
+    subject: str | None = None  # the name or path that the complaint is about
+
+
+class ConfigTestFacts(Value):
+    """A service's own opinion of its configuration."""
+
+    program: str  # nginx | apache2 | sshd | ...
+    ok: bool
+    problems: tuple[ConfigProblem, ...] = ()
+
+
+class NginxUpstream(Value):
+    """Where a server block passes requests to."""
+
+    url: str  # as written: "http://127.0.0.1:8000", "http://shop_backend"
+    host: str | None = None  # None for a unix socket
+    port: int | None = None
+    socket: str | None = None
+    location: str = "/"
+
+
+class NginxServer(Value):
+    """One server block."""
+
+    file: str
+    line: int
+    names: tuple[str, ...] = ()
+    listens: tuple[str, ...] = ()  # "80", "443 ssl", "127.0.0.1:8080"
+    ports: tuple[int, ...] = ()
+    tls: bool = False
+    root: str | None = None
+    certificate: str | None = None
+    certificate_key: str | None = None
+    upstreams: tuple[NginxUpstream, ...] = ()
+    logs: tuple[str, ...] = ()
+
+
+class NginxFacts(Value):
+    """nginx's configuration, from `nginx -T` or, where that fails, from the files themselves."""
+
+    servers: tuple[NginxServer, ...] = ()
+    files: tuple[str, ...] = ()
+    user: str | None = None
+    complete: bool = True  # False: read from files because the test failed
+
+
+class LogLine(Value):
+    """Lines that are alike, once: numbers and names replaced by marks."""
+
+    template: str
+    example: str  # the newest of them, redacted, capped
+    count: int
+    first: str | None = None  # ISO 8601, UTC
+    last: str | None = None
+    priority: int | None = None  # syslog's 0..7
+    unit: str | None = None
+    identifier: str | None = None
+
+
+class LogFacts(Value):
+    """A journal's or a log file's recent lines, deduplicated into templates, newest last."""
+
+    source: str  # "journal:nginx.service" or a path
+    lines: tuple[LogLine, ...] = ()
+
+
+class ResolveFacts(Value):
+    """One name, resolved on the host the way its services do it."""
+
+    name: str
+    ok: bool
+    addresses: tuple[str, ...] = ()
+    seconds: float = 0.0
+    error: str | None = None
+
+
+class ConnectFacts(Value):
+    """A TCP connection tried from the host."""
+
+    host: str
+    port: int
+    ok: bool
+    error: str | None = None  # refused | timeout | unreachable | dns | ...
+    seconds: float = 0.0
+
+
+class LocalHttpFacts(Value):
+    """A page asked for on the host itself, at one of its own addresses."""
+
+    url: str
+    host_header: str | None = None
+    status: int | None = None
+    error: str | None = None
+    body: str = ""  # the first 2 KiB, redacted
+    seconds: float = 0.0
+
+
+class PathComponent(Value):
+    path: str
+    kind: str  # directory | file | symlink | socket | missing | other
+    owner: str = ""
+    group: str = ""
+    mode: str = ""  # "0755"
+    readable: bool | None = None  # by the user asked about
+    writable: bool | None = None
+    searchable: bool | None = None  # execute permission on a folder
+    immutable: bool | None = None
+    target: str | None = None  # where a symlink points
+
+
+class PathAccessFacts(Value):
+    """Each component of a path, and what a user may do with it."""
+
+    path: str
+    user: str
+    exists: bool
+    readable: bool | None = None
+    writable: bool | None = None
+    blocked_at: str | None = None  # the first component that stops the user
+    components: tuple[PathComponent, ...] = ()
+
+
+class EnvironmentFileFacts(Value):
+    """Names of an environment file's keys, keyed hashes of their values; never a value."""
+
+    path: str
+    keys: tuple[str, ...] = ()
+    value_hashes: dict[str, str] = {}
+    hosts: dict[str, str] = {}  # values that are plain host names or addresses, by key
+    problems: tuple[str, ...] = ()  # lines that systemd would not accept, by number
+
+
+class Manifest(Value):
+    """What a baseline holds of one host: no content, only hashes and metadata."""
+
+    class File(Value):
+        path: str
+        kind: str  # file | symlink | directory
+        sha256: str | None = None
+        target: str | None = None
+        owner: str
+        group: str
+        mode: str
+        bytes: int = 0
+        modified: str = ""
+
+    host: str
+    taken_at: str
+    files: tuple[File, ...] = ()
+    unit_files: tuple[UnitFile, ...] = ()
+    listeners: tuple[Listener, ...] = ()
+    active_units: tuple[str, ...] = ()
+
+
+class FileDiffFacts(Value):
+    """A stored version of a file against the current one, redacted."""
+
+    path: str
+    sha256_then: str | None = None
+    sha256_now: str | None = None
+    diff: str = ""  # unified, redacted, capped
+    comments: tuple[str, ...] = ()  # comment lines in what was added: a reason may stand there
+
+
+class PersonsFacts(Value):
+    """Who is logged in, and notes that people left where people look."""
+
+    logged_in: tuple[str, ...] = ()
+    notes: dict[str, str] = {}  # path -> first lines of motd, *.NOTE, maintenance files
+
+
+class RouteFacts(Value):
+    destination: str
+    gateway: str | None = None
+    device: str | None = None
+
+
+class NetworkFacts(Value):
+    addresses: tuple[str, ...] = ()
+    links_down: tuple[str, ...] = ()
+    routes: tuple[RouteFacts, ...] = ()
+
+
+class FirewallRule(Value):
+    family: str
+    table: str
+    chain: str
+    handle: int
+    text: str
+    verdict: str | None = None  # accept | drop | reject | ...
+    ports: tuple[int, ...] = ()
+
+
+class FirewallFacts(Value):
+    rules: tuple[FirewallRule, ...] = ()
+    policies: dict[str, str] = {}  # "inet/filter/input" -> "accept"
+
+
+class HostIdentity(Value):
+    hostname: str
+    os: str
+    kernel: str
+    boot_id: str
+    uptime_seconds: float
+    time: str  # the host's clock, ISO 8601 UTC

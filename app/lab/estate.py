@@ -1,0 +1,104 @@
+"""Who is who on the estate: four hosts and the monitor, as the scenario format fixes them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+DOMAIN = "corp.internal"
+MONITOR_ADDRESS = "10.77.0.5"
+PREFIX_LENGTH = 24
+RESOLVER = "ops01"
+ACCOUNT = "sre-agent"
+
+
+@dataclass(frozen=True)
+class SmallFileSystem:
+    """A file system of its own in memory, small enough to be filled for real."""
+
+    path: str
+    size: str
+    mode: str
+    uid: int
+    gid: int
+
+
+@dataclass(frozen=True)
+class Disk:
+    """A loop-mounted ext4 that is baked with its content and copied for each boot."""
+
+    name: str
+    path: str
+    megabytes: int
+
+
+@dataclass(frozen=True)
+class HostSpec:
+    """A host as it should be; nothing here changes while it runs."""
+
+    name: str
+    address: str
+    image: str  # which package set it is made from
+    services: tuple[str, ...]  # what its owner says runs there
+    depends_on: tuple[str, ...]
+    description: str
+    aliases: tuple[str, ...] = ()  # further names in the zone that lead here
+    small_file_systems: tuple[SmallFileSystem, ...] = ()
+    disks: tuple[Disk, ...] = ()
+    containers: bool = False  # dockerd needs more capabilities
+    probes: tuple[str, ...] = field(default=())
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every name a ticket may use for it."""
+        full = f"{self.name}.{DOMAIN}"
+        return (self.name, full, *(f"{alias}.{DOMAIN}" for alias in self.aliases))
+
+
+SHOP_UID = 901  # fixed, so that a file system made outside can belong to it
+ADM_GID = 4
+
+WEB01 = HostSpec(
+    name="web01",
+    address="10.77.0.10",
+    image="web",
+    services=("nginx", "shop"),
+    depends_on=("db01", "ops01"),
+    description="shop web server: nginx in front of the shop application",
+    aliases=("shop",),
+    small_file_systems=(SmallFileSystem("/var/log/shop", "32M", "2750", SHOP_UID, ADM_GID),),
+)
+APP01 = HostSpec(
+    name="app01",
+    address="10.77.0.11",
+    image="web",
+    services=("apache2", "php8.2-fpm"),
+    depends_on=("db01", "ops01"),
+    description="portal server: apache2 with php-fpm",
+    aliases=("portal",),
+)
+DB01 = HostSpec(
+    name="db01",
+    address="10.77.0.20",
+    image="db",
+    services=("postgresql", "mariadb", "redis-server"),
+    depends_on=("ops01",),
+    description="databases: PostgreSQL for the shop, MariaDB for the portal, redis",
+    disks=(Disk("pgdata", "/srv/pgdata", 320),),
+)
+OPS01 = HostSpec(
+    name="ops01",
+    address="10.77.0.2",
+    image="ops",
+    services=("named", "cron", "haproxy", "chrony", "fail2ban"),
+    depends_on=(),
+    description="operations: DNS, scheduled jobs, load balancer",
+)
+
+HOSTS: dict[str, HostSpec] = {spec.name: spec for spec in (WEB01, APP01, DB01, OPS01)}
+ADDRESSES: dict[str, str] = {spec.name: spec.address for spec in HOSTS.values()}
+
+
+def with_resolver(names: tuple[str, ...]) -> tuple[HostSpec, ...]:
+    """The named hosts, and always everybody's resolver."""
+    wanted = dict.fromkeys((*names, RESOLVER))
+    return tuple(HOSTS[name] for name in wanted)

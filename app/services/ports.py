@@ -1,0 +1,111 @@
+"""What the workflow needs of the outside world. The engine gives durable ones, a test plain ones.
+
+Every method is one durable step: it happens once, and on resume its recorded value is returned.
+`key` names the step within the execution; the graph makes it from the state's name and a counter,
+so the same run of the graph always asks for the same keys. Methods never raise for what a host
+does (unreachable, refused, timed out): they return values that say so. They raise only where the
+execution itself cannot go on (`AuditWriteFailed`, `EngineError`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+
+from app.domain.action import ActionCall, Plan
+from app.domain.event import ProvenanceLink, TimelineEntry
+from app.domain.evidence import Evidence
+from app.domain.execution import Outcome, Step
+from app.domain.hypothesis import Hypothesis
+from app.domain.probe import Probe, ProbeResult
+from app.domain.value import JsonObject, Value
+from app.domain.verdict import ChangeResult, Decision, Verification
+
+
+class Conclusion(Value):
+    """How the execution ends, as the ticket and the page will say it."""
+
+    outcome: Outcome
+    root_cause: str  # a sentence; "" only where outcome is cancelled
+    summary: str  # what was found, tried, proven, recommended: a short paragraph
+    confidence: float = 0.0
+    evidence_ids: tuple[int, ...] = ()
+    recommended: tuple[str, ...] = ()  # what a person should do next, most useful first
+
+
+class Control(Value):
+    """What people have said about the execution since the last boundary."""
+
+    cancelled: bool = False
+    reason: str = ""
+
+
+class Effects(Protocol):
+    """The hands and the memory of one execution."""
+
+    async def now(self, key: str) -> datetime:
+        """The clock (UTC), recorded."""
+        ...
+
+    async def control(self, key: str) -> Control:
+        """Whether the execution was cancelled; asked at each safe boundary."""
+        ...
+
+    async def baseline(self, key: str, host: str) -> JsonObject | None:
+        """The latest baseline of a host (app/host/baseline.py: Baseline), or None."""
+        ...
+
+    async def observe(
+        self, key: str, step: Step, calls: Sequence[ActionCall], why: str
+    ) -> tuple[Evidence, ...]:
+        """Run diagnostics, in parallel, one connection a host; same order as `calls`."""
+        ...
+
+    async def probe(
+        self, key: str, step: Step, probes: Sequence[Probe], why: str
+    ) -> tuple[ProbeResult, ...]:
+        """Ask what users ask, from the service's side, in parallel; same order as `probes`."""
+        ...
+
+    async def decide(self, key: str, plan: Plan) -> Decision:
+        """The policy's decision on a plan; writes the approval request where one is needed."""
+        ...
+
+    async def lease(self, key: str, host: str) -> bool:
+        """Hold the host for changes until `release`; False: another execution holds it."""
+        ...
+
+    async def release(self, key: str, host: str) -> None:
+        """Give the host back. Giving back what is not held is no error."""
+        ...
+
+    async def change(self, key: str, plan: Plan, index: int, decision: Decision) -> ChangeResult:
+        """Run step `index` of an allowed plan, once, whatever crashes: intent, receipt, result."""
+        ...
+
+    async def undo(self, key: str, plan: Plan, done: ChangeResult) -> tuple[ChangeResult, ...]:
+        """Undo one finished step by the calls it carries; in their order."""
+        ...
+
+    async def watch(
+        self, key: str, probes: Sequence[Probe], seconds: float
+    ) -> tuple[ProbeResult, ...]:
+        """Probe until `seconds` of unbroken health have passed or one fails; the last results."""
+        ...
+
+    async def record(
+        self,
+        key: str,
+        *,
+        timeline: Sequence[TimelineEntry] = (),
+        hypotheses: Sequence[Hypothesis] = (),
+        verification: Verification | None = None,
+        provenance: Sequence[ProvenanceLink] = (),
+    ) -> None:
+        """Write to the audit. Writing the same key again changes nothing."""
+        ...
+
+    async def conclude(self, key: str, conclusion: Conclusion) -> None:
+        """End the execution: outcome, cause, summary. The last thing an execution does."""
+        ...

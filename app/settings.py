@@ -1,0 +1,178 @@
+"""Every setting, with its reason. The only reader of the environment; frozen after start.
+
+Values come from the environment, then from `.env` in the working directory. docs/reference/
+settings.md has a line for each; a test holds the two together.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class AutonomyLevel(StrEnum):
+    """How much the agent may do alone. Ordered; only ever lowered at run time."""
+
+    L0 = "L0"  # simulate
+    L1 = "L1"  # read
+    L2 = "L2"  # propose, a person approves each change
+    L3 = "L3"  # make changes that have a verified inverse
+    L4 = "L4"  # make disruptive changes too, within budgets
+
+    @property
+    def rank(self) -> int:
+        return int(self.value[1])
+
+
+class Settings(BaseSettings):
+    """The settings of one process."""
+
+    model_config = SettingsConfigDict(
+        env_file=".env", env_file_encoding="utf-8", extra="ignore", frozen=True
+    )
+
+    # --- what it may touch -------------------------------------------------------------------
+    enable_real_ssh: bool = Field(
+        default=False, description="true: contact real hosts. Otherwise every host is simulated."
+    )
+    autonomy_level: AutonomyLevel | None = Field(
+        default=None,
+        description="L0..L4; default L0 while simulating and L2 with ENABLE_REAL_SSH=true.",
+    )
+    inventory_file: Path | None = Field(
+        default=None,
+        description="YAML (ours) or an Ansible inventory; default: DEVELOPMENT_TARGETS of "
+        "ssh_config.py.",
+    )
+    policy_file: Path | None = Field(
+        default=None, description="YAML: autonomy by host and action, budgets, approvers."
+    )
+    ssh_known_hosts_file: Path | None = Field(
+        default=None, description="Pinned host keys for hosts without `host_key` of their own."
+    )
+    recordings_dir: Path | None = Field(
+        default=None, description="Recordings that simulated hosts replay; default: the shipped."
+    )
+    knowledge_dir: Path | None = Field(
+        default=None, description="A site's own failure modes, beside the shipped ones."
+    )
+
+    # --- where it keeps things ---------------------------------------------------------------
+    database_url: str = Field(
+        default="sqlite+aiosqlite:///./var/sre-agent.sqlite",
+        description="SQLAlchemy URL; sqlite+aiosqlite:///FILE or postgresql+psycopg://...",
+    )
+
+    # --- how it serves -----------------------------------------------------------------------
+    host: str = Field(default="127.0.0.1", description="Address to listen on.")
+    port: int = Field(default=8000, ge=0, le=65535, description="Port to listen on; 0: any free.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        default="INFO", description="DEBUG shows each command and its timing."
+    )
+    log_format: Literal["auto", "console", "json"] = Field(
+        default="auto", description="auto: console on a terminal, JSON lines otherwise."
+    )
+
+    # --- limits of one execution -------------------------------------------------------------
+    execution_max_seconds: int = Field(
+        default=600, ge=10, description="Working time after which an execution escalates."
+    )
+    execution_max_commands: int = Field(
+        default=200, ge=5, description="Catalog entries run on hosts before it escalates."
+    )
+    execution_max_rounds: int = Field(
+        default=6, ge=1, description="Rounds of hypothesize and diagnose before it escalates."
+    )
+    execution_max_changes: int = Field(
+        default=3, ge=1, description="Different repairs tried before it escalates."
+    )
+    watch_seconds_reversible: float = Field(
+        default=10.0, ge=0, description="How long health must last after a reversible change."
+    )
+    watch_seconds_disruptive: float = Field(
+        default=45.0, ge=0, description="How long health must last after a disruptive change."
+    )
+    worker_concurrency: int = Field(
+        default=8, ge=1, description="Executions worked on at a time by one process."
+    )
+    queue_limit: int = Field(
+        default=1000, ge=1, description="Active executions above which the webhook answers 429."
+    )
+    approval_request_ttl_seconds: int = Field(
+        default=7 * 24 * 3600, ge=60, description="How long a question to a person stays open."
+    )
+    approval_grant_ttl_seconds: int = Field(
+        default=15 * 60, ge=30, description="How long a person's yes carries."
+    )
+
+    # --- outside services --------------------------------------------------------------------
+    servicenow_instance_url: str | None = Field(
+        default=None,
+        description="https://INSTANCE.service-now.com; unset: no ticket is updated.",
+    )
+    servicenow_username: str | None = Field(default=None, description="The integration user.")
+    servicenow_password: SecretStr | None = Field(default=None, description="Its password.")
+    openai_api_key: SecretStr | None = Field(
+        default=None, description="Set: ChatOpenAI reasons beside the built-in reasoner."
+    )
+
+    @field_validator("database_url")
+    @classmethod
+    def _async_driver(cls, url: str) -> str:
+        """Accept the short forms that people paste; name the drivers that we ship."""
+        for short, full in (
+            ("sqlite:///", "sqlite+aiosqlite:///"),
+            ("postgresql://", "postgresql+psycopg://"),
+            ("postgres://", "postgresql+psycopg://"),
+        ):
+            if url.startswith(short):
+                return full + url[len(short) :]
+        if not url.startswith(("sqlite+aiosqlite:///", "postgresql+psycopg://")):
+            scheme = url.split(":", 1)[0]
+            raise ValueError(
+                f"DATABASE_URL has the scheme {scheme!r}; expected sqlite+aiosqlite:///FILE or "
+                "postgresql+psycopg://USER@HOST/DATABASE"
+            )
+        return url
+
+    @model_validator(mode="after")
+    def _servicenow_complete(self) -> Settings:
+        given = [self.servicenow_instance_url, self.servicenow_username, self.servicenow_password]
+        if any(given) and not all(given):
+            raise ValueError(
+                "SERVICENOW_INSTANCE_URL, SERVICENOW_USERNAME and SERVICENOW_PASSWORD go together: "
+                "set all three or none"
+            )
+        return self
+
+    @cached_property
+    def effective_autonomy(self) -> AutonomyLevel:
+        """The global level: L0 unless real SSH is on, whatever AUTONOMY_LEVEL says."""
+        if not self.enable_real_ssh:
+            return AutonomyLevel.L0
+        return self.autonomy_level or AutonomyLevel.L2
+
+    @property
+    def uses_sqlite(self) -> bool:
+        return self.database_url.startswith("sqlite")
+
+    @property
+    def sqlite_path(self) -> Path | None:
+        """The database's file, where it is one."""
+        if not self.uses_sqlite:
+            return None
+        return Path(self.database_url.split(":///", 1)[1])
+
+    @property
+    def database_url_shown(self) -> str:
+        """The URL without its password, for logs and `doctor`."""
+        parts = urlsplit(self.database_url)
+        if parts.password is None:
+            return self.database_url
+        return self.database_url.replace(f":{parts.password}@", ":***@")
