@@ -20,7 +20,7 @@ STEP_MOVES: dict[Step, frozenset[Step]] = {
     Step.ANALYZE: frozenset({Step.HYPOTHESIZE, Step.FINALIZE}),
     Step.HYPOTHESIZE: frozenset({Step.DIAGNOSE, Step.REMEDIATE, Step.FINALIZE}),
     Step.DIAGNOSE: frozenset({Step.HYPOTHESIZE, Step.FINALIZE}),
-    # remediate -> hypothesize: the change was refused by the host or its precondition no longer held
+    # remediate -> hypothesize: the host refused the change, or its precondition no longer held
     Step.REMEDIATE: frozenset({Step.VERIFY, Step.HYPOTHESIZE, Step.FINALIZE}),
     # verify -> hypothesize: not healed; the change was undone and that cause is refuted
     Step.VERIFY: frozenset({Step.FINALIZE, Step.HYPOTHESIZE}),

@@ -6,6 +6,8 @@ the tool did not tell is None, never a guess: reasoning treats None as unknown.
 
 from __future__ import annotations
 
+from pydantic import Field
+
 from app.domain.value import Value
 
 
@@ -264,8 +266,10 @@ class EnvironmentFileFacts(Value):
 
     path: str
     keys: tuple[str, ...] = ()
-    value_hashes: dict[str, str] = {}
-    hosts: dict[str, str] = {}  # values that are plain host names or addresses, by key
+    value_hashes: dict[str, str] = Field(default_factory=dict)
+    hosts: dict[str, str] = Field(
+        default_factory=dict
+    )  # values that are plain host names or addresses, by key
     problems: tuple[str, ...] = ()  # lines that systemd would not accept, by number
 
 
@@ -305,7 +309,9 @@ class PersonsFacts(Value):
     """Who is logged in, and notes that people left where people look."""
 
     logged_in: tuple[str, ...] = ()
-    notes: dict[str, str] = {}  # path -> first lines of motd, *.NOTE, maintenance files
+    notes: dict[str, str] = Field(
+        default_factory=dict
+    )  # path -> first lines of motd, *.NOTE, maintenance files
 
 
 class RouteFacts(Value):
@@ -332,7 +338,7 @@ class FirewallRule(Value):
 
 class FirewallFacts(Value):
     rules: tuple[FirewallRule, ...] = ()
-    policies: dict[str, str] = {}  # "inet/filter/input" -> "accept"
+    policies: dict[str, str] = Field(default_factory=dict)  # "inet/filter/input" -> "accept"
 
 
 class HostIdentity(Value):
