@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from enum import StrEnum
 from typing import Protocol
 
 from app.domain.action import ActionCall, Plan
@@ -18,6 +19,7 @@ from app.domain.event import ProvenanceLink, TimelineEntry
 from app.domain.evidence import Evidence
 from app.domain.execution import Outcome, Step
 from app.domain.hypothesis import Hypothesis
+from app.domain.incident import Incident
 from app.domain.probe import Probe, ProbeResult
 from app.domain.value import JsonObject, Value
 from app.domain.verdict import ChangeResult, Decision, Verification
@@ -35,10 +37,43 @@ class Conclusion(Value):
 
 
 class Control(Value):
-    """What people have said about the execution since the last boundary."""
+    """What people and limits say about the execution at a boundary."""
 
     cancelled: bool = False
+    exhausted: str | None = None  # which limit is reached: a sentence; None while within all
     reason: str = ""
+
+
+class Grant(Value):
+    """A person's yes to a proposal, for the workflow that its decision started."""
+
+    approval_id: int
+    proposal: str  # Plan.proposal(): it carries only for a plan that comes out the same
+    plan_hash: str  # what the person saw
+    approvers: tuple[str, ...]
+
+
+class ExecutionInput(Value):
+    """What one workflow of an execution starts from."""
+
+    execution_id: int
+    workflow_number: int  # 1 for the first; each decision of a person starts the next
+    incident: Incident
+    grant: Grant | None = None
+    refused: tuple[str, ...] = ()  # proposals that a person rejected or wants otherwise
+
+
+class EndingKind(StrEnum):
+    CONCLUDED = "concluded"
+    WAITING_APPROVAL = "waiting_approval"
+
+
+class Ending(Value):
+    """How one workflow ended: at a conclusion, or at a question to a person."""
+
+    kind: EndingKind
+    outcome: Outcome | None = None
+    proposal: str | None = None
 
 
 class Effects(Protocol):
