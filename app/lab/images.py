@@ -12,15 +12,76 @@ import shutil
 from pathlib import Path
 
 from app.lab.errors import BakeFailed, NotPossibleHere
-from app.lab.places import cache
+from app.lab.places import built_alone, cache
 from app.lab.process import attempt
 
 SUITE = "bookworm"
-COMMON = ["systemd", "systemd-sysv", "dbus", "libpam-systemd", "openssh-server", "sudo", "iproute2", "iputils-ping", "procps", "psmisc", "curl", "ca-certificates", "logrotate", "cron", "net-tools", "lsof", "rsyslog", "nftables", "ifupdown", "python3", "less", "vim-tiny", "bind9-dnsutils", "openssl", "netcat-openbsd", "e2fsprogs", "acl", "attr", "file", "strace", "sysstat", "debsums", "tzdata", "kmod", "zstd", "gzip", "bzip2", "xz-utils", "iptables", "tcpdump"]
+COMMON = [
+    "systemd",
+    "systemd-sysv",
+    "dbus",
+    "libpam-systemd",
+    "openssh-server",
+    "sudo",
+    "iproute2",
+    "iputils-ping",
+    "procps",
+    "psmisc",
+    "curl",
+    "ca-certificates",
+    "logrotate",
+    "cron",
+    "net-tools",
+    "lsof",
+    "rsyslog",
+    "nftables",
+    "ifupdown",
+    "python3",
+    "less",
+    "vim-tiny",
+    "bind9-dnsutils",
+    "openssl",
+    "netcat-openbsd",
+    "e2fsprogs",
+    "acl",
+    "attr",
+    "file",
+    "strace",
+    "sysstat",
+    "debsums",
+    "tzdata",
+    "kmod",
+    "zstd",
+    "gzip",
+    "bzip2",
+    "xz-utils",
+    "iptables",
+    "tcpdump",
+]
 PACKAGES: dict[str, list[str]] = {
-    "web": ["nginx", "gunicorn", "python3-psycopg2", "python3-redis", "apache2", "php8.2-fpm", "php8.2-mysql", "postgresql-client-15", "redis-tools", "mariadb-client"],
+    "web": [
+        "nginx",
+        "gunicorn",
+        "python3-psycopg2",
+        "python3-redis",
+        "apache2",
+        "php8.2-fpm",
+        "php8.2-mysql",
+        "postgresql-client-15",
+        "redis-tools",
+        "mariadb-client",
+    ],
     "db": ["postgresql-15", "mariadb-server", "redis-server", "python3-psycopg2", "python3-redis"],
-    "ops": ["bind9", "chrony", "haproxy", "fail2ban", "python3-systemd", "docker.io", "busybox-static", "postgresql-client-15"],
+    "ops": [
+        "bind9",
+        "chrony",
+        "haproxy",
+        "fail2ban",
+        "python3-systemd",
+        "docker.io",
+        "busybox-static",
+        "postgresql-client-15",
+    ],
 }
 #: Bumped by hand when a tree must be rebuilt for a reason that the lists do not show.
 RECIPE = 3
@@ -35,13 +96,13 @@ def recipe_key(image: str) -> str:
 def tree(image: str) -> Path:
     """The unpacked tree of an image, built now if the cache lacks it."""
     place = cache() / "images" / f"{image}-{recipe_key(image)}"
-    if not place.exists():
-        _build(image, place)
+    with built_alone(place):
+        if not place.exists():
+            _build(image, place)
     return place
 
 
 def _build(image: str, place: Path) -> None:
-    place.parent.mkdir(parents=True, exist_ok=True)
     half_done = place.with_name(place.name + ".part")
     shutil.rmtree(half_done, ignore_errors=True)
     done = attempt(

@@ -6,7 +6,10 @@ with everything that the run makes. `down` touches nothing but the second.
 
 from __future__ import annotations
 
+import fcntl
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 #: Bulk that a run writes (upper layers, disk images) belongs on a disk, so not in /run.
@@ -22,3 +25,12 @@ def cache() -> Path:
     folder = Path(base) / "sre-agent" / "lab"
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+@contextmanager
+def built_alone(place: Path) -> Iterator[None]:
+    """Hold the lock of something in the cache, so that two runs do not build it at once."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with place.with_name(place.name + ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,73 @@
+"""What the command line calls: each function is one `sre-agent lab` command."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+
+from app.lab import leftovers, requirements
+from app.lab.errors import LabError
+from app.lab.estate import HOSTS
+from app.lab.inventory import write_inventory, write_policy
+from app.lab.places import PREFIX, RUNS
+from app.lab.running import start
+
+
+def up(hosts: list[str]) -> str:
+    """Boot hosts and leave them running; returns the run's id."""
+    requirements.ensure()
+    unknown = sorted(set(hosts) - set(HOSTS))
+    if unknown:
+        raise LabError(f"no such host: {', '.join(unknown)} (there are {', '.join(HOSTS)})")
+    began = time.monotonic()
+    estate = start(tuple(hosts or ("web01", "db01")))
+    write_inventory(estate)
+    write_policy(estate, None)
+    print(f"run {estate.run_id} is up after {time.monotonic() - began:.1f} s")
+    for spec in estate.specs:
+        print(f"  {spec.name:6} {spec.address}")
+    print(f"monitor    ip netns exec {estate.namespace} bash")
+    print(f"key        {estate.key}")
+    print(f"inventory  {estate.folder / 'inventory.yaml'}")
+    print(f"policy     {estate.folder / 'policy.yaml'}")
+    print("root on a host: `lab shell HOST`; to end: `lab down`")
+    return estate.run_id
+
+
+def down(run_id: str | None = None) -> list[str]:
+    """Remove what earlier runs left, killed ones too; a run that still works is spared."""
+    cleaned = []
+    for name in [run_id] if run_id else leftovers.known_runs():
+        if leftovers.is_held(name):
+            print(f"run {name} is still at work: left alone", file=sys.stderr)
+            continue
+        leftovers.clean(name)
+        cleaned.append(name)
+        print(f"run {name} is gone")
+    return cleaned
+
+
+def shell(host: str, command: list[str] | None = None, run_id: str | None = None) -> int:
+    """A root shell (or one command) inside a host that `up` left running."""
+    leader = _leader(host, run_id)
+    argv = ["nsenter", "-t", str(leader), "-m", "-p", "-u", "-n", "-i", "--"]
+    environment = {
+        "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        "HOME": "/root",
+        "TERM": os.environ.get("TERM", "dumb"),
+    }
+    done = subprocess.run([*argv, *(command or ["/bin/bash", "-l"])], env=environment, check=False)
+    return done.returncode
+
+
+def _leader(host: str, run_id: str | None) -> int:
+    for name in [run_id] if run_id else reversed(leftovers.known_runs()):
+        note = RUNS / name / "state.json"
+        if note.exists():
+            state = json.loads(note.read_text())
+            if host in state:
+                return int(state[host])
+    raise LabError(f"{host} is not up: `lab up {host}` (namespaces begin with {PREFIX})")

@@ -1,0 +1,12 @@
+CREATE DATABASE erp CHARACTER SET utf8mb4;
+USE erp;
+CREATE TABLE staff (id INT PRIMARY KEY AUTO_INCREMENT, name VARCHAR(80) NOT NULL, team VARCHAR(40));
+INSERT INTO staff (name, team) VALUES ('A. Moser', 'sales'), ('B. Kern', 'support'), ('C. Lang', 'ops');
+CREATE TABLE visits (id INT PRIMARY KEY AUTO_INCREMENT, at TIMESTAMP DEFAULT CURRENT_TIMESTAMP);
+CREATE TABLE canary (id INT PRIMARY KEY, note VARCHAR(80) NOT NULL);
+INSERT INTO canary SELECT seq, CONCAT('invoice ', MD5(seq)) FROM seq_1_to_50;
+CREATE USER 'portal'@'10.77.0.%' IDENTIFIED BY '@PORTAL_DB_PASSWORD@';
+GRANT SELECT, INSERT, UPDATE, DELETE ON erp.* TO 'portal'@'10.77.0.%';
+CREATE USER 'batch'@'localhost' IDENTIFIED VIA unix_socket;
+GRANT SELECT ON erp.* TO 'batch'@'localhost';
+FLUSH PRIVILEGES;

@@ -1,0 +1,31 @@
+"""The request journal: one line a request, on disk before the answer leaves."""
+
+import os
+import time
+
+
+class Journal:
+    """Opens its file for each line, so that it can be rotated at any time."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def request(self, request, status, seconds):
+        """Note a request with its answer."""
+        self.write(
+            f"INFO {request.get('REQUEST_METHOD')} {request.get('PATH_INFO')} "
+            f"{status.split()[0]} {seconds:.3f}s"
+        )
+
+    def write(self, text):
+        """Append a line; raises OSError where it cannot be kept."""
+        line = f"{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())} [{os.getpid()}] {text}\n"
+        handle = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o640)
+        try:
+            self._write_whole(handle, line.encode())
+        finally:
+            os.close(handle)
+
+    def _write_whole(self, handle, data):
+        while data:
+            data = data[os.write(handle, data):]

@@ -1,0 +1,156 @@
+"""Host layers: what makes a package tree into one particular host, baked once.
+
+A layer is the upper directory of an overlay on the package tree: the host's files, what its
+bake script did (users, databases, certificates, host keys) and its disks. Boots lie another
+layer on top of it, so a fresh host costs nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.lab import images
+from app.lab.errors import BakeFailed, CommandFailed
+from app.lab.estate import MONITOR_ADDRESS, HostSpec
+from app.lab.places import HOSTFILES, PREFIX, built_alone, cache
+from app.lab.process import attempt, run
+from app.lab.secrets import certificate_authority, passwords
+
+OVERLAY_OPTIONS = "redirect_dir=off,metacopy=off,index=off"
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A baked host, ready to be booted from any number of times."""
+
+    spec: HostSpec
+    tree: Path  # the packages beneath
+    folder: Path
+
+    @property
+    def upper(self) -> Path:
+        """The host's own files."""
+        return self.folder / "upper"
+
+    @property
+    def lowers(self) -> tuple[Path, ...]:
+        """What a boot lies upon, topmost first."""
+        return (self.upper, self.tree)
+
+    def disk(self, name: str) -> Path:
+        """The image of one of its disks, to be copied, never mounted writable."""
+        return self.folder / f"{name}.img"
+
+    @property
+    def host_key(self) -> str:
+        """The public host key, to be pinned."""
+        text = (self.upper / "etc/ssh/ssh_host_ed25519_key.pub").read_text()
+        return " ".join(text.split()[:2])
+
+
+def layer(spec: HostSpec) -> Layer:
+    """The layer of a host, baked now if the cache lacks it."""
+    tree = images.tree(spec.image)
+    folder = cache() / "hosts" / f"{spec.name}-{layer_key(spec)}"
+    baked = Layer(spec, tree, folder)
+    with built_alone(folder):
+        if not folder.exists():
+            _bake(baked)
+    return baked
+
+
+def layer_key(spec: HostSpec) -> str:
+    """What identifies a layer: the packages beneath, its files, scripts and secrets."""
+    digest = hashlib.sha256(images.recipe_key(spec.image).encode())
+    digest.update(repr(spec).encode() + json.dumps(passwords()).encode())
+    for part in ("common", spec.name):
+        for path in sorted((HOSTFILES / part).rglob("*")):
+            if path.is_file() and "__pycache__" not in path.parts:
+                digest.update(str(path.relative_to(HOSTFILES)).encode())
+                digest.update(path.read_bytes())
+                digest.update(b"x" if path.stat().st_mode & 0o100 else b"-")
+    return digest.hexdigest()[:16]
+
+
+def _bake(wanted: Layer) -> None:
+    part = wanted.folder.with_name(wanted.folder.name + ".part")
+    shutil.rmtree(part, ignore_errors=True)
+    for name in ("upper", "work", "root"):
+        (part / name).mkdir(parents=True)
+    baking = Layer(wanted.spec, wanted.tree, part)
+    try:
+        with _mounted(baking, part):
+            _copy_files(wanted.spec, part / "root")
+            _run_script("common", wanted.spec, part)
+            _run_script(wanted.spec.name, wanted.spec, part)
+    except CommandFailed as failed:
+        raise BakeFailed(f"{wanted.spec.name} could not be baked: {failed}") from failed
+    shutil.rmtree(part / "work")
+    (part / "root").rmdir()
+    part.rename(wanted.folder)
+
+
+@contextmanager
+def _mounted(baking: Layer, part: Path) -> Iterator[None]:
+    """The overlay of a layer in the making, with its new disks in place."""
+    root = part / "root"
+    options = f"lowerdir={baking.tree},upperdir={baking.upper},workdir={part / 'work'}"
+    run(["mount", "-t", "overlay", "overlay", "-o", f"{options},{OVERLAY_OPTIONS}", str(root)])
+    mounted = [root]
+    try:
+        for disk in baking.spec.disks:
+            image = baking.disk(disk.name)
+            with image.open("wb") as file:
+                file.truncate(disk.megabytes * 1024 * 1024)
+            run(["mkfs.ext4", "-q", "-L", disk.name, "-m", "0", str(image)])
+            place = root / disk.path.lstrip("/")
+            place.mkdir(parents=True, exist_ok=True)
+            run(["mount", "-o", "loop", str(image), str(place)])
+            mounted.append(place)
+        yield
+    finally:
+        for place in reversed(mounted):
+            run(["umount", str(place)])
+
+
+def _copy_files(spec: HostSpec, root: Path) -> None:
+    """Put the host's files in place, filling in the passwords."""
+    known = passwords()
+    for part in ("common", spec.name):
+        source = HOSTFILES / part / "files"
+        for path in sorted(source.rglob("*")):
+            if "__pycache__" in path.parts:
+                continue
+            target = root / path.relative_to(source)
+            if path.is_dir():
+                target.mkdir(mode=0o755, exist_ok=True)
+                continue
+            text = path.read_text()
+            for name, value in known.items():
+                text = text.replace(f"@{name}@", value)
+            target.unlink(missing_ok=True)
+            target.write_text(text)
+            target.chmod(0o755 if path.stat().st_mode & 0o100 else 0o644)
+
+
+def _run_script(name: str, spec: HostSpec, part: Path) -> None:
+    """Run a bake script as root in the tree, without booting it."""
+    settings = {"HOST": spec.name, "ADDRESS": spec.address, "GATEWAY": MONITOR_ADDRESS}
+    variables = [f"--setenv={key}={value}" for key, value in {**settings, **passwords()}.items()]
+    done = attempt(
+        ["systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--as-pid2", "--pipe"]
+        + [f"--machine={PREFIX}bake-{part.name.removesuffix('.part')}"]
+        + ["--resolv-conf=off", "--timezone=off", "--link-journal=no", "--private-network"]
+        + [f"--bind-ro={HOSTFILES / name}:/run/bake", *variables]
+        + [f"--bind-ro={certificate_authority()}:/run/lab-ca"]
+        + ["-D", str(part / "root"), "/bin/bash", "/run/bake/bake.sh"],
+        timeout=300,
+    )
+    if not done.ok:
+        raise BakeFailed(f"{name}/bake.sh for {spec.name}: {done.output[-3000:]}")

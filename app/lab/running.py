@@ -1,0 +1,118 @@
+"""A running estate: the hosts of one run, up together and thrown away together."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import shutil
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from app.lab import network
+from app.lab.enrolment import enrol
+from app.lab.errors import LabError
+from app.lab.estate import ACCOUNT, HostSpec, with_resolver
+from app.lab.layers import layer
+from app.lab.machine import Machine
+from app.lab.places import RUNS
+from app.lab.process import Finished, attempt, run
+
+KEY_NAME = "id_ed25519"
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+@dataclass
+class Estate:
+    """The hosts of one run and the monitor's namespace."""
+
+    run_id: str
+    machines: dict[str, Machine] = field(default_factory=dict)
+
+    @property
+    def folder(self) -> Path:
+        """Everything that this run puts on the machine's disk."""
+        return RUNS / self.run_id
+
+    @property
+    def namespace(self) -> str:
+        """The monitor's network namespace."""
+        return network.monitor_namespace(self.run_id)
+
+    @property
+    def key(self) -> Path:
+        """The private key with which the service reaches the hosts."""
+        return self.folder / KEY_NAME
+
+    @property
+    def specs(self) -> tuple[HostSpec, ...]:
+        """Who is up."""
+        return tuple(machine.spec for machine in self.machines.values())
+
+    def on_monitor(self, script: str, timeout: float = 120) -> Finished:
+        """Run bash on the monitor: in its network, with its resolver."""
+        argv = ["ip", "netns", "exec", self.namespace, "/bin/bash", "-o", "pipefail", "-s"]
+        return attempt(argv, stdin=script, timeout=timeout)
+
+    def throw_away(self) -> None:
+        """Stop everything and leave nothing behind."""
+        _each(tuple(self.machines.values()), Machine.throw_away)
+        self.machines.clear()
+        network.delete_namespace(self.namespace)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def new_run_id() -> str:
+    """A short name that no other run has."""
+    return secrets.token_hex(3)
+
+
+def start(names: tuple[str, ...], run_id: str | None = None) -> Estate:
+    """Boot the named hosts and the resolver, all at once, fresh."""
+    specs = with_resolver(names)
+    layers = _each(specs, layer)
+    estate = Estate(run_id or new_run_id())
+    if estate.folder.exists():
+        raise LabError(f"the run {estate.run_id} exists already: `lab down {estate.run_id}`")
+    estate.folder.mkdir(parents=True, mode=0o700)
+    try:
+        _make_key(estate)
+        network.create_monitor(estate.run_id)
+        for made in layers:
+            folder = estate.folder / made.spec.name
+            estate.machines[made.spec.name] = Machine(made, estate.run_id, folder)
+        public_key = estate.key.with_suffix(".pub").read_text().strip()
+        _each(tuple(estate.machines.values()), lambda machine: _bring_up(machine, public_key))
+        write_state(estate)
+    except BaseException:
+        estate.throw_away()
+        raise
+    return estate
+
+
+def write_state(estate: Estate) -> None:
+    """Leave a note of what is up, for `shell` and `down` in another process."""
+    state = {machine.name: machine.leader for machine in estate.machines.values()}
+    (estate.folder / "state.json").write_text(json.dumps(state))
+
+
+def _bring_up(machine: Machine, public_key: str) -> None:
+    machine.prepare()
+    enrol(machine, public_key)
+    machine.boot()
+
+
+def _make_key(estate: Estate) -> None:
+    comment = f"{ACCOUNT}@lab"
+    run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", str(estate.key)])
+
+
+def _each(items: Sequence[Item], work: Callable[[Item], Result]) -> list[Result]:
+    """Do the same for all of them side by side; the first failure is raised at the end."""
+    if not items:
+        return []
+    with ThreadPoolExecutor(len(items)) as pool:
+        return list(pool.map(work, items))

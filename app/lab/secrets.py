@@ -1,0 +1,36 @@
+"""What the estate keeps secret: made once on each machine, kept in the cache, never in files
+of the project."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from pathlib import Path
+
+from app.lab.places import cache
+from app.lab.process import run
+
+PASSWORDS = ("SHOP_DB_PASSWORD", "DBA_DB_PASSWORD", "PORTAL_DB_PASSWORD")
+
+
+def passwords() -> dict[str, str]:
+    """The estate's database passwords."""
+    place = cache() / "passwords.json"
+    if not place.exists():
+        place.touch(mode=0o600)
+        place.write_text(json.dumps({name: secrets.token_hex(12) for name in PASSWORDS}))
+    known: dict[str, str] = json.loads(place.read_text())
+    return known
+
+
+def certificate_authority() -> Path:
+    """The folder with the lab's own CA (ca.pem, ca.key)."""
+    folder = cache() / "ca"
+    if not (folder / "ca.pem").exists():
+        folder.mkdir(mode=0o700, exist_ok=True)
+        run(
+            ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "3650"]
+            + ["-subj", "/CN=corp.internal lab CA"]
+            + ["-keyout", str(folder / "ca.key"), "-out", str(folder / "ca.pem")]
+        )
+    return folder
