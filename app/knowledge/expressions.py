@@ -61,7 +61,8 @@ FUNCTIONS: Final[dict[str, Callable[..., object]]] = {
     "length": _length,
     "beneath": _beneath,
 }
-QUANTIFIERS: Final = frozenset({"any", "all", "count"})
+QUANTIFIERS: Final = frozenset({"any", "all", "count", "first"})
+"""`first(l for l in listeners if l.port == 80)` is that item, UNKNOWN where there is none."""
 
 _COMPARE: Final[dict[type[ast.cmpop], Callable[[Any, Any], Any]]] = {
     ast.Eq: operator.eq,
@@ -274,7 +275,11 @@ def _call(node: ast.Call, facts: Facts) -> object:
         return FUNCTIONS[name](*(_evaluate(a, facts) for a in node.args))
     generator = node.args[0]
     assert isinstance(generator, ast.GeneratorExp)
-    return _quantify(name, list(_members(generator, facts)), _iterable_known(generator, facts))
+    members = _members(generator, facts)
+    if name == "first":
+        return next((m for m in members if m is not UNKNOWN), UNKNOWN)
+    truths = [_truth(m) for m in members]
+    return _quantify(name, truths, known=_iterable_known(generator, facts))
 
 
 def _iterable_known(generator: ast.GeneratorExp, facts: Facts) -> bool:
@@ -290,10 +295,10 @@ def _members(generator: ast.GeneratorExp, facts: Facts) -> Iterable[object]:
         kept: list[object] = [_truth(_evaluate(c, inner)) for c in clause.ifs]
         if False in kept:
             continue
-        yield UNKNOWN if UNKNOWN in kept else _truth(_evaluate(generator.elt, inner))
+        yield UNKNOWN if UNKNOWN in kept else _evaluate(generator.elt, inner)
 
 
-def _quantify(name: str, truths: list[object], known: bool) -> object:
+def _quantify(name: str, truths: list[object], *, known: bool) -> object:
     if not known:
         return UNKNOWN
     if name == "count":

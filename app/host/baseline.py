@@ -1,0 +1,82 @@
+"""A host as it was while it was healthy: what an incident is compared with.
+
+Contents of files stay on the host, by sha256; here are hashes, modes, owners and the facts.
+"""
+
+from __future__ import annotations
+
+from app.domain.action import ActionCall
+from app.domain.evidence import Evidence
+from app.domain.host import Host
+from app.domain.probe import Probe
+from app.domain.value import JsonObject, Value
+from app.host.facts import Manifest, UnitFacts
+from app.host.view import HostView
+
+KEPT = ("units.show", "unit_files.list", "sockets.listening", "filesystems.list", "nginx.dump",
+        "network.show", "firewall.show")  # fmt: skip
+"""Diagnostics whose facts a baseline keeps as they were."""
+
+
+class Baseline(Value):
+    """One version of a host's healthy state."""
+
+    host: str
+    taken_at: str  # ISO 8601, UTC
+    manifest: Manifest
+    probes: tuple[Probe, ...]  # learned: they know what a right answer looks like
+    evidence: tuple[Evidence, ...]  # of the kinds in KEPT
+
+    def view(self, host: Host) -> HostView:
+        """The host as it was."""
+        return HostView(host, self.evidence)
+
+
+def calls(host: Host) -> tuple[ActionCall, ...]:
+    """What is asked of a host to take its baseline."""
+    patterns = ("*.service", "*.socket", "*.timer")
+    return (
+        ActionCall(action="baseline.store", host=host.name),
+        *(
+            ActionCall(action="units.show", host=host.name, params={"pattern": pattern})
+            for pattern in patterns
+        ),
+        *(ActionCall(action=action, host=host.name) for action in KEPT if action != "units.show"),
+    )
+
+
+def assemble(host: Host, evidence: tuple[Evidence, ...], probes: tuple[Probe, ...]) -> Baseline:
+    """A baseline from the answers to `calls` and the learned probes.
+
+    Raises ValueError, with the host's own words, where the manifest could not be had.
+    """
+    stored = next((e for e in evidence if e.action == "baseline.store"), None)
+    if stored is None or not stored.ok:
+        reason = "it was not asked" if stored is None else stored.error or "no reason given"
+        raise ValueError(f"No baseline of {host.name} was taken: {reason}")
+    return Baseline(
+        host=host.name,
+        taken_at=stored.taken_at.isoformat(),
+        manifest=Manifest.model_validate(stored.facts),
+        probes=probes,
+        evidence=tuple(e for e in evidence if e.action in KEPT and e.ok),
+    )
+
+
+def load(stored: JsonObject | None) -> Baseline | None:
+    """A baseline as the database has it, or None where there is none."""
+    return None if stored is None else Baseline.model_validate(stored)
+
+
+def was_active(baseline: Baseline | None, host: Host, unit: str) -> bool | None:
+    """Whether a unit ran when the host was healthy; None where that is not known."""
+    then = unit_then(baseline, host, unit)
+    return None if then is None else then.active_state == "active"
+
+
+def unit_then(baseline: Baseline | None, host: Host, unit: str) -> UnitFacts | None:
+    """A unit as it was when the host was healthy."""
+    if baseline is None:
+        return None
+    found = baseline.view(host).units.get(unit)
+    return None if found is None else found[0]

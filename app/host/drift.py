@@ -1,0 +1,136 @@
+"""What changed on a host since its baseline, and how near each change is to a unit.
+
+A change is a difference of content, owner, mode, target or existence of one path. Nearness says
+how directly a unit depends on it: its own definition, its environment, its configuration, a name
+service that everything uses.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from app.domain.value import Value
+from app.host.facts import Manifest, NginxFacts, UnitFacts
+from app.host.view import beneath
+
+
+class ChangeKind(StrEnum):
+    CONTENT = "content"
+    ADDED = "added"
+    REMOVED = "removed"
+    MODE = "mode"  # owner, group or mode; content as before
+    TARGET = "target"  # a symlink that points elsewhere
+
+
+class Change(Value):
+    """One path that is not as it was."""
+
+    path: str
+    kind: ChangeKind
+    then: Manifest.File | None  # None: was not there
+    now: Manifest.File | None  # None: is not there
+
+
+class Relation(StrEnum):
+    """How a path belongs to a unit, the most direct first."""
+
+    DEFINITION = "definition"  # unit file, drop-in
+    ENVIRONMENT = "environment"
+    CONFIGURATION = "configuration"
+    PROGRAM = "program"  # what it executes, where it works
+    NAMING = "naming"  # hosts, resolv.conf, nsswitch.conf: everything resolves by them
+
+
+_NAMING = frozenset({"/etc/hosts", "/etc/resolv.conf", "/etc/nsswitch.conf", "/etc/host.conf"})
+
+_CONFIG_FOLDERS = {
+    "mariadb": ("/etc/mysql",),
+    "mysql": ("/etc/mysql",),
+    "redis-server": ("/etc/redis",),
+    "postgresql": ("/etc/postgresql",),
+    "named": ("/etc/bind", "/etc/named.conf", "/etc/named"),
+    "docker": ("/etc/docker",),
+    "ssh": ("/etc/ssh",),
+    "cron": ("/etc/crontab", "/etc/cron.d", "/etc/cron.daily", "/etc/cron.hourly"),
+    "apache2": ("/etc/apache2",),
+    "httpd": ("/etc/httpd",),
+}
+"""Where packages keep a service's configuration when the folder is not named after the unit."""
+
+
+def changes(then: Manifest, now: Manifest) -> tuple[Change, ...]:
+    """Every path that differs, sorted by path."""
+    before = {f.path: f for f in then.files}
+    after = {f.path: f for f in now.files}
+    found = []
+    for path in sorted(before.keys() | after.keys()):
+        kind = _kind(before.get(path), after.get(path))
+        if kind is not None:
+            found.append(Change(path=path, kind=kind, then=before.get(path), now=after.get(path)))
+    return tuple(found)
+
+
+def _kind(then: Manifest.File | None, now: Manifest.File | None) -> ChangeKind | None:
+    if then is None or now is None:
+        return ChangeKind.ADDED if then is None else ChangeKind.REMOVED
+    if then.target != now.target:
+        return ChangeKind.TARGET
+    if then.sha256 != now.sha256 or then.kind != now.kind:
+        return ChangeKind.CONTENT
+    if (then.owner, then.group, then.mode) != (now.owner, now.group, now.mode):
+        return ChangeKind.MODE
+    return None
+
+
+def relation(path: str, unit: UnitFacts, nginx: NginxFacts | None = None) -> Relation | None:
+    """How a path belongs to a unit; None where nothing says that it does."""
+    if path in _definition_files(unit) or any(beneath(path, d) for d in _drop_in_folders(unit)):
+        return Relation.DEFINITION
+    if path in unit.environment_files:
+        return Relation.ENVIRONMENT
+    if any(beneath(path, folder) for folder in _config_places(unit)):
+        return Relation.CONFIGURATION
+    if nginx is not None and program(unit.name) == "nginx" and _in_nginx(path, nginx):
+        return Relation.CONFIGURATION
+    if _in_program(path, unit):
+        return Relation.PROGRAM
+    return Relation.NAMING if path in _NAMING else None
+
+
+def program(unit: str) -> str:
+    """The name that a unit's files go by: "postgresql" for "postgresql@15-main.service"."""
+    return unit.rsplit(".", 1)[0].split("@", 1)[0]
+
+
+def _definition_files(unit: UnitFacts) -> tuple[str, ...]:
+    own = (unit.fragment_path,) if unit.fragment_path else ()
+    return (*own, *unit.drop_in_paths, f"/etc/systemd/system/{unit.name}")
+
+
+def _drop_in_folders(unit: UnitFacts) -> tuple[str, ...]:
+    names = {unit.name, f"{program(unit.name)}@.service"} if "@" in unit.name else {unit.name}
+    return tuple(f"/etc/systemd/system/{name}.d" for name in sorted(names))
+
+
+def _config_places(unit: UnitFacts) -> tuple[str, ...]:
+    name = program(unit.name)
+    usual = (f"/etc/{name}", f"/etc/{name}.conf", f"/etc/default/{name}", f"/etc/sysconfig/{name}")
+    named = tuple(a for a in unit.exec_start[1:] if a.startswith("/etc/"))
+    return (*usual, *_CONFIG_FOLDERS.get(name, ()), *named)
+
+
+def _in_nginx(path: str, nginx: NginxFacts) -> bool:
+    secrets = {s.certificate for s in nginx.servers} | {s.certificate_key for s in nginx.servers}
+    return path in nginx.files or path in secrets
+
+
+def _in_program(path: str, unit: UnitFacts) -> bool:
+    places = [a for a in unit.exec_start if a.startswith("/") and not _shared(a)]
+    if unit.working_directory and unit.working_directory.strip("/"):
+        places.append(unit.working_directory.lstrip("!-"))
+    return any(beneath(path, place) or beneath(place, path) for place in places if place != "/")
+
+
+def _shared(path: str) -> bool:
+    """Programs and folders that many units use: a change there belongs to no single one."""
+    return path.startswith(("/usr/bin/", "/bin/", "/etc/"))

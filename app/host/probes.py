@@ -1,0 +1,189 @@
+"""Which questions users ask of a host, derived from the host itself where nobody declared them.
+
+A probe that was learned while the host was healthy knows what a right answer looks like: status,
+words that stand in every answer, and how long it takes. Without that it asks for any page that is
+not an error and not a web server's "it works" page.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterable, Sequence
+
+from app.domain.host import Host
+from app.domain.probe import Probe, ProbeKind, ProbeResult
+from app.host.facts import Listener, NginxServer
+from app.host.view import HostView
+
+HTTP_PORTS = {80: False, 443: True, 8080: False, 8443: True}
+"""Ports on which a web server is usually asked, and whether with TLS."""
+
+HEALTH_PATHS = ("/healthz", "/health", "/-/healthy", "/status")
+"""Where services commonly say how they are. Asked while healthy, kept only where answered."""
+
+_WEB_PROGRAMS = frozenset({"nginx", "apache2", "httpd", "haproxy", "caddy", "lighttpd", "traefik"})
+_DEFAULT_PORTS = {
+    "nginx": 80, "apache2": 80, "httpd": 80, "caddy": 80, "lighttpd": 80,
+    "postgresql": 5432, "mariadb": 3306, "mysql": 3306, "redis": 6379, "redis-server": 6379,
+    "memcached": 11211, "rabbitmq-server": 5672, "mongod": 27017,
+}  # fmt: skip
+_NOT_FOR_USERS = frozenset({22, 111})
+PACKAGED_PAGES = ("Welcome to nginx!", "Apache2 Debian Default Page", "Apache2 Default Page",
+                  "<h1>It works!</h1>", "Test Page for the HTTP Server")  # fmt: skip
+"""What a web server shows when it serves no site at all: 200, and nobody is served."""
+
+_LEARNED_WORDS = 12
+
+
+def derive(view: HostView, *, service: str | None = None) -> tuple[Probe, ...]:
+    """Probes from what the host has configured and what listens to the outside on it.
+
+    `service` is what the ticket blames: its usual port is asked even if nothing listens there.
+    """
+    host = view.host
+    if host.probes:
+        return host.probes
+    found = [*_of_sites(host, view), *_of_listeners(host, view)]
+    asked = {p.port for p in found}
+    for name in dict.fromkeys([*(s for s in [service] if s), *host.services]):
+        port = _DEFAULT_PORTS.get(_program(name))
+        if port is not None and port not in asked:
+            found.append(_of_port(host, port))
+            asked.add(port)
+    return _unique(found)
+
+
+def candidates(view: HostView) -> tuple[Probe, ...]:
+    """What is tried while the host is healthy: the derived probes and the usual health pages."""
+    derived = derive(view)
+    pages = [
+        probe.model_copy(update={"path": path, "name": _name(probe, path)})
+        for probe in derived
+        if probe.kind is ProbeKind.HTTP and probe.path == "/" and not view.host.probes
+        for path in HEALTH_PATHS
+    ]
+    return _unique([*derived, *pages])
+
+
+def learn(first: Sequence[ProbeResult], second: Sequence[ProbeResult]) -> tuple[Probe, ...]:
+    """Probes that were content twice, each taught what its right answer looks like."""
+    return tuple(
+        _taught(one, two)
+        for one, two in zip(first, second, strict=True)
+        if one.ok and two.ok and one.status == two.status
+    )
+
+
+def serves_nothing(body: str) -> bool:
+    """Whether a page is a web server's own welcome and not a site."""
+    return any(mark in body for mark in PACKAGED_PAGES)
+
+
+def _taught(one: ProbeResult, two: ProbeResult) -> Probe:
+    if one.probe.kind is not ProbeKind.HTTP or one.status is None or one.probe.expect_status:
+        return one.probe
+    slow = max(2.0, 5 * max(one.seconds, two.seconds))
+    return one.probe.model_copy(
+        update={
+            "expect_status": (one.status,),
+            "expect_text": _words_in_both(one.body, two.body),
+            "slow_after_seconds": min(slow, one.probe.timeout_seconds),
+        }
+    )
+
+
+def _words_in_both(one: str, two: str) -> tuple[str, ...]:
+    """Words of one answer that the next answer had too, the longest first: its constant part.
+
+    Words with digits are left out: counters, dates and identifiers change from day to day.
+    """
+    words = {w for w in re.findall(r"[A-Za-z][A-Za-z_-]{2,40}", one) if w in two}
+    return tuple(sorted(words, key=lambda w: (-len(w), w))[:_LEARNED_WORDS])
+
+
+def _of_sites(host: Host, view: HostView) -> Iterable[Probe]:
+    if view.nginx is None:
+        return
+    for server in view.nginx[0].servers:
+        for port in server.ports or (80,):
+            if not _listens_outside(server, port):
+                continue
+            name = next((n for n in server.names if _askable(n)), None)
+            yield _http(host, port, name, tls=_tls_on(server, port))
+
+
+def _listens_outside(server: NginxServer, port: int) -> bool:
+    return not any(
+        listen.startswith(("127.", "[::1]", "localhost", "unix:")) and str(port) in listen
+        for listen in server.listens
+    )
+
+
+def _tls_on(server: NginxServer, port: int) -> bool:
+    return any("ssl" in listen.split() and str(port) in listen for listen in server.listens)
+
+
+def _askable(name: str) -> bool:
+    return bool(re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?", name)) and name != "_"
+
+
+def _of_listeners(host: Host, view: HostView) -> Iterable[Probe]:
+    sites = {p.port for p in _of_sites(host, view)}
+    for entry in view.listeners[0] if view.listeners is not None else ():
+        if entry.port in sites or entry.port in _NOT_FOR_USERS or not _outside(entry):
+            continue
+        yield _of_listener(host, entry)
+
+
+def _outside(entry: Listener) -> bool:
+    """Whether others can reach it; sockets of no service (a client's own) are left out."""
+    if entry.protocol != "tcp" or entry.unit is None:
+        return False
+    try:
+        return not ipaddress.ip_address(entry.address.split("%")[0]).is_loopback
+    except ValueError:  # "*"
+        return True
+
+
+def _of_listener(host: Host, entry: Listener) -> Probe:
+    if (entry.process or "") in _WEB_PROGRAMS and entry.port in HTTP_PORTS:
+        return _http(host, entry.port, None, tls=HTTP_PORTS[entry.port])
+    return _of_port(host, entry.port)
+
+
+def _of_port(host: Host, port: int) -> Probe:
+    if port in HTTP_PORTS:
+        return _http(host, port, None, tls=HTTP_PORTS[port])
+    name = f"tcp {host.address}:{port}"
+    return Probe(name=name, kind=ProbeKind.TCP, address=host.address, port=port)
+
+
+def _http(host: Host, port: int, name: str | None, *, tls: bool) -> Probe:
+    probe = Probe(
+        name="",
+        kind=ProbeKind.HTTP,
+        address=host.address,
+        port=port,
+        host_header=name or _web_name(host),
+        tls=tls,
+    )
+    return probe.model_copy(update={"name": _name(probe, "/")})
+
+
+def _web_name(host: Host) -> str | None:
+    """A name that users may type, from the inventory: the first that is not the host's own."""
+    return next((n for n in host.names if "." in n), None)
+
+
+def _name(probe: Probe, path: str) -> str:
+    scheme = "https" if probe.tls else "http"
+    return f"{scheme} {probe.host_header or probe.address}:{probe.port}{path}"
+
+
+def _program(service: str) -> str:
+    return service.removesuffix(".service").split("@", 1)[0].lower()
+
+
+def _unique(probes: Iterable[Probe]) -> tuple[Probe, ...]:
+    return tuple({probe.name: probe for probe in probes}.values())

@@ -1,0 +1,162 @@
+"""One host as the evidence shows it: the latest facts of each kind, each with its evidence id.
+
+A fact that nobody looked at is absent (None), never a default: what is absent is asked for next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cached_property
+from typing import TypeVar
+
+from pydantic import ValidationError
+
+from app.domain.evidence import Evidence
+from app.domain.host import Host
+from app.domain.value import Value, canonical_json
+from app.host.facts import (
+    ConfigTestFacts,
+    DiskUsageFacts,
+    Filesystem,
+    FilesystemsFacts,
+    Listener,
+    ListenersFacts,
+    LogFacts,
+    NginxFacts,
+    PersonsFacts,
+    UnitFacts,
+    UnitFilesFacts,
+    UnitsFacts,
+)
+
+T = TypeVar("T", bound=Value)
+
+
+class HostView:
+    """The latest evidence on one host, by kind. Built anew whenever evidence arrives: it is cheap.
+
+    `sources` maps what a condition reads ("unit:nginx.service", "listeners") to an evidence id.
+    """
+
+    def __init__(self, host: Host, evidence: Iterable[Evidence]) -> None:
+        self.host = host
+        self._latest: dict[tuple[str, str], Evidence] = {}
+        for item in evidence:
+            if item.host == host.name:
+                self._latest[(item.action, canonical_json(item.params))] = item
+
+    def evidence(self, action: str, **params: str | int) -> Evidence | None:
+        """The latest answer to exactly this diagnostic, also where it failed."""
+        return self._latest.get((action, canonical_json(params)))
+
+    def every(self, action: str) -> tuple[Evidence, ...]:
+        """The latest answers to a diagnostic, whatever its parameters."""
+        return tuple(item for (name, _), item in self._latest.items() if name == action)
+
+    def asked(self, action: str, **params: str | int) -> bool:
+        return self.evidence(action, **params) is not None
+
+    @property
+    def reachable(self) -> bool | None:
+        """Whether anything could be asked of the host; None before it was tried."""
+        if not self._latest:
+            return None
+        return any(item.ok or item.exit_code is not None for item in self._latest.values())
+
+    def facts(self, model: type[T], action: str, **params: str | int) -> tuple[T, int] | None:
+        """The typed facts of a diagnostic that worked, with their evidence id."""
+        item = self.evidence(action, **params)
+        return None if item is None else _typed(model, item)
+
+    # --- what nearly every question needs --------------------------------------------------------
+
+    @cached_property
+    def units(self) -> dict[str, tuple[UnitFacts, int]]:
+        """Every unit seen, the single look winning over the survey."""
+        found: dict[str, tuple[UnitFacts, int]] = {}
+        for item in self.every("units.show"):
+            if (many := _typed(UnitsFacts, item)) is not None:
+                found |= {unit.name: (unit, many[1]) for unit in many[0].units}
+        for item in self.every("unit.show"):
+            if (one := _typed(UnitFacts, item)) is not None:
+                found[one[0].name] = one
+        return found
+
+    @cached_property
+    def unit_files(self) -> dict[str, str]:
+        """Enablement by unit name, also of units that are not loaded."""
+        listed = self.facts(UnitFilesFacts, "unit_files.list")
+        return {} if listed is None else {f.name: f.state for f in listed[0].files}
+
+    @cached_property
+    def listeners(self) -> tuple[tuple[Listener, ...], int] | None:
+        found = self.facts(ListenersFacts, "sockets.listening")
+        return None if found is None else (found[0].listeners, found[1])
+
+    @cached_property
+    def filesystems(self) -> tuple[tuple[Filesystem, ...], int] | None:
+        found = self.facts(FilesystemsFacts, "filesystems.list")
+        return None if found is None else (found[0].filesystems, found[1])
+
+    @cached_property
+    def nginx(self) -> tuple[NginxFacts, int] | None:
+        return self.facts(NginxFacts, "nginx.dump")
+
+    @cached_property
+    def persons(self) -> tuple[PersonsFacts, int] | None:
+        return self.facts(PersonsFacts, "persons.list")
+
+    def config_test(self, unit: str) -> tuple[ConfigTestFacts, int] | None:
+        """The configuration test of the program that a unit runs, where the catalog has one."""
+        action = config_test_of(unit)
+        return None if action is None else self.facts(ConfigTestFacts, action)
+
+    def log(self, unit: str) -> tuple[LogFacts, int] | None:
+        """The unit's journal, whatever number of lines was asked for."""
+        for item in self.every("journal.unit"):
+            if item.params.get("unit") == unit and (found := _typed(LogFacts, item)) is not None:
+                return found
+        return None
+
+    def disk_usage(self, path: str) -> tuple[DiskUsageFacts, int] | None:
+        return self.facts(DiskUsageFacts, "disk.usage", path=path)
+
+    # --- questions over them ---------------------------------------------------------------------
+
+    def listening_on(self, port: int) -> tuple[Listener, ...] | None:
+        """TCP listeners on a port; None where listeners are unknown."""
+        if self.listeners is None:
+            return None
+        return tuple(
+            entry for entry in self.listeners[0] if entry.port == port and entry.protocol == "tcp"
+        )
+
+    def filesystem_of(self, path: str) -> Filesystem | None:
+        """The file system that holds a path, by its longest mount point."""
+        if self.filesystems is None:
+            return None
+        holding = [f for f in self.filesystems[0] if beneath(path, f.mount)]
+        return max(holding, key=lambda f: len(f.mount.rstrip("/")), default=None)
+
+
+_CONFIG_TESTS = {"nginx": "nginx.test", "apache2": "apache.test", "httpd": "apache.test"}
+
+
+def config_test_of(unit: str) -> str | None:
+    """The catalog's configuration test for a unit, by the program it is named after."""
+    return _CONFIG_TESTS.get(unit.removesuffix(".service").split("@", 1)[0])
+
+
+def beneath(path: str, folder: str) -> bool:
+    """Whether a path is the folder or lies below it."""
+    root = folder.rstrip("/")
+    return path == root or path.startswith(root + "/")
+
+
+def _typed(model: type[T], item: Evidence) -> tuple[T, int] | None:
+    if not item.ok:
+        return None
+    try:
+        return model.model_validate(item.facts), item.id
+    except ValidationError:  # written by another version: as good as not known
+        return None
