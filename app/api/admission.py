@@ -1,0 +1,77 @@
+"""What every request passes first: an id for it, a limit on its size, JSON only.
+
+Plain ASGI, so that nothing is read into memory before it is known to be small enough. A body whose
+length is not announced is counted by FastAPI while it is read (`max_body_size`).
+"""
+
+from __future__ import annotations
+
+import re
+from http import HTTPStatus
+from uuid import uuid4
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app import log
+from app.api.errors import CODE_OF_STATUS, problem
+
+MAX_BODY_BYTES = 256 * 1024
+REQUEST_ID = "X-Request-Id"
+
+_PLAUSIBLE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_BODY_METHODS = frozenset({"POST", "PUT", "PATCH"})
+
+
+class Admission:
+    """Gives each request its id and turns away what no route would take."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        request_id = _request_id(headers)
+        scope.setdefault("state", {})["request_id"] = request_id
+
+        async def send_with_id(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message)[REQUEST_ID] = request_id
+            await send(message)
+
+        with log.about(request_id=request_id):
+            refusal = _refusal(scope["method"], headers)
+            await (refusal or self._app)(scope, receive, send_with_id)
+
+
+def _request_id(headers: Headers) -> str:
+    """The caller's own id where it is harmless in a log, a fresh one otherwise."""
+    given = headers.get(REQUEST_ID, "")
+    return given if _PLAUSIBLE_ID.fullmatch(given) else uuid4().hex
+
+
+def _refusal(method: str, headers: Headers) -> Response | None:
+    length = headers.get("content-length", "0")
+    if length.isdigit() and int(length) > MAX_BODY_BYTES:
+        return _answer(413, f"The body has {length} bytes; {MAX_BODY_BYTES} are taken at most.")
+    has_body = length != "0" or "transfer-encoding" in headers
+    kind = headers.get("content-type", "").split(";")[0].strip().lower()
+    if method in _BODY_METHODS and has_body and not _is_json(kind):
+        return _answer(415, f"The body is {kind or 'of no declared type'}, not application/json.")
+    return None
+
+
+def _is_json(kind: str) -> bool:
+    """A browser on another site cannot send these types without asking first: no CSRF."""
+    return kind == "application/json" or (
+        kind.startswith("application/") and kind.endswith("+json")
+    )
+
+
+def _answer(status: int, message: str) -> Response:
+    code, hint = CODE_OF_STATUS[HTTPStatus(status)]
+    return problem(status, code, message, hint=hint)

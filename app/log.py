@@ -1,0 +1,107 @@
+"""Structured logs: readable on a terminal, one JSON object a line otherwise.
+
+Every line of ours and of the libraries (uvicorn, alembic, asyncssh, sqlalchemy, dbos) takes the
+same way out, to standard error. What is bound with `about(...)` stands on every line until the
+block ends, in this task and in those it starts: that is how `execution_id` and `incident_number`
+come to be on lines of code that knows of neither.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Literal, TextIO
+
+import structlog
+from structlog.typing import Processor
+
+LogFormat = Literal["auto", "console", "json"]
+
+# Libraries that log through handlers of their own: their lines are led into ours.
+OWN_HANDLERS = ("uvicorn", "uvicorn.error", "uvicorn.access", "dbos", "alembic", "sqlalchemy")
+
+# What these say at INFO is said better by our own lines (a request, a step, a command).
+QUIETER = {
+    "uvicorn.access": logging.WARNING,
+    "asyncssh": logging.WARNING,
+    "sqlalchemy": logging.WARNING,
+    "httpx": logging.WARNING,
+    "httpcore": logging.WARNING,
+    "aiosqlite": logging.WARNING,
+    "dbos": logging.WARNING,
+}
+
+
+def configure(level: str = "INFO", form: LogFormat = "auto", stream: TextIO | None = None) -> None:
+    """Send every log line of the process to `stream` (standard error) in the given form.
+
+    Calling it again replaces the earlier configuration; tests and `--reload` do.
+    """
+    out = stream or sys.stderr
+    console = form == "console" or (form == "auto" and out.isatty())
+    handler = logging.StreamHandler(out)
+    handler.setFormatter(_formatter(console=console, colours=console and out.isatty()))
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level)
+    _lead_libraries_into_root(level)
+    structlog.configure(
+        processors=[
+            *_shared_processors(),
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,
+    )
+
+
+def get(name: str) -> structlog.stdlib.BoundLogger:
+    """The logger of a module; then `log.info("what happened", key=value)`."""
+    logger: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(name)
+    return logger
+
+
+@contextmanager
+def about(**what: object) -> Iterator[None]:
+    """Put `what` on every line logged inside the block: `with about(execution_id=7): ...`."""
+    tokens = structlog.contextvars.bind_contextvars(**what)
+    try:
+        yield
+    finally:
+        structlog.contextvars.reset_contextvars(**tokens)
+
+
+def _shared_processors() -> list[Processor]:
+    return [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.PositionalArgumentsFormatter(),
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.StackInfoRenderer(),
+    ]
+
+
+def _formatter(*, console: bool, colours: bool) -> logging.Formatter:
+    last: list[Processor] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
+    if console:
+        last.append(structlog.dev.ConsoleRenderer(colors=colours))
+    else:
+        last += [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+    return structlog.stdlib.ProcessorFormatter(
+        processors=last, foreign_pre_chain=_shared_processors()
+    )
+
+
+def _lead_libraries_into_root(level: str) -> None:
+    for name in OWN_HANDLERS:
+        library = logging.getLogger(name)
+        library.handlers.clear()
+        library.propagate = True
+    for name, quiet in QUIETER.items():
+        # LOG_LEVEL=DEBUG shows the libraries at INFO: at DEBUG they drown what one looks for
+        wanted = logging.INFO if level == "DEBUG" else quiet
+        logging.getLogger(name).setLevel(wanted)
