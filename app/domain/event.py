@@ -17,6 +17,26 @@ class EntryStatus(StrEnum):
     SKIPPED = "skipped"
 
 
+class ActionType(StrEnum):
+    """What kind of thing a line of the execution's log tells of."""
+
+    DIAGNOSTIC = "diagnostic"
+    PROBE = "probe"
+    DECISION = "decision"
+    REMEDIATION = "remediation"
+    UNDO = "undo"
+
+
+class LogStatus(StrEnum):
+    """How the logged thing ended. Whether it was simulated stands beside it, on every row."""
+
+    COMPLETED = "completed"
+    FAILED = "failed"  # ran and said no, or could not be run
+    REFUSED = "refused"  # the policy or the host's gate said no; nothing ran
+    UNKNOWN = "unknown"  # it cannot be told whether it ran
+    WAITING = "waiting"  # a person is asked
+
+
 class TimelineEntry(Value):
     """One line of the story. `key` makes writing it twice (after a crash) the same as once."""
 

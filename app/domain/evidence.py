@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from datetime import datetime
+from enum import StrEnum
 
 from pydantic import Field
 
 from app.domain.action import ActionCall, Risk
 from app.domain.value import JsonObject, Value
+
+
+class EvidenceKind(StrEnum):
+    """What the evidence came from."""
+
+    DIAGNOSTIC = "diagnostic"
+    PROBE = "probe"
+    CHANGE = "change"
 
 
 class Observation(Value):
