@@ -1,0 +1,78 @@
+"""The table of parsers by the names that the action catalog uses."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import get_type_hints
+
+from app.domain.value import JsonObject, Value
+from app.host import facts
+from app.host.parsers.filesystems import parse_df, parse_findmnt
+from app.host.parsers.gate_json import json_parser
+from app.host.parsers.json_text import json_object, storable
+from app.host.parsers.ps import parse_processes
+from app.host.parsers.raw import RawOutput
+from app.host.parsers.ss import parse_listeners
+from app.host.parsers.systemctl_files import parse_unit_files
+from app.host.parsers.systemctl_show import parse_unit, parse_units
+
+Parser = Callable[[RawOutput], JsonObject]
+"""Raw output to the JSON of a facts model (`model_dump(mode="json")`); raises ParseError only."""
+
+TypedParser = Callable[[RawOutput], Value]
+
+_OF_TOOLS: dict[str, TypedParser] = {
+    "systemctl-show": parse_unit,
+    "systemctl-show-many": parse_units,
+    "systemctl-unit-files": parse_unit_files,
+    "ss-listening": parse_listeners,
+    "ps": parse_processes,
+    "findmnt": parse_findmnt,
+    "df": parse_df,
+}
+
+
+def _facts_models() -> dict[str, type[Value]]:
+    """Every model that app/host/facts.py defines, by name."""
+    return {
+        name: model
+        for name, model in inspect.getmembers(facts, inspect.isclass)
+        if issubclass(model, Value) and model.__module__ == facts.__name__
+    }
+
+
+def _to_json(parse: TypedParser) -> Parser:
+    def parse_to_json(raw: RawOutput) -> JsonObject:
+        dumped: JsonObject = storable(parse(raw).model_dump(mode="json"))
+        return dumped
+
+    return parse_to_json
+
+
+def _model_of(parse: TypedParser) -> type[Value]:
+    model: type[Value] = get_type_hints(parse)["return"]
+    return model
+
+
+_OF_GATE: dict[str, type[Value]] = {f"json:{name}": kind for name, kind in _facts_models().items()}
+
+
+def _any_object(raw: RawOutput) -> JsonObject:
+    """A builtin's JSON object that has no model, as it is (config.read, receipt.read)."""
+    found: JsonObject = storable(json_object(raw.stdout, "gate"))
+    return found
+
+
+PARSERS: dict[str, Parser] = {
+    "json": _any_object,
+    **{name: _to_json(parse) for name, parse in _OF_TOOLS.items()},
+    **{name: _to_json(json_parser(model)) for name, model in _OF_GATE.items()},
+}
+"""By name; `json:<Model>` for what a builtin of the gate prints, for every facts model."""
+
+MODELS: dict[str, type[Value]] = {
+    **{name: _model_of(parse) for name, parse in _OF_TOOLS.items()},
+    **_OF_GATE,
+}
+"""The facts model that each parser but `json` answers with: the catalog is checked against it."""

@@ -1,0 +1,145 @@
+"""`systemctl show --property=...`: one block of KEY=VALUE lines for each unit.
+
+The order of properties is systemd's own and differs between versions, a property that a unit type
+does not have is left out, and lists of structures repeat their key (EnvironmentFiles). Recorded on
+systemd 252; older versions print `EnvironmentFile=` and the largest 64-bit number for `[not set]`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+from app.host.facts import UnitFacts, UnitsFacts
+from app.host.parsers.moments import from_systemd
+from app.host.parsers.raw import ParseError, RawOutput
+
+Properties = dict[str, list[str]]
+"""A block's values by property, in order; several where the property repeats."""
+
+_NOT_SET = {"", "[not set]", "[no data]", "infinity", "18446744073709551615"}
+_EXIT_CODES = {"1": "exited", "2": "killed", "3": "dumped"}  # CLD_EXITED, CLD_KILLED, CLD_DUMPED
+_ARGV = re.compile(r"argv\[\]=(.*) ; (?:ignore_errors|flags)=")
+#: How a command ended; `code=(null)` is one that never ran or runs still.
+_ENDED = re.compile(r" ; code=(\w+) ; status=(\d+)")
+_KEY = re.compile(r"[A-Z][A-Za-z0-9]*")
+
+
+def parse_unit(raw: RawOutput) -> UnitFacts:
+    """The unit that was asked for; a masked or unknown one is facts, not an error."""
+    units = parse_units(raw).units
+    if not units:
+        raise ParseError(f"systemctl show: no unit in the output: {raw.complaint()}")
+    return units[0]
+
+
+def parse_units(raw: RawOutput) -> UnitsFacts:
+    """All units of a pattern; none where nothing that is loaded matches it."""
+    lines = raw.whole_lines()
+    blocks = list(_blocks(lines))
+    if not blocks and (any(lines) or raw.exit_code != 0):
+        raise ParseError(f"systemctl show: expected KEY=VALUE lines: {raw.complaint()}")
+    units = tuple(_unit(block) for block in blocks if block.get("Id", [""])[0])
+    if blocks and not units and not raw.truncated:
+        raise ParseError("systemctl show: no block carries Id=, so no unit can be told")
+    return UnitsFacts(units=units)
+
+
+def _blocks(lines: Iterable[str]) -> Iterator[Properties]:
+    block: Properties = {}
+    for line in lines:
+        key, equals, value = line.partition("=")
+        if equals and _KEY.fullmatch(key):
+            block.setdefault(key, []).append(value)
+        elif not line.strip() and block:
+            yield block
+            block = {}
+    if block:
+        yield block
+
+
+def _unit(block: Properties) -> UnitFacts:
+    main_code = _EXIT_CODES.get(_text(block, "ExecMainCode") or "")
+    return UnitFacts(
+        name=block["Id"][0],
+        description=_text(block, "Description") or "",
+        load_state=_text(block, "LoadState"),
+        active_state=_text(block, "ActiveState"),
+        sub_state=_text(block, "SubState"),
+        unit_file_state=_text(block, "UnitFileState"),
+        result=_text(block, "Result"),
+        exec_main_code=main_code,
+        exec_main_status=_number(block, "ExecMainStatus") if main_code else None,
+        n_restarts=_number(block, "NRestarts"),
+        main_pid=_number(block, "MainPID") or None,
+        fragment_path=_text(block, "FragmentPath"),
+        drop_in_paths=_words(block, "DropInPaths"),
+        need_daemon_reload=_flag(block, "NeedDaemonReload"),
+        type=_text(block, "Type"),
+        restart=_text(block, "Restart"),
+        user=_text(block, "User"),
+        group=_text(block, "Group"),
+        working_directory=_text(block, "WorkingDirectory"),
+        exec_start=_argv(block),
+        exec_start_pre_failed=_any_failed(block.get("ExecStartPre", [])),
+        environment_files=_environment_files(block),
+        control_group=_text(block, "ControlGroup"),
+        active_since=from_systemd(_text(block, "ActiveEnterTimestamp") or ""),
+        inactive_since=from_systemd(_text(block, "InactiveEnterTimestamp") or ""),
+        requires=_words(block, "Requires"),
+        wants=_words(block, "Wants"),
+        after=_words(block, "After"),
+        part_of=_words(block, "PartOf"),
+        triggered_by=_words(block, "TriggeredBy"),
+        condition_failed=_condition_failed(block),
+        memory_bytes=_number(block, "MemoryCurrent"),
+        tasks=_number(block, "TasksCurrent"),
+    )
+
+
+def _text(block: Properties, key: str) -> str | None:
+    values = block.get(key)
+    return values[0] if values and values[0] not in _NOT_SET else None
+
+
+def _words(block: Properties, key: str) -> tuple[str, ...]:
+    return tuple((_text(block, key) or "").split())
+
+
+def _number(block: Properties, key: str) -> int | None:
+    text = _text(block, key) or ""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 20 else None
+
+
+def _flag(block: Properties, key: str) -> bool | None:
+    return {"yes": True, "no": False}.get(_text(block, key) or "")
+
+
+def _argv(block: Properties) -> tuple[str, ...]:
+    """systemd prints the vector joined by blanks: an argument with a blank comes out as two."""
+    values = block.get("ExecStart", [])
+    match = _ARGV.search(values[0]) if values else None
+    return tuple(match[1].split()) if match else ()
+
+
+def _any_failed(commands: list[str]) -> bool | None:
+    """Whether a command ended badly where errors count; None where none of them has ended."""
+    ended = [(line, match) for line in commands if (match := _ENDED.search(line))]
+    failed = [
+        (match[1] != "exited" or match[2] != "0") and "ignore_errors=yes" not in line
+        for line, match in ended
+    ]
+    return any(failed) if failed else None
+
+
+def _environment_files(block: Properties) -> tuple[str, ...]:
+    values = block.get("EnvironmentFiles", []) + block.get("EnvironmentFile", [])
+    return tuple(path for value in values if (path := value.partition(" (ignore_errors=")[0]))
+
+
+def _condition_failed(block: Properties) -> bool | None:
+    """`no` is also what a unit says whose conditions were never looked at: then unknown."""
+    result = _flag(block, "ConditionResult")
+    if result is True:
+        return False
+    return True if result is False and _text(block, "ConditionTimestamp") else None
