@@ -1,0 +1,8 @@
+#!/bin/sh
+# The database of DATABASE_URL: up from nothing, equal to the models, down again, up again.
+set -eu
+bin="$(dirname "$0")/../.venv/bin"
+"$bin/alembic" upgrade head
+"$bin/alembic" check
+"$bin/alembic" downgrade base
+"$bin/alembic" upgrade head
