@@ -348,3 +348,39 @@ class HostIdentity(Value):
     boot_id: str
     uptime_seconds: float
     time: str  # the host's clock, ISO 8601 UTC
+
+
+class FileStateFacts(Value):
+    """What stands at a path now. What an undo of a change to it needs; never its content."""
+
+    path: str
+    kind: str  # file | symlink | directory | missing | other
+    sha256: str | None = None  # of a regular file up to 16 MiB
+    target: str | None = None  # where a symlink points
+    owner: str | None = None
+    group: str | None = None
+    mode: str | None = None  # "0644"
+    bytes: int | None = None
+    modified: str | None = None  # ISO 8601, UTC
+
+
+class ConfigFileFacts(Value):
+    """A configuration file's text, secrets taken out."""
+
+    path: str
+    text: str
+    sha256: str  # of the whole file as it stands on the host
+    owner: str
+    group: str
+    mode: str
+    truncated: bool = False
+
+
+class ReceiptFacts(Value):
+    """What the host knows of an intent."""
+
+    intent: str
+    state: str  # none | running | ended | lost | refused
+    exit_code: int | None = None
+    output: str = ""
+    reason: str = ""
