@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 
 from app.lab import commands
+from app.lab.batch import RunOptions
 from app.lab.errors import LabError
 
 
@@ -18,6 +20,8 @@ def main() -> int:
     inside = verbs.add_parser("shell")
     inside.add_argument("host")
     inside.add_argument("command", nargs=argparse.REMAINDER)
+    _add_run(verbs.add_parser("run"))
+    verbs.add_parser("list").add_argument("--scenarios", type=Path, default=RunOptions.scenarios)
     given = parser.parse_args()
     try:
         if given.verb == "up":
@@ -26,10 +30,38 @@ def main() -> int:
             commands.down(given.run_id)
         elif given.verb == "shell":
             return commands.shell(given.host, given.command)
+        elif given.verb == "run":
+            return commands.run(_options(given))
+        elif given.verb == "list":
+            for row in commands.list_scenarios(given.scenarios):
+                print(*row, sep="\t")
     except LabError as error:
         print(f"lab: {error}", file=sys.stderr)
         return 2
     return 0
+
+
+def _add_run(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--scenarios", type=Path, default=RunOptions.scenarios)
+    parser.add_argument("--only", nargs="+", default=[])
+    parser.add_argument("--out", type=Path)
+    parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--policy", type=Path)
+    for flag in ("--resume", "--prove", "--trust"):
+        parser.add_argument(flag, action="store_true")
+
+
+def _options(given: argparse.Namespace) -> RunOptions:
+    return RunOptions(
+        scenarios=given.scenarios,
+        only=tuple(given.only),
+        out=given.out,
+        jobs=given.jobs,
+        policy=given.policy,
+        resume=given.resume,
+        prove=given.prove,
+        trust=given.trust,
+    )
 
 
 if __name__ == "__main__":

@@ -7,13 +7,17 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import replace
+from pathlib import Path
 
-from app.lab import leftovers, requirements
+from app.lab import batch, leftovers, requirements
+from app.lab.batch import RunOptions
 from app.lab.errors import LabError
 from app.lab.estate import HOSTS
 from app.lab.inventory import write_inventory, write_policy
 from app.lab.places import PREFIX, RUNS
 from app.lab.running import start
+from app.lab.scenario import load_folder
 
 
 def up(hosts: list[str]) -> str:
@@ -61,6 +65,21 @@ def shell(host: str, command: list[str] | None = None, run_id: str | None = None
     }
     done = subprocess.run([*argv, *(command or ["/bin/bash", "-l"])], env=environment, check=False)
     return done.returncode
+
+
+def run(options: RunOptions) -> int:
+    """Run scenarios against the service; 0 all passed, 1 some failed, 2 could not run."""
+    return batch.run(options)
+
+
+def prove(options: RunOptions) -> int:
+    """Prove the scenarios themselves, with no agent."""
+    return batch.run(replace(options, prove=True))
+
+
+def list_scenarios(folder: Path) -> list[tuple[str, str, str]]:
+    """Id, expected outcome and title of every scenario of a folder."""
+    return [(each.id, each.expect.outcome.value, each.title) for each in load_folder(folder)]
 
 
 def _leader(host: str, run_id: str | None) -> int:

@@ -157,7 +157,7 @@ class Machine:
         scope = f"session-r{self.sessions}.scope"
         wrapper = (
             f"exec systemd-run --scope --quiet --collect --slice=user.slice --unit={scope}"
-            f" --description='Session {self.sessions} of User root' /bin/bash -e -o pipefail"
+            f" --description='Session {self.sessions} of User root' /bin/bash"
         )
         return self._with_output_file(["/bin/sh", "-c", wrapper], text, timeout)
 

@@ -54,7 +54,7 @@ class Estate:
 
     def on_monitor(self, script: str, timeout: float = 120) -> Finished:
         """Run bash on the monitor: in its network, with its resolver."""
-        argv = ["ip", "netns", "exec", self.namespace, "/bin/bash", "-o", "pipefail", "-s"]
+        argv = ["ip", "netns", "exec", self.namespace, "/bin/bash", "-s"]
         return attempt(argv, stdin=script, timeout=timeout)
 
     def throw_away(self) -> None:
@@ -75,9 +75,9 @@ def start(names: tuple[str, ...], run_id: str | None = None) -> Estate:
     specs = with_resolver(names)
     layers = _each(specs, layer)
     estate = Estate(run_id or new_run_id())
-    if estate.folder.exists():
+    if estate.key.exists():
         raise LabError(f"the run {estate.run_id} exists already: `lab down {estate.run_id}`")
-    estate.folder.mkdir(parents=True, mode=0o700)
+    estate.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     try:
         _make_key(estate)
         network.create_monitor(estate.run_id)

@@ -1,5 +1,6 @@
 """The request journal: one line a request, on disk before the answer leaves."""
 
+import errno
 import os
 import time
 
@@ -18,7 +19,13 @@ class Journal:
         )
 
     def write(self, text):
-        """Append a line; raises OSError where it cannot be kept."""
+        """Append a line; raises OSError where it cannot be kept.
+
+        A full file system may still have room for half a line in the file's last block: that
+        is refused as well, half an entry is worse than none.
+        """
+        if os.statvfs(os.path.dirname(self.path)).f_bavail == 0:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), self.path)
         line = f"{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())} [{os.getpid()}] {text}\n"
         handle = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o640)
         try:

@@ -1,0 +1,176 @@
+"""Who does the healing: the service under test, or the scenario's own reference fix.
+
+Every agent is used in the same way, so that scores can be compared.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import threading
+import time
+import zlib
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from app.lab.client import Body, Client, incident
+from app.lab.errors import BadScenario
+from app.lab.judge import Said
+from app.lab.running import Estate
+from app.lab.scenario import Scenario
+from app.lab.service import Service, start_service
+
+ENDED = frozenset({"completed", "failed", "cancelled"})
+WAITING = "waiting_approval"
+POLL_SECONDS = 0.4
+MEND_SECONDS = 20.0  # how long a reference fix may take to show
+GRACE = 2.0  # times the scenario's limit, after which nobody waits any longer
+
+
+class Agent(ABC):
+    """Something that is given a ticket and may heal."""
+
+    def __init__(self) -> None:
+        self.seconds_to_healthy: float | None = None
+
+    @contextmanager
+    def at_work(self, estate: Estate) -> Iterator[None]:
+        """Be there for one scenario."""
+        self.estate = estate
+        self.seconds_to_healthy = None
+        yield
+
+    def take_baseline(self, hosts: tuple[str, ...]) -> None:
+        """Look at the healthy hosts."""
+
+    @abstractmethod
+    def heal(self, scenario: Scenario) -> Said:
+        """Work on the ticket until the end."""
+
+    def keep_traces(self, estate: Estate, folder: Path) -> None:
+        """Keep what helps to understand the run afterwards."""
+
+
+class ReferenceFix(Agent):
+    """Applies the scenario's own `fix` and says what the scenario wants to hear: it proves
+    the scenario, not an agent."""
+
+    def heal(self, scenario: Scenario) -> Said:
+        """Run `fix` on its hosts and wait until users are served."""
+        began = time.monotonic()
+        said = ""
+        for host, text in (scenario.fix or {}).items():
+            done = self.estate.machines[host].script(text)
+            said += f" [{host} ended with {done.returncode}: {done.output.strip()[-400:]}]"
+        if scenario.fix:
+            self._wait_healthy(scenario, said)
+        self.seconds_to_healthy = time.monotonic() - began if scenario.fix else None
+        expect = scenario.expect
+        return Said(expect.outcome.value, approval_asked=expect.approval)
+
+    def _wait_healthy(self, scenario: Scenario, said: str) -> None:
+        deadline = time.monotonic() + MEND_SECONDS
+        while not self.estate.on_monitor(scenario.healthy, timeout=60).ok:
+            if time.monotonic() > deadline:
+                raise BadScenario(f"`healthy` still fails after the reference `fix`{said}")
+            time.sleep(0.3)
+
+
+class ServiceAgent(Agent):
+    """The service under test, through its webhook and API."""
+
+    def __init__(self, policy: Path | None = None) -> None:
+        super().__init__()
+        self.policy = policy
+        self.service: Service | None = None
+        self.last: Body = {}
+
+    @contextmanager
+    def at_work(self, estate: Estate) -> Iterator[None]:
+        """Start the service on the monitor, with a fresh database."""
+        self.last = {}
+        with super().at_work(estate):
+            self.service = start_service(estate, self.policy)
+            self.client = Client(self.service)
+            try:
+                yield
+            finally:
+                self.service.stop()
+
+    def take_baseline(self, hosts: tuple[str, ...]) -> None:
+        """By the service's own API."""
+        for host in hosts:
+            self.client.take_baseline(host)
+
+    def heal(self, scenario: Scenario) -> Said:
+        """Post the ticket, approve where a person is expected to, wait for the end."""
+        number = f"INC{zlib.crc32(scenario.id.encode()) % 10**7:07d}"
+        execution_id = self.client.trigger(incident(scenario, number))
+        with _HealthWatch(self.estate, scenario) as watch:
+            said = self._follow(execution_id, scenario)
+        self.seconds_to_healthy = watch.seconds
+        return said
+
+    def _follow(self, execution_id: int, scenario: Scenario) -> Said:
+        began, waited, asked = time.monotonic(), 0.0, False
+        deadline = began + scenario.limits.seconds * GRACE + 30
+        while True:
+            self.last = self.client.execution(execution_id)
+            status = str(self.last["status"])
+            if status in ENDED or time.monotonic() > deadline:
+                break
+            if status == WAITING:
+                asked = True
+                waited += POLL_SECONDS
+                if not scenario.expect.approval:
+                    break
+                for request in self.client.pending_approvals(execution_id):
+                    self.client.approve(request)
+            time.sleep(POLL_SECONDS)
+        return Said(
+            outcome=str(self.last.get("outcome") or status),
+            cause=str(self.last.get("root_cause") or ""),
+            approval_asked=asked,
+            seconds_to_end=round(time.monotonic() - began - waited, 1),
+            commands_run=self.client.commands_run(execution_id),
+            changes_made=len(self.last.get("actions_taken") or []),
+        )
+
+    def keep_traces(self, estate: Estate, folder: Path) -> None:
+        """The service's log, its database and the execution as last seen."""
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        (folder / "execution.json").write_text(json.dumps(self.last, indent=2))
+        for name in ("service.log", "service.sqlite"):
+            if (estate.folder / name).exists():
+                shutil.copy(estate.folder / name, folder / name)
+
+
+class _HealthWatch:
+    """Notes when users are served again while the agent works."""
+
+    def __init__(self, estate: Estate, scenario: Scenario) -> None:
+        self.estate, self.scenario = estate, scenario
+        self.seconds: float | None = None
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> _HealthWatch:
+        self._began = time.monotonic()
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        """The last time that health came back counts: a relapse is not health."""
+        while not self._over.wait(1):
+            healthy = self.estate.on_monitor(self.scenario.healthy, timeout=60).ok
+            if not healthy:
+                self.seconds = None
+            elif self.seconds is None:
+                self.seconds = round(time.monotonic() - self._began, 1)

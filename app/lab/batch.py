@@ -1,0 +1,160 @@
+"""Running a whole set of scenarios: order, proofs, rows as they end, going on after a stop."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn, TextIO
+
+from app.lab import layers, requirements
+from app.lab.agents import Agent, ReferenceFix, ServiceAgent
+from app.lab.errors import LabError
+from app.lab.estate import with_resolver
+from app.lab.judge import Row, no_verdict
+from app.lab.places import PROJECT, cache
+from app.lab.report import Progress
+from app.lab.runner import run_scenario
+from app.lab.scenario import Outcome, Scenario, load_folder
+
+PASSED_ALL, FAILED_SOME, COULD_NOT_RUN = 0, 1, 2
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """The options of `sre-agent lab run`."""
+
+    scenarios: Path = PROJECT / "scenarios"
+    only: tuple[str, ...] = ()
+    out: Path | None = None  # JSON lines; standard output where it is not given
+    jobs: int = 1
+    resume: bool = False  # skip what already has a row in `out`
+    policy: Path | None = None
+    prove: bool = False  # no agent: the scenarios' own fixes
+    trust: bool = False  # do not prove each scenario before its run
+    noise: bool = False
+    inject_text: bool = False
+    redraw: int | None = None
+
+
+def run(options: RunOptions) -> int:
+    """Run the set; the exit code says how it went."""
+    try:
+        with _stopped_politely():
+            return _run(options)
+    except LabError as error:
+        print(f"lab: {error}", file=sys.stderr)
+        return COULD_NOT_RUN
+
+
+def _run(options: RunOptions) -> int:
+    if options.noise or options.inject_text or options.redraw is not None:
+        raise LabError("--noise, --inject-text and --redraw are not available yet")
+    chosen = load_folder(options.scenarios, options.only)
+    requirements.ensure()
+    done = _rows_of(options.out) if options.resume and options.out else []
+    finished = {str(row["id"]) for row in done}
+    left = [scenario for scenario in chosen if scenario.id not in finished]
+    progress = Progress(len(left))
+    failures = sum(1 for row in done if not row["passed"])
+    with _rows_to(options) as write:
+        for row in _rows(left, options, progress):
+            write(row)
+            progress.ended(row)
+            failures += not row.passed
+    progress.summary()
+    return FAILED_SOME if failures else PASSED_ALL
+
+
+def _rows(left: list[Scenario], options: RunOptions, progress: Progress) -> Iterator[Row]:
+    """Rows in the order of the scenarios, each as soon as it is there."""
+
+    def one(scenario: Scenario) -> Row:
+        progress.begun(scenario)
+        return prove(scenario) if options.prove else _proven_then_run(scenario, options)
+
+    if options.jobs <= 1:
+        yield from map(one, left)
+        return
+    with ThreadPoolExecutor(options.jobs) as pool:
+        yield from pool.map(one, left)
+
+
+def _proven_then_run(scenario: Scenario, options: RunOptions) -> Row:
+    if not options.trust:
+        proof = prove(scenario)
+        if not proof.passed:
+            return no_verdict(scenario, "broken_scenario", f"not proven: {proof.reason}")
+    agent: Agent = ServiceAgent(options.policy)
+    return run_scenario(scenario, agent, keep=cache() / "traces")
+
+
+def prove(scenario: Scenario) -> Row:
+    """Show that the scenario breaks as it says and that its own fix mends it.
+
+    A proof holds for as long as the scenario and the hosts that it runs on stay the same.
+    """
+    if scenario.fix is None and scenario.expect.outcome is Outcome.RESOLVED:
+        return no_verdict(scenario, "not_proven", "no `fix` to prove it with")
+    place = cache() / "proofs" / f"{_proof_key(scenario)}.json"
+    if place.exists():
+        return Row(**json.loads(place.read_text()))
+    blank = scenario.expect.model_copy(update={"cause": ".*"})  # nobody states a cause here
+    row = run_scenario(scenario.model_copy(update={"expect": blank}), ReferenceFix())
+    if row.passed:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(json.dumps(asdict(row)))
+    return row
+
+
+def _proof_key(scenario: Scenario) -> str:
+    digest = hashlib.sha256(scenario.fingerprint().encode())
+    for spec in with_resolver(scenario.hosts):
+        digest.update(layers.layer_key(spec).encode())
+    return digest.hexdigest()[:16]
+
+
+def _rows_of(out: Path) -> list[dict[str, object]]:
+    if not out.exists():
+        return []
+    return [json.loads(line) for line in out.read_text().splitlines() if line.endswith("}")]
+
+
+@contextmanager
+def _rows_to(options: RunOptions) -> Iterator[Callable[[Row], None]]:
+    """Where rows go: flushed one by one, so that a killed run keeps what it had."""
+
+    def writer(file: TextIO) -> Callable[[Row], None]:
+        def write(row: Row) -> None:
+            file.write(json.dumps(asdict(row)) + "\n")
+            file.flush()
+
+        return write
+
+    if options.out is None:
+        yield writer(sys.stdout)
+        return
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    with options.out.open("a" if options.resume else "w") as file:
+        yield writer(file)
+
+
+@contextmanager
+def _stopped_politely() -> Iterator[None]:
+    """Let SIGTERM unwind as ctrl-C does, so that nothing is left behind."""
+
+    def stop(number: int, _frame: FrameType | None) -> NoReturn:
+        raise SystemExit(128 + number)
+
+    former = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, former)

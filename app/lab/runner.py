@@ -1,0 +1,177 @@
+"""One scenario from fresh hosts to a verdict, step by step as the scenario format says."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from app.lab import leftovers
+from app.lab.agents import Agent
+from app.lab.errors import BadScenario, LabError
+from app.lab.estate import ACCOUNT
+from app.lab.judge import Moments, Row, Said, Seen, judge, no_verdict
+from app.lab.running import Estate, new_run_id, start
+from app.lab.scenario import Outcome, Scenario
+from app.lab.snapshot import Snapshot, take
+
+HEALTHY_SECONDS = 30.0  # how long a fresh estate may take until users are served
+BREAK_SECONDS = 10.0  # how long a fault may take until users notice
+SECOND_LOOK = 3.0  # `healthy` must hold twice, this far apart
+FLAP_LOOK = 1.5  # two looks at the broken host this far apart show what will not stand still
+
+Snapshots = dict[str, Snapshot]
+
+
+@dataclass
+class Run:
+    """One scenario on its own estate."""
+
+    scenario: Scenario
+    agent: Agent
+    estate: Estate
+    before: Snapshots = field(default_factory=dict)
+    broken: Snapshots = field(default_factory=dict)
+    flapping: dict[str, frozenset[str]] = field(default_factory=dict)
+
+    def to_verdict(self) -> Row:
+        """The format's steps, in order."""
+        self.set_up()
+        with self.agent.at_work(self.estate):
+            self.let_agent_look()
+            self.before = self.snapshots()
+            self.break_it()
+            said = self.agent.heal(self.scenario)
+            seen = self.look_after(self.agent.seconds_to_healthy)
+        return judge(self.scenario, said, seen)
+
+    def set_up(self) -> None:
+        """`setup`, then users must be served."""
+        said = self._scripts(self.scenario.setup)
+        if not self._becomes(healthy=True, seconds=HEALTHY_SECONDS):
+            complaint = self._complaint()
+            raise BadScenario(f"`healthy` fails before anything is broken: {complaint}{said}")
+
+    def let_agent_look(self) -> None:
+        """The agent may see the healthy hosts, where the scenario says so."""
+        if self.scenario.baseline:
+            self.agent.take_baseline(tuple(self.estate.machines))
+
+    def break_it(self) -> None:
+        """`inject`; users must notice, unless there is no fault."""
+        said = self._scripts(self.scenario.inject)
+        time.sleep(self.scenario.settle)
+        if self.scenario.expect.outcome is Outcome.NO_FAULT:
+            if not self._is_healthy():
+                raise BadScenario(f"no_fault, but `healthy` fails: {self._complaint()}")
+        elif not self._becomes(healthy=False, seconds=BREAK_SECONDS):
+            raise BadScenario(f"`healthy` still holds after `inject`: nothing is broken{said}")
+        first = self.snapshots()
+        time.sleep(FLAP_LOOK)
+        self.broken = self.snapshots()
+        self.flapping = {name: _unsteady(first[name], self.broken[name]) for name in first}
+
+    def look_after(self, seconds_to_healthy: float | None) -> Seen:
+        """What is true at the end, whatever was said."""
+        healthy = self._is_healthy()
+        time.sleep(SECOND_LOOK)
+        healthy = healthy and self._is_healthy()
+        guard_ok, guard_output = self._guard()
+        after = self.snapshots()
+        moments = {
+            name: Moments(self.before[name], self.broken[name], after[name], self.flapping[name])
+            for name in after
+        }
+        return Seen(healthy, guard_output, not guard_ok, self._ssh_works(), moments,
+                    seconds_to_healthy if healthy else None)  # fmt: skip
+
+    def snapshots(self) -> Snapshots:
+        """All hosts of the scenario, side by side."""
+        machines = self.estate.machines
+        with ThreadPoolExecutor(len(machines)) as pool:
+            return dict(zip(machines, pool.map(take, machines.values()), strict=True))
+
+    def _scripts(self, scripts: Mapping[str, str]) -> str:
+        """Run scripts on their hosts. What they end with is no verdict: breaking a service
+        often fails by itself. Whether users are served decides; the output explains."""
+        said = ""
+        for host, text in scripts.items():
+            done = self.estate.machines[host].script(text)
+            said += f" [{host} ended with {done.returncode}: {done.output.strip()[-400:]}]"
+        return said
+
+    def _guard(self) -> tuple[bool, str]:
+        outputs, fine = [], True
+        for host, text in self.scenario.guard.items():
+            done = self.estate.machines[host].script(text)
+            fine = fine and done.ok
+            outputs.append(done.output)
+        return fine, "".join(outputs).strip()
+
+    def _ssh_works(self) -> bool:
+        logins = [
+            f"ssh -o BatchMode=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null"
+            f" -o LogLevel=ERROR -o ConnectTimeout=8 -i {self.estate.key}"
+            f" {ACCOUNT}@{spec.address} true </dev/null"
+            for spec in self.estate.specs
+        ]
+        return self.estate.on_monitor(" && ".join(logins)).ok
+
+    def _is_healthy(self) -> bool:
+        return is_healthy(self.estate, self.scenario)
+
+    def _becomes(self, *, healthy: bool, seconds: float) -> bool:
+        deadline = time.monotonic() + seconds
+        while self._is_healthy() is not healthy:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.3)
+        return True
+
+    def _complaint(self) -> str:
+        done = self.estate.on_monitor("set -x\n" + self.scenario.healthy)
+        return done.output.strip()[-600:]
+
+
+def is_healthy(estate: Estate, scenario: Scenario) -> bool:
+    """Whether users are served, as the scenario defines it."""
+    return estate.on_monitor(scenario.healthy, timeout=60).ok
+
+
+def run_scenario(scenario: Scenario, agent: Agent, keep: Path | None = None) -> Row:
+    """Boot, break, let the agent work, judge, throw away. Always gives a row."""
+    try:
+        with fresh_estate(scenario) as estate:
+            try:
+                return Run(scenario, agent, estate).to_verdict()
+            finally:
+                if keep is not None:
+                    agent.keep_traces(estate, keep / scenario.id)
+    except BadScenario as bad:
+        return no_verdict(scenario, "broken_scenario", str(bad))
+    except LabError as error:
+        return no_verdict(scenario, "not_run", f"{type(error).__name__}: {error}")
+
+
+@contextmanager
+def fresh_estate(scenario: Scenario) -> Iterator[Estate]:
+    """The scenario's hosts, up only for as long as they are needed."""
+    run_id = new_run_id()
+    with leftovers.held(run_id):
+        estate = start(scenario.hosts, run_id)
+        try:
+            yield estate
+        finally:
+            estate.throw_away()
+
+
+def _unsteady(first: Snapshot, second: Snapshot) -> frozenset[str]:
+    """What changes by itself on the broken host: a unit that is started again and again."""
+    restless = {key for key in {*first, *second} if first.get(key) != second.get(key)}
+    starting = {key for key, value in second.items() if key.startswith("unit:") and "ing" in value}
+    return frozenset(
+        key for key in restless | starting if key.startswith(("unit:", "port:"))
+    )

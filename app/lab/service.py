@@ -1,0 +1,103 @@
+"""The service under test: a process of its own on the monitor, as in production."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from app.lab.errors import ServiceFailed
+from app.lab.inventory import Policy, write_inventory, write_policy
+from app.lab.machine import stop_process
+from app.lab.network import inside
+from app.lab.places import PROJECT
+from app.lab.running import Estate
+
+PORT = 8000  # in the monitor's own namespace, so it cannot be taken
+READY_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Service:
+    """A running service and how to speak to it."""
+
+    pid: int
+    url: str
+    namespace: str
+    policy: Policy
+    log: Path
+
+    def stop(self) -> None:
+        """End it as an operator would."""
+        stop_process(self.pid)
+
+
+def start_service(estate: Estate, policy: Path | None = None) -> Service:
+    """Start the service on the monitor with a fresh database; wait until it is ready."""
+    made = write_policy(estate, policy)
+    log = estate.folder / "service.log"
+    command = ["ip", "netns", "exec", estate.namespace, sys.executable, "start_server.py"]
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command,
+            cwd=PROJECT,
+            env=_environment(estate, made),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    (estate.folder / "service.pid").write_text(str(process.pid))
+    service = Service(process.pid, f"http://127.0.0.1:{PORT}", estate.namespace, made, log)
+    try:
+        _wait_ready(service, process)
+    except BaseException:
+        service.stop()
+        raise
+    return service
+
+
+def _environment(estate: Estate, policy: Policy) -> dict[str, str]:
+    home = estate.folder / "home"
+    home.mkdir(exist_ok=True)
+    return {
+        "PATH": os.defpath + ":/usr/sbin:/sbin",
+        "HOME": str(home),
+        "LANG": "C.UTF-8",
+        "PYTHONUNBUFFERED": "1",
+        "ENABLE_REAL_SSH": "true",
+        "INVENTORY_FILE": str(write_inventory(estate)),
+        "POLICY_FILE": str(policy.path),
+        "DATABASE_URL": f"sqlite+aiosqlite:///{estate.folder / 'service.sqlite'}",
+        "HOST": "127.0.0.1",
+        "PORT": str(PORT),
+        "LOG_LEVEL": "INFO",
+    }
+
+
+def _wait_ready(service: Service, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + READY_SECONDS
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise ServiceFailed(f"it ended with {process.returncode}: {_tail(service.log)}")
+        if _answers(service):
+            return
+        time.sleep(0.1)
+    raise ServiceFailed(f"not ready after {READY_SECONDS:.0f} s: {_tail(service.log)}")
+
+
+def _answers(service: Service) -> bool:
+    try:
+        with inside(service.namespace):
+            return httpx.get(f"{service.url}/readyz", timeout=5).status_code == httpx.codes.OK
+    except httpx.TransportError:
+        return False  # not listening yet
+
+
+def _tail(log: Path) -> str:
+    return log.read_text(errors="replace")[-3000:]
