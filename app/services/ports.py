@@ -18,11 +18,14 @@ from app.domain.action import ActionCall, Plan
 from app.domain.event import ProvenanceLink, TimelineEntry
 from app.domain.evidence import Evidence
 from app.domain.execution import Outcome, Step
+from app.domain.host import Host
 from app.domain.hypothesis import Hypothesis
 from app.domain.incident import Incident
 from app.domain.probe import Probe, ProbeResult
-from app.domain.value import JsonObject, Value
+from app.domain.value import Value
 from app.domain.verdict import ChangeResult, Decision, Verification
+from app.host.baseline import Baseline
+from app.reasoning.port import Assessment, Case
 
 
 class Conclusion(Value):
@@ -87,8 +90,8 @@ class Effects(Protocol):
         """Whether the execution was cancelled; asked at each safe boundary."""
         ...
 
-    async def baseline(self, key: str, host: str) -> JsonObject | None:
-        """The latest baseline of a host (app/host/baseline.py: Baseline), or None."""
+    async def baseline(self, key: str, host: str) -> Baseline | None:
+        """The latest baseline of a host, or None."""
         ...
 
     async def observe(
@@ -124,9 +127,22 @@ class Effects(Protocol):
         ...
 
     async def watch(
-        self, key: str, probes: Sequence[Probe], seconds: float
+        self, key: str, probes: Sequence[Probe], *, grace_seconds: float, seconds: float
     ) -> tuple[ProbeResult, ...]:
-        """Probe until `seconds` of unbroken health have passed or one fails; the last results."""
+        """Prove health: within `grace_seconds` all probes pass, then `seconds` without a failure.
+
+        Returns the last result of each probe: all ok, or those of the moment it was disproved.
+        Written as evidence in state VERIFY. A disproof is confirmed by a second look before it
+        counts, so that one lost packet is no relapse.
+        """
+        ...
+
+    async def assess(self, key: str, case: Case) -> Assessment:
+        """The reasoner's judgement of a case; recorded, so that a resume hears the same."""
+        ...
+
+    async def hosts(self, key: str, host: str) -> tuple[Host, ...]:
+        """The inventory's host and those it depends on, as they are now; the host itself first."""
         ...
 
     async def record(

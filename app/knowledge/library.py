@@ -1,0 +1,58 @@
+"""The failure modes on disk: the shipped ones and a site's own folder beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import yaml
+from pydantic import ValidationError
+
+from app.domain.value import fingerprint
+from app.errors import KnowledgeError
+from app.knowledge.failure_mode import FailureMode
+
+SHIPPED = Path(__file__).parent / "modes"
+
+
+class Library:
+    """All failure modes, by id. A site's file of the same id replaces the shipped one."""
+
+    def __init__(self, modes: Iterable[FailureMode], digest: str) -> None:
+        self.modes = tuple(modes)
+        self.digest = digest  # stands in the audit: which knowledge a conclusion was drawn with
+
+    @classmethod
+    def load(cls, *folders: Path) -> Library:
+        """Load the shipped modes and those of further folders.
+
+        Raises KnowledgeError, naming file and field, for the first file that is not right.
+        """
+        found: dict[str, FailureMode] = {}
+        texts: dict[str, str] = {}
+        for folder in (SHIPPED, *folders):
+            for file in sorted(folder.glob("*.yaml")):
+                text = file.read_text(encoding="utf-8")
+                mode = parse(text, file)
+                found[mode.id] = mode
+                texts[mode.id] = text
+        return cls(found.values(), fingerprint(texts))
+
+
+def parse(text: str, file: Path) -> FailureMode:
+    """One failure mode from its file's text."""
+    try:
+        raw = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise KnowledgeError(f"{file} is not YAML: {error}") from error
+    try:
+        mode = FailureMode.model_validate(raw)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the file"
+        raise KnowledgeError(f"{file}: {where}: {first['msg']}.") from error
+    if mode.id != file.stem:
+        raise KnowledgeError(
+            f"{file} has the id {mode.id!r}.", hint=f"Name the file {mode.id}.yaml."
+        )
+    return mode

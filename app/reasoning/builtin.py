@@ -1,0 +1,243 @@
+"""The built-in reasoner: path walk, drift and failure modes joined by odds. Deterministic.
+
+Its order of questions is an expert's: do users suffer now? where on their path? what there is not
+as it was? which known way of failing fits? If two causes are still rivals, ask what separates them;
+if one stands out, say its repair; if nothing does, say what was seen and hand over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from app.domain.action import ActionCall
+from app.domain.hypothesis import Hypothesis, HypothesisStatus
+from app.host.path import Hop
+from app.host.view import config_test_of
+from app.knowledge.library import Library
+from app.reasoning.matching import Candidate, candidates
+from app.reasoning.odds import confidences
+from app.reasoning.port import Advice, Assessment, Case
+from app.reasoning.subjects import HostCase, host_cases
+
+SURE_ENOUGH = 0.75
+"""Confidence from which the leading cause counts as separated from its rivals."""
+
+ASKS_A_ROUND = 24
+"""Diagnostics asked at most in one round; they run in parallel over one connection."""
+
+JOURNAL_LINES = 200
+
+
+class BuiltinReasoner:
+    """Implements the port `Reasoner` with nothing but the case and the library."""
+
+    def __init__(self, library: Library) -> None:
+        self.library = library
+
+    async def assess(self, case: Case) -> Assessment:
+        """Judge a case; see the module's docstring for the order of questions."""
+        hosts = host_cases(case)
+        if not case.red:
+            return _without_suffering(case, hosts)
+        found = self._candidates(case, hosts)
+        hypotheses = _hypotheses(case, found)
+        wanted = _wanted(case, hosts, found)
+        leader = _leader(found, hypotheses)
+        if leader is not None and not _outstanding(case, leader):
+            return _on_leader(leader, hypotheses)
+        if wanted:
+            return Assessment(
+                advice=Advice.DIAGNOSE,
+                statement=_where(hosts) or "Nothing stands out yet; looking further",
+                hypotheses=hypotheses,
+                wanted=wanted,
+            )
+        return _unseparated(hosts, found, hypotheses)
+
+    def _candidates(self, case: Case, hosts: tuple[HostCase, ...]) -> list[Candidate]:
+        subjects = [s for h in hosts for s in h.subjects()]
+        return [c for c in candidates(self.library.modes, subjects) if c.key not in case.refuted]
+
+
+# --- nobody suffers ------------------------------------------------------------------------------
+
+
+def _without_suffering(case: Case, hosts: tuple[HostCase, ...]) -> Assessment:
+    down = [u for h in hosts[:1] for u in h.units if _is_down(h, u)]
+    if not case.probes:
+        statement = "No question that a user would ask of this host is known, so nothing is proven"
+        advice = Advice.HAND_OVER
+    elif down:
+        statement = f"Users are served, yet {', '.join(down)} is down"
+        advice = Advice.HAND_OVER
+    else:
+        asked = ", ".join(p.probe.name for p in case.probes[:4])
+        statement = f"No fault: users are served and healthy ({asked}); a false or past alarm"
+        advice = Advice.NO_FAULT
+    return Assessment(
+        advice=advice,
+        statement=statement,
+        hypotheses=(_unknown(1.0),),
+        recommended=("Declare probes for this host in the inventory.",) if not case.probes else (),
+    )
+
+
+def _is_down(host: HostCase, unit: str) -> bool:
+    """A unit that ran while the host was healthy, or is enabled, and does not run now."""
+    if unit not in host.view.units:
+        return False
+    facts, _ = host.unit_facts(unit)
+    expected = facts["active_then"] if facts["active_then"] is not None else facts["enabled"]
+    oneshot = facts["type"] == "oneshot"
+    return expected in (True, "enabled") and not facts["steady"] and not oneshot
+
+
+# --- ranking -------------------------------------------------------------------------------------
+
+
+def _hypotheses(case: Case, found: list[Candidate]) -> tuple[Hypothesis, ...]:
+    shares = confidences({c.key: c.score for c in found})
+    named = [
+        Hypothesis(
+            key=c.key,
+            text=c.text,
+            mode=c.mode,
+            host=c.host,
+            subject=c.subject,
+            confidence=round(shares[c.key], 4),
+            supports=c.supports,
+        )
+        for c in found
+    ]
+    return (*named, _unknown(round(shares[""], 4)), *_refuted(case))
+
+
+def _unknown(confidence: float) -> Hypothesis:
+    return Hypothesis(
+        key="unknown",
+        text="A cause that no known failure mode describes",
+        mode="unknown",
+        host="",
+        confidence=confidence,
+    )
+
+
+def _refuted(case: Case) -> Iterable[Hypothesis]:
+    for key in case.refuted:
+        mode, _, rest = key.partition("@")
+        host, _, subject = rest.partition(":")
+        yield Hypothesis(
+            key=key,
+            text=f"{mode} of {subject}: its repair did not heal",
+            mode=mode,
+            host=host,
+            subject=subject,
+            confidence=0.0,
+            status=HypothesisStatus.REFUTED,
+        )
+
+
+def _leader(found: list[Candidate], hypotheses: tuple[Hypothesis, ...]) -> Candidate | None:
+    if not found or hypotheses[0].confidence < SURE_ENOUGH:
+        return None
+    return found[0]
+
+
+# --- what to ask ---------------------------------------------------------------------------------
+
+
+def _outstanding(case: Case, candidate: Candidate) -> tuple[ActionCall, ...]:
+    return tuple(_not_asked(case, candidate.asks))
+
+
+def _wanted(
+    case: Case, hosts: tuple[HostCase, ...], found: list[Candidate]
+) -> tuple[ActionCall, ...]:
+    """The next questions: of the leading causes first, then of the path, then a closer look."""
+    calls: list[ActionCall] = []
+    for candidate in found[:4]:
+        calls.extend(candidate.asks)
+    for host in hosts:
+        calls.extend(ask for walk in host.walks for ask in walk.asks)
+        calls.extend(_closer_look(host))
+    return tuple(_not_asked(case, calls))[:ASKS_A_ROUND]
+
+
+def _not_asked(case: Case, calls: Iterable[ActionCall]) -> Iterable[ActionCall]:
+    asked = {(e.host, e.action, tuple(sorted(e.params.items()))) for e in case.evidence}
+    unique = {call.label(): call for call in calls}.values()
+    return (c for c in unique if (c.host, c.action, tuple(sorted(c.params.items()))) not in asked)
+
+
+def _closer_look(host: HostCase) -> Iterable[ActionCall]:
+    """What an expert looks at once a unit is in question."""
+    name = host.host.name
+    for unit in dict.fromkeys([*host.failing_units(), *host.units]):
+        yield ActionCall(action="unit.show", host=name, params={"unit": unit})
+        params: dict[str, str | int] = {"unit": unit, "lines": JOURNAL_LINES}
+        yield ActionCall(action="journal.unit", host=name, params=params)
+        test = config_test_of(unit)
+        if test is not None:
+            yield ActionCall(action=test, host=name)
+        found = host.view.units.get(unit)
+        for path in found[0].environment_files if found is not None else ():
+            yield ActionCall(action="environment.read", host=name, params={"path": path})
+    for subject in host.subjects():
+        if subject.kind == "change" and (ask := host.diff_ask(subject.facts["change"])):
+            yield ask
+        if subject.kind == "mount":
+            yield ActionCall(action="disk.usage", host=name, params={"path": subject.name})
+
+
+# --- verdicts ------------------------------------------------------------------------------------
+
+
+def _on_leader(leader: Candidate, hypotheses: tuple[Hypothesis, ...]) -> Assessment:
+    if leader.handovers or leader.repair is None:
+        reasons = leader.handovers or ("there is no safe automatic repair for it",)
+        return Assessment(
+            advice=Advice.HAND_OVER,
+            statement=f"{leader.text}. Left alone: {'; '.join(reasons)}",
+            hypotheses=hypotheses,
+            recommended=_recommended(leader),
+        )
+    return Assessment(
+        advice=Advice.REMEDIATE,
+        statement=f"{leader.text} ({hypotheses[0].confidence:.0%})",
+        hypotheses=hypotheses,
+        repair=leader.repair,
+        recommended=_recommended(leader),
+    )
+
+
+def _recommended(candidate: Candidate) -> tuple[str, ...]:
+    lines = [candidate.recommend] if candidate.recommend else []
+    if candidate.repair is not None:
+        steps = ", then ".join(step.label() for step in candidate.repair.steps)
+        lines.append(f"{candidate.repair.title}: {steps}")
+    return tuple(lines)
+
+
+def _unseparated(
+    hosts: tuple[HostCase, ...], found: list[Candidate], hypotheses: tuple[Hypothesis, ...]
+) -> Assessment:
+    """Everything was asked and no cause stands out: say where the path breaks, hand over."""
+    where = _where(hosts) or "Users are not served, and the path shows no failing hop"
+    likely = f". Most likely, but not proven: {found[0].text}" if found else ""
+    return Assessment(
+        advice=Advice.HAND_OVER,
+        statement=f"{where}{likely}",
+        hypotheses=hypotheses,
+        recommended=tuple(line for c in found[:2] for line in _recommended(c)),
+    )
+
+
+def _where(hosts: tuple[HostCase, ...]) -> str:
+    hop = first_failed(hosts)
+    return "" if hop is None else f"The path breaks at the {hop.layer.value}: {hop.statement}"
+
+
+def first_failed(hosts: tuple[HostCase, ...]) -> Hop | None:
+    """The first failing hop over all hosts, the incident's own host first."""
+    hops = (walk.first_failed for host in hosts for walk in host.walks)
+    return next((hop for hop in hops if hop is not None), None)

@@ -1,0 +1,32 @@
+"""Confidence as arithmetic: prior odds times the weight of each fact, the unknown cause included.
+
+Weights are natural logarithms of likelihood ratios: 0.7 doubles the odds, 2.3 makes them tenfold.
+The unknown cause has a prior of its own and no facts for or against: when nothing speaks clearly,
+it wins, and the incident goes to a person.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+UNKNOWN_PRIOR = 0.1
+"""How often the cause is one that no mode describes. Deliberately high: it keeps us modest."""
+
+
+def score(prior: float, weights: tuple[float, ...]) -> float:
+    """Log odds of a cause: its prior's logarithm plus the weights of what was seen."""
+    return math.log(prior) + sum(weights)
+
+
+def confidences(scores: Mapping[str, float]) -> dict[str, float]:
+    """Probabilities of rival causes, the unknown one (key "") taking its share.
+
+    >>> round(confidences({"a": score(0.1, (2.3,))})["a"], 2)
+    0.91
+    """
+    rivals = {**scores, "": math.log(UNKNOWN_PRIOR)}
+    top = max(rivals.values())
+    shares = {key: math.exp(value - top) for key, value in rivals.items()}
+    total = sum(shares.values())
+    return {key: share / total for key, share in shares.items()}

@@ -1,0 +1,87 @@
+"""The port of reasoning: a case goes in, an assessment comes out. Nothing else crosses.
+
+A reasoner sees facts and ids of evidence; it touches no host, no database, no network. Whatever it
+proposes is checked again by the policy against the catalog and fresh evidence.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Protocol
+
+from app.domain.action import ActionCall
+from app.domain.evidence import Evidence
+from app.domain.host import Host
+from app.domain.hypothesis import Hypothesis
+from app.domain.incident import Incident
+from app.domain.probe import ProbeResult
+from app.domain.value import Value
+from app.host.baseline import Baseline
+
+
+class Case(Value):
+    """Everything that is known of an incident at one moment."""
+
+    incident: Incident
+    host: Host  # the incident's
+    hosts: tuple[Host, ...]  # it and what the inventory declares it depends on
+    evidence: tuple[Evidence, ...]  # in the order it was gathered
+    probes: tuple[ProbeResult, ...]  # the latest answers to what users ask
+    baselines: tuple[Baseline, ...] = ()
+    refuted: tuple[str, ...] = ()  # hypotheses whose repair did not heal
+    round: int = 1
+
+    def host_named(self, name: str) -> Host:
+        return next(h for h in self.hosts if h.name == name)
+
+    def baseline_of(self, host: str) -> Baseline | None:
+        return next((b for b in self.baselines if b.host == host), None)
+
+    @property
+    def red(self) -> tuple[ProbeResult, ...]:
+        """What users are refused now."""
+        return tuple(p for p in self.probes if not p.ok)
+
+
+class Advice(StrEnum):
+    """What the reasoner thinks should happen next."""
+
+    DIAGNOSE = "diagnose"  # ask `wanted`, then assess again
+    REMEDIATE = "remediate"  # the leading cause is separated and has a repair
+    HAND_OVER = "hand_over"  # known or not, it is a person's
+    NO_FAULT = "no_fault"  # users are served and nothing that serves them is down
+
+
+class Repair(Value):
+    """A repair of the leading cause, in catalogued actions."""
+
+    cause: str  # Hypothesis.key
+    title: str
+    steps: tuple[ActionCall, ...]
+    requires_person: str | None = None
+    disruptive: bool = True
+
+
+class Assessment(Value):
+    """One round's judgement."""
+
+    advice: Advice
+    statement: str  # one sentence for the timeline
+    hypotheses: tuple[Hypothesis, ...]  # most likely first; the unknown cause always among them
+    wanted: tuple[ActionCall, ...] = ()
+    repair: Repair | None = None
+    recommended: tuple[str, ...] = ()  # for the person it is handed to
+    drawn_by: str = "rule"  # "rule" | "model:<name>"
+
+    @property
+    def leader(self) -> Hypothesis | None:
+        """The likeliest named cause."""
+        return next((h for h in self.hypotheses if h.mode != "unknown"), None)
+
+
+class Reasoner(Protocol):
+    """The built-in one and any beside it."""
+
+    async def assess(self, case: Case) -> Assessment:
+        """Judge a case. Total: it answers for every case, if only that it does not know."""
+        ...

@@ -1,0 +1,126 @@
+"""From a failure mode's remedy to catalogued calls: parameters evaluated, composed steps unfolded.
+
+A remedy whose parameters are not all known gives nothing: half a repair is none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from app.domain.action import ActionCall, Params
+from app.knowledge.expressions import Facts
+from app.knowledge.failure_mode import FailureMode, Remedy, RemedyStep, parameters
+from app.reasoning.port import Repair
+
+_GENTLE = ("file.", "daemon.reload", "service.start", "service.enable", "service.reset_failed",
+           "service.reload", "service.unmask", "log.")  # fmt: skip
+"""Actions that take nothing down. A repair made only of these is watched for a shorter time."""
+
+
+def repair_for(mode: FailureMode, key: str, host: str, facts: Facts) -> Repair | None:
+    """The first remedy that fits and whose every parameter is known."""
+    for remedy in mode.remedies:
+        if remedy.condition is not None and remedy.condition.holds(facts) is not True:
+            continue
+        steps = _unfold(remedy, host, facts)
+        if steps:
+            return Repair(
+                cause=key,
+                title=remedy.title,
+                steps=steps,
+                requires_person=remedy.person,
+                disruptive=not all(s.action.startswith(_GENTLE) for s in steps),
+            )
+    return None
+
+
+def _unfold(remedy: Remedy, host: str, facts: Facts) -> tuple[ActionCall, ...]:
+    calls: list[ActionCall] = []
+    for step in remedy.steps:
+        if step.condition is not None and step.condition.holds(facts) is not True:
+            continue
+        found = _calls(step, host, facts)
+        if found is None:
+            return ()
+        calls.extend(found)
+    return tuple({call.label(): call for call in calls}.values())
+
+
+def _calls(step: RemedyStep, host: str, facts: Facts) -> list[ActionCall] | None:
+    if step.restore is not None:
+        return restore_change(facts.get("change"), host)
+    if step.start is not None:
+        unit = step.start.value(facts)
+        return bring_up(unit, host) if isinstance(unit, Mapping) else None
+    assert step.action is not None
+    params = parameters(step.params, facts)
+    return None if params is None else [_call(host, step.action, params)]
+
+
+def restore_change(change: object, host: str) -> list[ActionCall] | None:
+    """Put one changed path back exactly as the baseline has it."""
+    if not isinstance(change, Mapping):
+        return None
+    then, now, path = change.get("then"), change.get("now"), str(change.get("path"))
+    match change.get("kind"):
+        case "added" if now is not None and now.get("kind") == "file":
+            params: Params = {"path": path, "sha256": now["sha256"]}
+            return [_call(host, "file.remove", params)]
+        case "mode" if then is not None and now is not None:
+            return _restore_access(path, then, now, host)
+        case "target" | "removed" | "content" if then is not None:
+            return _restore_version(path, then, host)
+    return None
+
+
+def _restore_version(path: str, then: Mapping[str, Any], host: str) -> list[ActionCall] | None:
+    if then.get("kind") == "symlink":
+        return [_call(host, "file.restore_link", {"path": path, "target": then["target"]})]
+    if not then.get("sha256"):
+        return None
+    params: Params = {
+        "path": path,
+        "sha256": then["sha256"],
+        "owner": then["owner"],
+        "group": then["group"],
+        "mode": then["mode"],
+    }
+    return [_call(host, "file.restore", params)]
+
+
+def _restore_access(
+    path: str, then: Mapping[str, Any], now: Mapping[str, Any], host: str
+) -> list[ActionCall]:
+    calls = []
+    if (then["owner"], then["group"]) != (now["owner"], now["group"]):
+        params: Params = {"path": path, "owner": then["owner"], "group": then["group"]}
+        calls.append(_call(host, "file.set_owner", params))
+    if then["mode"] != now["mode"]:
+        calls.append(_call(host, "file.set_mode", {"path": path, "mode": then["mode"]}))
+    return calls
+
+
+def bring_up(unit: Mapping[str, Any], host: str) -> list[ActionCall]:
+    """Calls that bring a unit up from the state it is in, and enable it again if it was."""
+    name = str(unit["name"])
+    calls = []
+    if unit.get("need_daemon_reload") or _definition_changed(unit):
+        calls.append(_call(host, "daemon.reload", {}))
+    if unit.get("active_state") in ("inactive", "failed"):
+        if unit.get("active_state") == "failed":
+            calls.append(_call(host, "service.reset_failed", {"unit": name}))
+        calls.append(_call(host, "service.start", {"unit": name}))
+    else:
+        calls.append(_call(host, "service.restart", {"unit": name}))
+    if unit.get("enabled_then") == "enabled" and unit.get("enabled") == "disabled":
+        calls.append(_call(host, "service.enable", {"unit": name}))
+    return calls
+
+
+def _definition_changed(unit: Mapping[str, Any]) -> bool:
+    return any(c.get("relation") == "definition" for c in unit.get("changes") or ())
+
+
+def _call(host: str, action: str, params: Params) -> ActionCall:
+    return ActionCall(action=action, host=host, params=params)
