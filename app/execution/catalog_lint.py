@@ -17,8 +17,8 @@ FORBIDDEN_PROGRAMS = frozenset(
         "sed", "less", "more", "most", "man", "vi", "vim", "nano", "ed", "emacs", "xargs",
         "env", "find", "tar", "zip", "unzip", "rsync", "git", "scp", "ssh", "sftp", "ftp",
         "curl", "wget", "nc", "ncat", "socat", "timeout", "nice", "nohup", "watch", "setsid",
-        "stdbuf", "chroot", "unshare", "nsenter", "su", "sudo", "doas", "runuser", "systemd-
-        run", "at", "batch", "crontab", "make", "gdb", "strace", "ltrace", "tee", "dd", "cp",
+        "stdbuf", "chroot", "unshare", "nsenter", "su", "sudo", "doas", "runuser", "systemd-run",
+        "at", "batch", "crontab", "make", "gdb", "strace", "ltrace", "tee", "dd", "cp",
         "mv", "rm", "ln", "install", "chmod", "chown", "chattr", "kill", "pkill", "killall",
         "reboot", "shutdown", "halt", "poweroff", "init", "mount", "umount", "mkfs", "fdisk",
         "apt", "apt-get", "dpkg", "yum", "dnf", "rpm", "docker", "podman",
