@@ -138,7 +138,9 @@ class ConfigProblem(Value):
     message: str
     file: str | None = None
     line: int | None = None
-    kind: str = "other"  # syntax | host-not-found | file-missing | permission | bind | other
+    # syntax | duplicate | host-not-found | file-missing | permission | certificate | bind |
+    # disk-full | read-only | user-missing | other
+    kind: str = "other"
     subject: str | None = None  # the name or path that the complaint is about
 
 
