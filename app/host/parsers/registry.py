@@ -8,9 +8,12 @@ from typing import get_type_hints
 
 from app.domain.value import JsonObject, Value
 from app.host import facts
+from app.host.parsers.apache_test import parse_apache_test
 from app.host.parsers.filesystems import parse_df, parse_findmnt
 from app.host.parsers.gate_json import json_parser
 from app.host.parsers.json_text import json_object, storable
+from app.host.parsers.nginx_dump import parse_nginx_dump
+from app.host.parsers.nginx_test import parse_nginx_test
 from app.host.parsers.ps import parse_processes
 from app.host.parsers.raw import RawOutput
 from app.host.parsers.ss import parse_listeners
@@ -30,6 +33,9 @@ _OF_TOOLS: dict[str, TypedParser] = {
     "ps": parse_processes,
     "findmnt": parse_findmnt,
     "df": parse_df,
+    "nginx-test": parse_nginx_test,
+    "apache-test": parse_apache_test,
+    "nginx-dump": parse_nginx_dump,
 }
 
 
