@@ -12,8 +12,11 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from app.errors import ConfigurationError
 
 
 class AutonomyLevel(StrEnum):
@@ -176,3 +179,22 @@ class Settings(BaseSettings):
         if parts.password is None:
             return self.database_url
         return self.database_url.replace(f":{parts.password}@", ":***@")
+
+
+def read_settings() -> Settings:
+    """The settings of the environment and `.env`. Raises ConfigurationError with a sentence."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        wrong = "; ".join(_setting_and_reason(found) for found in error.errors())
+        raise ConfigurationError(
+            f"A setting is wrong. {wrong.rstrip('.')}.",
+            hint="docs/reference/settings.md has a line for each; `sre-agent doctor` checks them.",
+        ) from error
+
+
+def _setting_and_reason(found: ErrorDetails) -> str:
+    """One wrong setting by its name in the environment; never with its value."""
+    name = "_".join(str(part) for part in found["loc"]).upper()
+    reason = found["msg"].removeprefix("Value error, ")
+    return f"{name}: {reason}" if name else reason
