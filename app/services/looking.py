@@ -1,0 +1,264 @@
+"""The states that only look: analyze, hypothesize, diagnose."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from app.domain.action import ActionCall
+from app.domain.event import EntryStatus, ProvenanceLink, TimelineEntry
+from app.domain.execution import Outcome, Step
+from app.domain.host import Host
+from app.domain.probe import Probe, ProbeResult
+from app.host.baseline import Baseline
+from app.host.probes import derive
+from app.host.view import HostView
+from app.reasoning.port import Advice, Assessment, Case
+from app.services.ports import Conclusion, Effects
+from app.services.progress import Progress
+
+CALM_SECONDS = 3.0
+"""How long users must be served without a break before an alarm is called false."""
+
+
+async def analyze(at: Progress, effects: Effects) -> Progress:
+    """Who is affected, what do users see, how does the host look: one glance at everything."""
+    at, key = at.entering(Step.ANALYZE)
+    incident = at.given.incident
+    hosts = await effects.hosts(f"{key}.hosts", incident.host)
+    await say(effects, f"{key}.start", Step.ANALYZE, f"Looking at {hosts[0].name}", running=True)
+    taken = [await effects.baseline(f"{key}.baseline.{h.name}", h.name) for h in hosts]
+    baselines = tuple(b for b in taken if b is not None)
+    case = Case(
+        incident=incident,
+        host=hosts[0],
+        hosts=hosts,
+        evidence=(),
+        probes=(),
+        baselines=baselines,
+    )
+    at = at.step(case=case)
+    at = await look(at, effects, key, [hosts[0]])
+    at = await ask_as_users(at, effects, key)
+    suffering = [h for h in hosts[1:] if any(p.probe.address == h.address for p in at.known.red)]
+    if suffering:
+        at = await look(at, effects, f"{key}.behind", suffering)
+    await say(effects, f"{key}.start", Step.ANALYZE, _seen(at.known), detail=_red(at.known))
+    if not HostView(hosts[0], at.known.evidence).reachable:
+        return at.step(conclusion=_unreachable(at.known), next=Step.FINALIZE)
+    return at.step(next=Step.HYPOTHESIZE)
+
+
+async def hypothesize(at: Progress, effects: Effects) -> Progress:
+    """Rank the causes that fit what is known, and choose: ask more, repair, or hand over."""
+    at, key = at.entering(Step.HYPOTHESIZE)
+    judged = await effects.assess(f"{key}.assess", at.known)
+    at = at.step(assessment=judged)
+    await effects.record(
+        f"{key}.hypotheses",
+        timeline=[entry(key, Step.HYPOTHESIZE, judged.statement, detail=_ranked(judged))],
+        hypotheses=judged.hypotheses,
+        provenance=tuple(_provenance(judged)),
+    )
+    match judged.advice:
+        case Advice.DIAGNOSE:
+            return at.step(next=Step.DIAGNOSE)
+        case Advice.REMEDIATE:
+            return at.step(next=Step.REMEDIATE)
+        case Advice.NO_FAULT:
+            return at.step(conclusion=concluded(at, Outcome.NO_FAULT), next=Step.FINALIZE)
+        case Advice.HAND_OVER:
+            return at.step(conclusion=concluded(at, Outcome.ESCALATED), next=Step.FINALIZE)
+
+
+async def diagnose(at: Progress, effects: Effects) -> Progress:
+    """Ask what separates the candidates, all at once."""
+    at, key = at.entering(Step.DIAGNOSE)
+    assert at.assessment is not None
+    wanted = at.assessment.wanted
+    title = f"Asking {len(wanted)} questions: {_named(wanted)}"
+    await say(effects, key, Step.DIAGNOSE, title, running=True)
+    found = await effects.observe(f"{key}.observe", Step.DIAGNOSE, wanted, at.assessment.statement)
+    at = at.with_evidence(found, round=at.known.round + 1)
+    failed = [e for e in found if not e.ok]
+    ending = f"{len(found) - len(failed)} of {len(found)} answered: {_named(wanted)}"
+    await say(effects, key, Step.DIAGNOSE, ending)
+    return at.step(next=Step.HYPOTHESIZE)
+
+
+# --- looking -------------------------------------------------------------------------------------
+
+
+async def look(at: Progress, effects: Effects, key: str, hosts: Sequence[Host]) -> Progress:
+    """The first look at hosts: everything that is cheap and nearly always matters."""
+    calls = [call for host in hosts for call in first_look(at.known, host)]
+    names = ", ".join(host.name for host in hosts)
+    found = await effects.observe(f"{key}.look", Step.ANALYZE, calls, f"First look at {names}")
+    return at.with_evidence(found)
+
+
+def first_look(case: Case, host: Host) -> Iterable[ActionCall]:
+    """What is asked of a host before anything is suspected."""
+    baseline = case.baseline_of(host.name)
+    yield _call(host, "units.show", pattern="*.service")
+    for action in ("unit_files.list", "sockets.listening", "filesystems.list", "persons.list"):
+        yield _call(host, action)
+    if _may_run(host, case, "nginx", baseline):
+        yield _call(host, "nginx.dump")
+    if baseline is not None:
+        yield _call(host, "baseline.manifest")
+
+
+def _may_run(host: Host, case: Case, program: str, baseline: Baseline | None) -> bool:
+    claimed = case.incident.claimed_service or ""
+    if any(program in service for service in (*host.services, claimed)):
+        return True
+    return baseline is not None and f"{program}.service" in baseline.view(host).units
+
+
+def _call(host: Host, action: str, **params: str | int) -> ActionCall:
+    return ActionCall(action=action, host=host.name, params=params)
+
+
+async def ask_as_users(at: Progress, effects: Effects, key: str) -> Progress:
+    """Ask what users ask; where all is well, keep asking for a moment before believing it."""
+    probes = user_probes(at.known)
+    if not probes:
+        return at
+    results = await effects.probe(f"{key}.probe", Step.ANALYZE, probes, "Are users served?")
+    at = at.with_probes(results)
+    if at.known.red:
+        return at
+    calm = await effects.watch(f"{key}.calm", probes, grace_seconds=0.0, seconds=CALM_SECONDS)
+    return at.with_probes(calm)
+
+
+def user_probes(case: Case) -> tuple[Probe, ...]:
+    """What users ask of the case's hosts: declared, learned while healthy, or derived now."""
+    found: list[Probe] = []
+    for host in case.hosts:
+        baseline = case.baseline_of(host.name)
+        if host.probes:
+            found.extend(host.probes)
+        elif baseline is not None and baseline.probes:
+            found.extend(baseline.probes)
+        elif host.name == case.host.name:
+            view = HostView(host, case.evidence)
+            found.extend(derive(view, service=case.incident.claimed_service))
+    return tuple({probe.name: probe for probe in found}.values())
+
+
+# --- saying --------------------------------------------------------------------------------------
+
+
+def entry(
+    key: str,
+    step: Step,
+    title: str,
+    *,
+    status: EntryStatus = EntryStatus.COMPLETED,
+    detail: dict[str, object] | None = None,
+) -> TimelineEntry:
+    return TimelineEntry(key=key, step=step, title=title[:500], status=status, detail=detail or {})
+
+
+async def say(
+    effects: Effects,
+    key: str,
+    step: Step,
+    title: str,
+    *,
+    running: bool = False,
+    status: EntryStatus = EntryStatus.COMPLETED,
+    detail: dict[str, object] | None = None,
+) -> None:
+    """One line of the timeline. A running one is completed by saying it again under its key."""
+    shown = EntryStatus.RUNNING if running else status
+    suffix = "running" if running else "ended"
+    line = entry(key, step, title, status=shown, detail=detail)
+    await effects.record(f"{key}.{suffix}", timeline=[line])
+
+
+def concluded(at: Progress, outcome: Outcome, statement: str | None = None) -> Conclusion:
+    """The end that the latest assessment leads to."""
+    judged = at.assessment
+    leader = judged.leader if judged is not None else None
+    known = leader is not None and leader.confidence >= 0.5
+    said = statement or (judged.statement if judged is not None else "")
+    cause = leader.text if leader is not None and known and outcome is not Outcome.NO_FAULT else ""
+    return Conclusion(
+        outcome=outcome,
+        root_cause=cause or (judged.statement if judged is not None else said),
+        summary=said,
+        confidence=leader.confidence if leader is not None and known else 0.0,
+        evidence_ids=_cited(at, judged),
+        recommended=judged.recommended if judged is not None else (),
+    )
+
+
+def _cited(at: Progress, judged: Assessment | None) -> tuple[int, ...]:
+    leader = judged.leader if judged is not None else None
+    own = leader.evidence_ids if leader is not None else ()
+    asked = tuple(p.evidence_id for p in at.known.probes if p.evidence_id is not None)
+    return tuple(dict.fromkeys((*own, *asked)))[:20]
+
+
+def _unreachable(case: Case) -> Conclusion:
+    reasons = sorted({e.error for e in case.evidence if e.error})
+    seen = f"users see: {case.red[0].detail}" if case.red else "users are served or cannot be asked"
+    said = f"{case.host.name} cannot be looked at over SSH ({'; '.join(reasons[:2])}); {seen}"
+    return Conclusion(
+        outcome=Outcome.ESCALATED,
+        root_cause=said,
+        summary=said,
+        evidence_ids=tuple(e.id for e in case.evidence[:5]),
+        recommended=(
+            f"Check that {case.host.name} is up and lets the agent in: sre-agent doctor.",
+        ),
+    )
+
+
+def _seen(case: Case) -> str:
+    if not case.probes:
+        return f"{case.host.name} was looked at; no question that users would ask is known"
+    if not case.red:
+        return f"Users are served: {len(case.probes)} probes pass"
+    return f"Users suffer: {_first_words(case.red)}"
+
+
+def _first_words(red: Sequence[ProbeResult]) -> str:
+    return "; ".join(f"{p.probe.name}: {p.detail or p.error or p.status}" for p in red[:3])
+
+
+def _red(case: Case) -> dict[str, object]:
+    return {
+        "probes": [
+            {"name": p.probe.name, "ok": p.ok, "status": p.status, "error": p.error}
+            for p in case.probes
+        ]
+    }
+
+
+def _ranked(judged: Assessment) -> dict[str, object]:
+    return {
+        "advice": judged.advice.value,
+        "causes": [
+            {"key": h.key, "confidence": round(100 * h.confidence, 1)}
+            for h in judged.hypotheses[:6]
+        ],
+    }
+
+
+def _provenance(judged: Assessment) -> Iterable[ProvenanceLink]:
+    for hypothesis in judged.hypotheses[:6]:
+        for support in hypothesis.supports:
+            yield ProvenanceLink(
+                conclusion=f"hypothesis:{hypothesis.key}"[:200],
+                evidence_id=support.evidence_id,
+                drawn_by=f"{judged.drawn_by}:{hypothesis.mode}",
+                statement=support.statement[:500],
+            )
+
+
+def _named(calls: Sequence[ActionCall]) -> str:
+    shown = ", ".join(dict.fromkeys(c.action for c in calls))
+    return shown if len(shown) <= 120 else shown[:117] + "..."
