@@ -123,8 +123,11 @@ class Database:
     async def reading(self) -> AsyncIterator[AsyncSession]:
         """A transaction that only reads: every query in it sees the same moment."""
         self._stay_on_one_loop()
-        async with AsyncSession(self._reading, autoflush=False) as session, session.begin():
-            yield session
+        try:
+            async with AsyncSession(self._reading, autoflush=False) as session, session.begin():
+                yield session
+        except SQLAlchemyError as error:
+            raise self._not_usable(error) from error
 
     async def check_schema(self) -> None:
         """Raise DatabaseNotReady, with what to run, unless the tables are this version's."""
@@ -133,11 +136,7 @@ class Database:
             async with self._reading.connect() as connection:
                 current, missing = await connection.run_sync(_look_at_schema)
         except SQLAlchemyError as error:
-            raise DatabaseNotReady(
-                f"The database {self.settings.database_url_shown} cannot be used: "
-                f"{reason_of(error)}.",
-                hint="Check DATABASE_URL and that the database runs.",
-            ) from error
+            raise self._not_usable(error) from error
         if current is None:
             raise DatabaseNotReady("The database has no tables yet.", hint=UPGRADE_HINT)
         if current != head:
@@ -154,6 +153,12 @@ class Database:
     async def close(self) -> None:
         """Close every connection. The last thing a loop does with it."""
         await self._engine.dispose()
+
+    def _not_usable(self, error: SQLAlchemyError) -> DatabaseNotReady:
+        return DatabaseNotReady(
+            f"The database {self.settings.database_url_shown} cannot be used: {reason_of(error)}.",
+            hint="Check DATABASE_URL and that the database runs.",
+        )
 
     def _turn(self) -> AbstractAsyncContextManager[object]:
         return self._one_writer or nullcontext()

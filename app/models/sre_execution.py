@@ -20,7 +20,7 @@ from app.domain.execution import ACTIVE, ExecutionStatus, Outcome, Step
 from app.domain.hypothesis import HypothesisStatus
 from app.domain.incident import Priority
 from app.domain.value import JsonObject
-from app.models.base import ROW_NUMBER, Base, Identity, Written
+from app.models.base import ROW_NUMBER, Base, DatabaseNow, Identity, Written
 
 IS_ACTIVE = text("status IN ({})".format(", ".join(f"'{status}'" for status in sorted(ACTIVE))))
 
@@ -89,7 +89,9 @@ class Evidence(Base):
 
     __tablename__ = "sre_evidence"
     __table_args__ = (
-        UniqueConstraint("execution_id", "step_key", "position"),
+        UniqueConstraint(
+            "execution_id", "kind", "step_key", "position", name="uq_sre_evidence_of_step"
+        ),
         {"sqlite_autoincrement": True},
     )
 
@@ -121,7 +123,13 @@ class ExecutionLog(Base):
     __tablename__ = "incident_execution_log"
     __table_args__ = (
         UniqueConstraint("execution_id", "step_number"),
-        UniqueConstraint("execution_id", "step_key", "position"),
+        UniqueConstraint(
+            "execution_id",
+            "action_type",
+            "step_key",
+            "position",
+            name="uq_incident_execution_log_of_step",  # PostgreSQL takes 63 characters
+        ),
         {"sqlite_autoincrement": True},
     )
 
@@ -172,7 +180,7 @@ class TimelineRow(Base):
     duration_seconds: Mapped[float]
     detail: Mapped[JsonObject]
     created_at: Mapped[Written]
-    updated_at: Mapped[Written]
+    updated_at: Mapped[Written] = mapped_column(onupdate=DatabaseNow())
     simulated: Mapped[bool]
 
 
@@ -197,7 +205,7 @@ class HypothesisRow(Base):
     supports: Mapped[list[JsonObject]]
     history: Mapped[list[JsonObject]]  # [{"step_key", "confidence", "status"}], oldest first
     created_at: Mapped[Written]
-    updated_at: Mapped[Written]
+    updated_at: Mapped[Written] = mapped_column(onupdate=DatabaseNow())
     simulated: Mapped[bool]
 
 

@@ -331,9 +331,10 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_sre_evidence")),
         sa.UniqueConstraint(
             "execution_id",
+            "kind",
             "step_key",
             "position",
-            name=op.f("uq_sre_evidence_execution_id_step_key_position"),
+            name="uq_sre_evidence_of_step",
         ),
         sqlite_autoincrement=True,
     )
@@ -583,9 +584,10 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_incident_execution_log")),
         sa.UniqueConstraint(
             "execution_id",
+            "action_type",
             "step_key",
             "position",
-            name=op.f("uq_incident_execution_log_execution_id_step_key_position"),
+            name="uq_incident_execution_log_of_step",
         ),
         sa.UniqueConstraint(
             "execution_id",

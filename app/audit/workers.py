@@ -1,0 +1,69 @@
+"""Workers: which processes are alive, by the one clock that they share, the database's.
+
+A worker that was given up stays dead under its id, since its executions went to others. It learns
+so from its next beat and must end itself.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.audit.writing import Writer
+from app.models.base import DatabaseNow
+from app.models.database import database_now
+from app.models.operations import Worker
+
+
+class Workers(Writer):
+    """The processes that work on executions."""
+
+    async def beat(self, executor_id: str, *, hostname: str, pid: int) -> bool:
+        """Say that a worker is alive. False: it was given up and must end itself.
+
+        The first beat makes it known; it comes before the worker takes any work.
+        """
+
+        async def work(session: AsyncSession) -> bool:
+            worker = await session.get(Worker, executor_id, with_for_update=True)
+            if worker is None:
+                worker = Worker(executor_id=executor_id, hostname=hostname, pid=pid, dead=False)
+                session.add(worker)
+            if worker.dead:
+                return False
+            worker.heartbeat = await database_now(session)
+            return True
+
+        return await self._write(f"The heartbeat of {executor_id}", work)
+
+    async def live(self) -> frozenset[str]:
+        """The ids of the workers that nobody has given up."""
+        async with self._database.reading() as session:
+            alive = select(Worker.executor_id).where(Worker.dead.is_(False))
+            return frozenset((await session.execute(alive)).scalars())
+
+    async def mark_late_dead(self, after_seconds: float) -> frozenset[str]:
+        """Give up the workers that were not heard of for so long. The ids of the newly dead."""
+
+        async def work(session: AsyncSession) -> frozenset[str]:
+            oldest = await database_now(session) - timedelta(seconds=after_seconds)
+            late = (
+                update(Worker)
+                .where(Worker.dead.is_(False), Worker.heartbeat < oldest)
+                .values(dead=True)
+                .returning(Worker.executor_id)
+            )
+            return frozenset((await session.execute(late)).scalars())
+
+        return await self._write("The death of late workers", work)
+
+    async def leave(self, executor_id: str) -> None:
+        """Stop in good order: others need not wait for the heartbeat to be late."""
+
+        async def work(session: AsyncSession) -> None:
+            its_own = update(Worker).where(Worker.executor_id == executor_id)
+            await session.execute(its_own.values(dead=True, heartbeat=DatabaseNow()))
+
+        await self._write(f"The leaving of {executor_id}", work)

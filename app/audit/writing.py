@@ -1,0 +1,54 @@
+"""How everything is written: in one transaction; once more where another was first; or not.
+
+What could not be written must not happen (ARCHITECTURE.md, rule 5), so a failure is an error of its
+own that ends the step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.errors import AuditWriteFailed, NotFound
+from app.models.database import Database, reason_of
+from app.models.sre_execution import Execution
+
+Written = TypeVar("Written")
+
+
+class Writer:
+    """The base of what writes. A `work` may run twice: it looks before it inserts."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def _write(
+        self, what: str, work: Callable[[AsyncSession], Awaitable[Written]]
+    ) -> Written:
+        """Run `work` in one transaction; `what` is named if it fails."""
+        try:
+            try:
+                return await self._attempt(work)
+            except IntegrityError:
+                # another wrote the same row between our look and our insert: now we shall see it
+                return await self._attempt(work)
+        except SQLAlchemyError as error:
+            raise AuditWriteFailed(
+                f"{what} could not be written: {reason_of(error)}.",
+                hint="Nothing of it was kept. Check the database's log and free space.",
+            ) from error
+
+    async def _attempt(self, work: Callable[[AsyncSession], Awaitable[Written]]) -> Written:
+        async with self._database.transaction() as session:
+            return await work(session)
+
+
+async def held(session: AsyncSession, execution_id: int) -> Execution:
+    """The execution, locked until the transaction ends: its rows are numbered one at a time."""
+    execution = await session.get(Execution, execution_id, with_for_update=True)
+    if execution is None:
+        raise NotFound(f"There is no execution {execution_id}.")
+    return execution
