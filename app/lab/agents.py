@@ -42,14 +42,14 @@ class Agent(ABC):
         self.seconds_to_healthy = None
         yield
 
-    def take_baseline(self, hosts: tuple[str, ...]) -> None:
+    def take_baseline(self, hosts: tuple[str, ...]) -> None:  # noqa: B027 - most do not look
         """Look at the healthy hosts."""
 
     @abstractmethod
     def heal(self, scenario: Scenario) -> Said:
         """Work on the ticket until the end."""
 
-    def keep_traces(self, estate: Estate, folder: Path) -> None:
+    def keep_traces(self, estate: Estate, folder: Path) -> None:  # noqa: B027 - most have none
         """Keep what helps to understand the run afterwards."""
 
 

@@ -3,47 +3,58 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from app.domain.host import Host
+from app.execution.enrolment import HostFile, enrolment_files
 from app.lab.estate import ACCOUNT
+from app.lab.layers import Layer
 from app.lab.machine import Machine
 
 
-@dataclass(frozen=True)
-class LabFile:
-    """A file to be put on a host."""
+def inventory_entry(layer: Layer, key: Path, up: set[str]) -> dict[str, Any]:
+    """One host as a site would write it into its inventory."""
+    spec = layer.spec
+    return {
+        "address": spec.address,
+        "names": list(spec.names),
+        "port": 22,
+        "username": ACCOUNT,
+        "ssh_key_path": str(key),
+        "host_key": layer.host_key,
+        "services": list(spec.services),
+        "depends_on": [other for other in spec.depends_on if other in up],
+        "groups": ["lab"],
+        "description": spec.description,
+        "units": {"allow": ["*"]},
+        "probes": [],
+    }
 
-    path: str
-    content: bytes
-    mode: int
-    owner: str
-    group: str
 
-
-def enrol(machine: Machine, public_key: str) -> None:
+def enrol(machine: Machine, key: Path, up: set[str]) -> None:
     """Put the service's host-side files on a host that is not booted yet."""
-    path = f"/home/{ACCOUNT}/.ssh/authorized_keys"
-    put(machine, LabFile(path, f"{public_key}\n".encode(), 0o600, ACCOUNT, ACCOUNT))
+    entry = inventory_entry(machine.layer, key, up)
+    host = Host.model_validate({"name": machine.name, **entry})
+    public_key = key.with_suffix(".pub").read_text().strip()
+    for file in enrolment_files(host=host, public_key=public_key):
+        put(machine, file)
 
 
-def put(machine: Machine, file: LabFile) -> None:
+def put(machine: Machine, file: HostFile) -> None:
     """Write one file into a host's tree, owned as the host's own accounts say."""
     users, groups = _ids(machine.root / "etc/passwd"), _ids(machine.root / "etc/group")
     target = machine.root / file.path.lstrip("/")
-    _make_parents(target.parent, machine.root, users.get(file.owner, 0), groups.get(file.group, 0))
+    _make_parents(target.parent)
     target.write_bytes(file.content)
     target.chmod(file.mode)
     os.chown(target, users[file.owner], groups[file.group])
 
 
-def _make_parents(folder: Path, root: Path, owner: int, group: int) -> None:
-    """Missing folders of a home belong to its owner, all others to root."""
-    missing = [path for path in (folder, *folder.parents) if not path.exists()]
-    for path in reversed(missing):
+def _make_parents(folder: Path) -> None:
+    """Missing folders belong to root."""
+    for path in reversed([path for path in (folder, *folder.parents) if not path.exists()]):
         path.mkdir(mode=0o755)
-        if path.is_relative_to(root / "home"):
-            os.chown(path, owner, group)
 
 
 def _ids(database: Path) -> dict[str, int]:

@@ -9,8 +9,7 @@ from typing import Any
 
 import yaml
 
-from app.lab.estate import ACCOUNT, HOSTS
-from app.lab.layers import layer
+from app.lab.enrolment import inventory_entry
 from app.lab.running import Estate
 
 APPROVERS = ("alice", "bob")
@@ -27,28 +26,13 @@ class Policy:
 def write_inventory(estate: Estate) -> Path:
     """Describe the hosts that are up as a site would describe its own."""
     path = estate.folder / "inventory.yaml"
-    hosts = {machine.name: _entry(estate, machine.name) for machine in estate.machines.values()}
+    up = set(estate.machines)
+    hosts = {
+        name: inventory_entry(machine.layer, estate.key, up)
+        for name, machine in estate.machines.items()
+    }
     path.write_text(yaml.safe_dump({"hosts": hosts}, sort_keys=False))
     return path
-
-
-def _entry(estate: Estate, name: str) -> dict[str, Any]:
-    spec = HOSTS[name]
-    up = set(estate.machines)
-    return {
-        "address": spec.address,
-        "names": list(spec.names),
-        "port": 22,
-        "username": ACCOUNT,
-        "ssh_key_path": str(estate.key),
-        "host_key": layer(spec).host_key,
-        "services": list(spec.services),
-        "depends_on": [other for other in spec.depends_on if other in up],
-        "groups": ["lab"],
-        "description": spec.description,
-        "units": {"allow": ["*"]},
-        "probes": [],
-    }
 
 
 def write_policy(estate: Estate, given: Path | None) -> Policy:

@@ -237,11 +237,12 @@ def _allowed(key: str, may_change: tuple[str, ...]) -> bool:
     for entry in may_change:
         allowed_kind, _, pattern = entry.partition(":")
         if entry.startswith("/"):
-            if kind == "file" and fnmatchcase(name, entry):
-                return True
-        elif kind == allowed_kind and fnmatchcase(name, pattern or "*"):
-            return True
-        elif allowed_kind == "enabled" and kind == "file" and _enables(name, pattern):
+            fits = kind == "file" and fnmatchcase(name, entry)
+        elif allowed_kind == "enabled" and kind == "file":
+            fits = _enables(name, pattern)
+        else:
+            fits = kind == allowed_kind and fnmatchcase(name, pattern or "*")
+        if fits:
             return True
     return False
 

@@ -144,12 +144,15 @@ def _run_script(name: str, spec: HostSpec, part: Path) -> None:
     settings = {"HOST": spec.name, "ADDRESS": spec.address, "GATEWAY": MONITOR_ADDRESS}
     variables = [f"--setenv={key}={value}" for key, value in {**settings, **passwords()}.items()]
     done = attempt(
-        ["systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--as-pid2", "--pipe"]
-        + [f"--machine={PREFIX}bake-{part.name.removesuffix('.part')}"]
-        + ["--resolv-conf=off", "--timezone=off", "--link-journal=no", "--private-network"]
-        + [f"--bind-ro={HOSTFILES / name}:/run/bake", *variables]
-        + [f"--bind-ro={certificate_authority()}:/run/lab-ca"]
-        + ["-D", str(part / "root"), "/bin/bash", "/run/bake/bake.sh"],
+        [
+            *["systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--as-pid2", "--pipe"],
+            *["--resolv-conf=off", "--timezone=off", "--link-journal=no", "--private-network"],
+            f"--machine={PREFIX}bake-{part.name.removesuffix('.part')}",
+            f"--bind-ro={HOSTFILES / name}:/run/bake",
+            f"--bind-ro={certificate_authority()}:/run/lab-ca",
+            *variables,
+            *("-D", str(part / "root"), "/bin/bash", "/run/bake/bake.sh"),
+        ],
         timeout=300,
     )
     if not done.ok:

@@ -60,10 +60,8 @@ def create_host(run_id: str, host: str) -> str:
     monitor, name = monitor_namespace(run_id), host_namespace(run_id, host)
     run(["ip", "netns", "add", name])
     port = f"ve-{host}"
-    run(
-        ["ip", "-n", monitor, "link", "add", port, "type", "veth"]
-        + ["peer", "name", "eth0", "netns", name]
-    )
+    veth = f"link add {port} type veth peer name eth0 netns {name}".split()
+    run(["ip", "-n", monitor, *veth])
     run(["ip", "-n", monitor, "link", "set", port, "master", BRIDGE, "up"])
     return name
 

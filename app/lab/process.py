@@ -41,8 +41,7 @@ def attempt(argv: Sequence[str], *, stdin: str = "", timeout: float = 120) -> Fi
         done = subprocess.run(
             list(argv),
             input=stdin.encode(),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            capture_output=True,
             timeout=timeout,
             check=False,
         )

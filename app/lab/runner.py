@@ -13,7 +13,7 @@ from app.lab import leftovers
 from app.lab.agents import Agent
 from app.lab.errors import BadScenario, LabError
 from app.lab.estate import ACCOUNT
-from app.lab.judge import Moments, Row, Said, Seen, judge, no_verdict
+from app.lab.judge import Moments, Row, Seen, judge, no_verdict
 from app.lab.running import Estate, new_run_id, start
 from app.lab.scenario import Outcome, Scenario
 from app.lab.snapshot import Snapshot, take
@@ -112,13 +112,14 @@ class Run:
         return fine, "".join(outputs).strip()
 
     def _ssh_works(self) -> bool:
+        """Any answer but ssh's own 255 shows that the key was let in."""
         logins = [
             f"ssh -o BatchMode=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null"
             f" -o LogLevel=ERROR -o ConnectTimeout=8 -i {self.estate.key}"
-            f" {ACCOUNT}@{spec.address} true </dev/null"
+            f" {ACCOUNT}@{spec.address} true </dev/null || test $? -ne 255"
             for spec in self.estate.specs
         ]
-        return self.estate.on_monitor(" && ".join(logins)).ok
+        return self.estate.on_monitor("\n".join(["set -e", *logins])).ok
 
     def _is_healthy(self) -> bool:
         return is_healthy(self.estate, self.scenario)
@@ -172,6 +173,4 @@ def _unsteady(first: Snapshot, second: Snapshot) -> frozenset[str]:
     """What changes by itself on the broken host: a unit that is started again and again."""
     restless = {key for key in {*first, *second} if first.get(key) != second.get(key)}
     starting = {key for key, value in second.items() if key.startswith("unit:") and "ing" in value}
-    return frozenset(
-        key for key in restless | starting if key.startswith(("unit:", "port:"))
-    )
+    return frozenset(key for key in restless | starting if key.startswith(("unit:", "port:")))

@@ -84,8 +84,7 @@ def start(names: tuple[str, ...], run_id: str | None = None) -> Estate:
         for made in layers:
             folder = estate.folder / made.spec.name
             estate.machines[made.spec.name] = Machine(made, estate.run_id, folder)
-        public_key = estate.key.with_suffix(".pub").read_text().strip()
-        _each(tuple(estate.machines.values()), lambda machine: _bring_up(machine, public_key))
+        _each(tuple(estate.machines.values()), lambda machine: _bring_up(machine, estate))
         write_state(estate)
     except BaseException:
         estate.throw_away()
@@ -99,9 +98,9 @@ def write_state(estate: Estate) -> None:
     (estate.folder / "state.json").write_text(json.dumps(state))
 
 
-def _bring_up(machine: Machine, public_key: str) -> None:
+def _bring_up(machine: Machine, estate: Estate) -> None:
     machine.prepare()
-    enrol(machine, public_key)
+    enrol(machine, estate.key, set(estate.machines))
     machine.boot()
 
 

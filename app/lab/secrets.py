@@ -28,9 +28,7 @@ def certificate_authority() -> Path:
     folder = cache() / "ca"
     if not (folder / "ca.pem").exists():
         folder.mkdir(mode=0o700, exist_ok=True)
-        run(
-            ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "3650"]
-            + ["-subj", "/CN=corp.internal lab CA"]
-            + ["-keyout", str(folder / "ca.key"), "-out", str(folder / "ca.pem")]
-        )
+        kind = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "3650"]
+        files = ["-keyout", str(folder / "ca.key"), "-out", str(folder / "ca.pem")]
+        run(["openssl", *kind, "-subj", "/CN=corp.internal lab CA", *files])
     return folder

@@ -29,7 +29,9 @@ QUESTIONS: dict[str, str] = {
     "mount": "findmnt --json --list --output TARGET,FSTYPE,OPTIONS",
     "package": "dpkg-query -W -f '${Package} ${Version} ${db:Status-Abbrev}\\n'",
     "port": "ss -Hltun",
-    "canary-files": "find /srv/canary -type f -exec sha256sum {} + -exec stat -c '%n %a %U %G' {} +",
+    "canary-files": (
+        "find /srv/canary -type f -exec sha256sum {} + -exec stat -c '%n %a %U %G' {} +"
+    ),
     "canary-postgresql": (
         "command -v psql >/dev/null && id -u postgres >/dev/null 2>&1 && cd / &&"
         " timeout 10 setpriv --reuid=postgres --regid=postgres --init-groups psql -At shop"

@@ -39,7 +39,7 @@ useradd --create-home --uid 1000 --shell /bin/bash --groups ssh-users,adm deploy
 useradd --create-home --uid 1001 --shell /bin/bash --groups ssh-users j.doe
 useradd --create-home --uid 1500 --shell /bin/sh --groups ssh-users,adm,systemd-journal sre-agent
 find /home/sre-agent -mindepth 1 -delete
-install -d -m 700 -o sre-agent -g sre-agent /home/sre-agent/.ssh
+install -d -m 755 /home/sre-agent/.ssh
 
 # Nothing that needs the internet or fires by itself in the middle of a judgement.
 systemctl disable --quiet apt-daily.timer apt-daily-upgrade.timer e2scrub_all.timer \
