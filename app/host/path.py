@@ -114,13 +114,19 @@ class PathWalker:
             return next((e.unit for e in self.then.listening_on(port) or () if e.unit), None)
         if self._nginx_serves(port):
             return "nginx.service"
-        declared = [*(s for s in [self.claimed] if s), *self.view.host.services]
-        for service in declared:
-            unit = self.unit_named(service)
-            if unit is not None and program(unit) in _PORTS_OF.get(port, ()):
-                return unit
-        holder = self._holder_unit(port)
-        return holder if holder is not None or self.claimed is None else None
+        declared = self._declared_units()
+        customary = [u for u in declared if program(u) in _PORTS_OF.get(port, ())]
+        return next(iter(customary), None) or self._holder_unit(port) or self._missing(declared)
+
+    def _declared_units(self) -> list[str]:
+        """Units of the services that the ticket and the inventory name, the ticket's first."""
+        named = [*(s for s in [self.claimed] if s), *self.view.host.services]
+        return [u for u in map(self.unit_named, named) if u is not None]
+
+    def _missing(self, declared: list[str]) -> str | None:
+        """Where nothing tells whose port it is: the first declared service that is not up."""
+        states = ((u, self.view.units.get(u)) for u in declared)
+        return next((u for u, f in states if f is not None and f[0].active_state != "active"), None)
 
     def unit_named(self, service: str) -> str | None:
         """The host's unit that a person means by a service's name."""

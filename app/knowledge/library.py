@@ -48,11 +48,18 @@ def parse(text: str, file: Path) -> FailureMode:
     try:
         mode = FailureMode.model_validate(raw)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise KnowledgeError(f"{file}: {where}: {first['msg']}.") from error
+        raise KnowledgeError(f"{file}: {_told(error)}.") from error
     if mode.id != file.stem:
         raise KnowledgeError(
             f"{file} has the id {mode.id!r}.", hint=f"Name the file {mode.id}.yaml."
         )
     return mode
+
+
+def _told(error: ValidationError) -> str:
+    """Every complaint with its place, the first three of them."""
+    told = (
+        f"{'.'.join(str(part) for part in one['loc']) or 'the file'}: {one['msg']}"
+        for one in error.errors()[:3]
+    )
+    return "; ".join(told)

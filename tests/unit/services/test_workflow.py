@@ -1,0 +1,171 @@
+"""The graph in a small world: heals, proves, undoes, asks, gives up - and always ends."""
+
+from __future__ import annotations
+
+import pytest
+
+from app.domain.action import ActionCall
+from app.domain.execution import STEP_MOVES, Outcome, Step
+from app.domain.hypothesis import HypothesisStatus
+from app.domain.verdict import Verdict
+from app.services.ports import Ending, EndingKind
+from app.services.repairing import WatchTimes
+from app.services.self_healing_sre_agent import Limits, build, run_execution
+from tests.unit.services.world import FRONT, World, unit
+
+LIMITS = Limits(rounds=4, changes=2, watch=WatchTimes(reversible=1, disruptive=1))
+
+
+async def run(world: World) -> Ending:
+    return await run_execution(world, world.given(), LIMITS)
+
+
+def starts(world: World) -> None:
+    """In this world starting a unit starts it."""
+
+    def react(call: ActionCall) -> None:
+        world.start(str(call.params["unit"]))
+
+    world.reacts["service.start"] = react
+
+
+async def test_a_stopped_service_is_started_and_proven() -> None:
+    world = World()
+    world.stop()
+    starts(world)
+    ending = await run(world)
+    assert ending.outcome is Outcome.RESOLVED
+    assert world.changed == ["service.start"]
+    assert world.conclusion is not None
+    assert FRONT in world.conclusion.root_cause
+    assert world.conclusion.evidence_ids
+    assert world.verifications[-1].healed
+    assert [p.ok for p in world.verifications[-1].before] == [False]
+    confirmed = [h for h in world.hypotheses.values() if h.status is HypothesisStatus.CONFIRMED]
+    assert [h.mode for h in confirmed] == ["unit-stopped"]
+    assert not world.held
+
+
+async def test_a_false_alarm_changes_nothing() -> None:
+    world = World()
+    ending = await run(world)
+    assert ending.outcome is Outcome.NO_FAULT
+    assert world.changed == []
+
+
+async def test_what_did_not_heal_is_undone_and_not_tried_again() -> None:
+    world = World()
+    world.stop()  # and service.start changes nothing
+    ending = await run(world)
+    assert ending.outcome is Outcome.ESCALATED
+    assert world.changed == ["service.start"]
+    assert world.undone == ["service.start"]
+    assert not world.verifications[-1].healed
+    refuted = [h for h in world.hypotheses.values() if h.status is HypothesisStatus.REFUTED]
+    assert [h.mode for h in refuted] == ["unit-stopped"]
+    assert not world.held
+
+
+async def test_healing_one_thing_by_breaking_another_is_not_healing() -> None:
+    world = World()
+    world.stop()
+
+    def react(call: ActionCall) -> None:
+        world.start(str(call.params["unit"]))
+        world.units["side.service"] = unit("side.service", "failed", "failed", "exit-code")
+
+    world.reacts["service.start"] = react
+    ending = await run(world)
+    assert ending.outcome is not Outcome.RESOLVED
+    assert world.verifications[0].worse == ("side.service",)
+    assert "service.start" in world.undone
+
+
+async def test_a_denied_plan_is_handed_over_with_the_reason() -> None:
+    world = World()
+    world.stop()
+    world.verdict = Verdict.DENY
+    ending = await run(world)
+    assert ending.outcome is Outcome.ESCALATED
+    assert world.changed == []
+    assert world.conclusion is not None
+    assert "because the test says so" in world.conclusion.summary
+
+
+async def test_a_plan_that_needs_a_person_ends_the_workflow_open() -> None:
+    world = World()
+    world.stop()
+    world.verdict = Verdict.NEEDS_APPROVAL
+    ending = await run(world)
+    assert ending.kind is EndingKind.WAITING_APPROVAL
+    assert ending.proposal
+    assert world.conclusion is None
+    assert world.changed == []
+
+
+async def test_a_proposal_that_a_person_refused_is_not_made_again() -> None:
+    world = World()
+    world.stop()
+    world.verdict = Verdict.NEEDS_APPROVAL
+    asked = await run(world)
+    again = World()
+    again.stop()
+    given = again.given(refused=(asked.proposal,))
+    ending = await run_execution(again, given, LIMITS)
+    assert ending.outcome is Outcome.ESCALATED
+    assert again.changed == []
+
+
+async def test_a_cancelled_ticket_stops_at_the_next_boundary() -> None:
+    world = World()
+    world.stop()
+    world.cancel_after = "remediate"
+    ending = await run(world)
+    assert ending.outcome is Outcome.CANCELLED
+    assert world.changed == []
+
+
+async def test_a_spent_budget_ends_in_an_escalation_that_says_so() -> None:
+    world = World()
+    world.stop()
+    world.exhausted = "200 commands were run"
+    ending = await run(world)
+    assert ending.outcome is Outcome.ESCALATED
+    assert world.conclusion is not None
+    assert "200 commands were run" in world.conclusion.summary
+
+
+async def test_a_change_of_unknown_outcome_stops_everything() -> None:
+    world = World()
+    world.stop()
+    world.unknown_on = "service.start"
+    ending = await run(world)
+    assert ending.outcome is Outcome.ESCALATED
+    assert world.changed == ["service.start"]
+    assert world.undone == []
+    assert not world.held
+
+
+async def test_a_host_held_by_another_execution_is_left_alone() -> None:
+    world = World()
+    world.stop()
+    world.lease_free = False
+    ending = await run(world)
+    assert ending.outcome is Outcome.ESCALATED
+    assert world.changed == []
+
+
+async def test_a_replay_asks_for_the_same_keys() -> None:
+    first, second = World(), World()
+    for world in (first, second):
+        world.stop()
+        starts(world)
+        await run(world)
+    assert first.keys == second.keys
+
+
+@pytest.mark.parametrize("step", list(Step))
+def test_the_graph_has_exactly_the_moves_of_the_table(step: Step) -> None:
+    drawn = build(World(), LIMITS).get_graph()
+    edges = {e.target for e in drawn.edges if e.source == step.value} - {"__end__"}
+    assert edges == {move.value for move in STEP_MOVES[step]}
