@@ -1,0 +1,79 @@
+"""What changed since the baseline, and to which unit it belongs."""
+
+from __future__ import annotations
+
+import pytest
+
+from app.host.drift import Change, ChangeKind, Relation, changes, relation
+from app.host.facts import Manifest, UnitFacts
+
+
+def entry(path: str, sha: str | None = "a", mode: str = "0644", **more: str) -> Manifest.File:
+    kind = "symlink" if "target" in more else "file"
+    return Manifest.File(
+        path=path, kind=kind, sha256=sha, owner="root", group="root", mode=mode, **more
+    )
+
+
+def manifest(*files: Manifest.File) -> Manifest:
+    return Manifest(host="h", taken_at="2026-01-01T00:00:00+00:00", files=files)
+
+
+def test_each_kind_of_difference_is_told_apart() -> None:
+    then = manifest(
+        entry("/etc/a"), entry("/etc/b"), entry("/etc/c"), entry("/etc/gone"),
+        entry("/etc/link", None, target="x"),
+    )  # fmt: skip
+    now = manifest(
+        entry("/etc/a"), entry("/etc/b", "other"), entry("/etc/c", mode="0600"),
+        entry("/etc/link", None, target="y"), entry("/etc/new"),
+    )  # fmt: skip
+    assert [(c.path, c.kind) for c in changes(then, now)] == [
+        ("/etc/b", ChangeKind.CONTENT),
+        ("/etc/c", ChangeKind.MODE),
+        ("/etc/gone", ChangeKind.REMOVED),
+        ("/etc/link", ChangeKind.TARGET),
+        ("/etc/new", ChangeKind.ADDED),
+    ]
+
+
+def test_an_unchanged_host_has_no_drift() -> None:
+    same = manifest(entry("/etc/a"), entry("/etc/b"))
+    assert changes(same, same) == ()
+
+
+UNIT = UnitFacts(
+    name="billing@eu.service",
+    fragment_path="/etc/systemd/system/billing@.service",
+    environment_files=("/srv/conf/billing.env",),
+    working_directory="/opt/billing/current",
+    exec_start=("/usr/bin/java", "-jar", "/opt/billing/lib/billing.jar", "/etc/money/rates.yml"),
+)
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("/etc/systemd/system/billing@.service", Relation.DEFINITION),
+        ("/etc/systemd/system/billing@eu.service.d/limits.conf", Relation.DEFINITION),
+        ("/srv/conf/billing.env", Relation.ENVIRONMENT),
+        ("/etc/default/billing", Relation.CONFIGURATION),
+        ("/etc/billing/x/y.conf", Relation.CONFIGURATION),
+        ("/etc/money/rates.yml", Relation.CONFIGURATION),
+        ("/opt/billing/lib/billing.jar", Relation.PROGRAM),
+        ("/opt/billing/current", Relation.PROGRAM),
+        ("/etc/hosts", Relation.NAMING),
+        ("/etc/other/thing.conf", None),
+        ("/usr/bin/java", None),
+    ],
+)
+def test_how_a_path_belongs_to_a_unit(path: str, expected: Relation | None) -> None:
+    assert relation(path, UNIT) is expected
+
+
+def test_a_change_carries_both_versions() -> None:
+    (found,) = changes(manifest(entry("/etc/a")), manifest(entry("/etc/a", "b")))
+    assert isinstance(found, Change)
+    assert found.then is not None
+    assert found.now is not None
+    assert (found.then.sha256, found.now.sha256) == ("a", "b")
