@@ -13,8 +13,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from enum import StrEnum
 from typing import Any
 
@@ -39,8 +40,10 @@ after draining: executions of another epoch are not taken up."""
 QUEUE = "executions"
 POLL_SECONDS = 0.2  # a start waits half of this on average; costs about 2 % of a core when idle
 _NAME = "sre-agent"
+_ABANDON_SECONDS = 5.0
 _THREADS = 32  # for DBOS's own short database calls
 _WORKFLOW = "execution"
+_TAKEOVERS = "takeovers"
 
 Body = Callable[[int, int], Awaitable[JsonObject]]
 """(execution id, workflow number) -> how it ended, as JSON."""
@@ -71,6 +74,7 @@ class Workflow(Value):
     id: str
     state: WorkflowState
     worker: str | None  # who ran it last
+    takeovers: int = 0  # how often a dead worker's run of it was taken over
 
 
 def workflow_id(execution_id: int, number: int) -> str:
@@ -104,6 +108,7 @@ class Durable:
         self._url = store_url(settings)
         self._workflow: Callable[[int, int], Any] | None = None
         self._running: set[asyncio.Task[Any]] = set()
+        self._stopping = False
 
     async def launch(self, body: Body) -> None:
         """Create or migrate the tables, then start taking executions from the queue."""
@@ -116,7 +121,7 @@ class Durable:
         DBOS.launch()
 
     async def shutdown(self) -> None:
-        """Leave running executions where they are (they stay RUNNING) and stop; under a second.
+        """Stop within a second; executions under way go back to the queue as they are.
 
         DBOS joins its threads while these wait for the loop, so it is taken down from a thread
         of its own, and the loop's default executor, which DBOS had replaced, is made anew.
@@ -128,6 +133,7 @@ class Durable:
         def destroy() -> None:
             try:
                 DBOS.destroy(destroy_registry=True)
+                self._hand_back()
             finally:
                 loop.call_soon_threadsafe(gone.set)
 
@@ -137,9 +143,11 @@ class Durable:
 
     async def abandon(self) -> None:
         """Stop every execution in this process without an outcome, as a crash would."""
+        self._stopping = True
         for task in self._running:
             task.cancel()
-        await asyncio.gather(*self._running, return_exceptions=True)
+        if self._running:
+            await asyncio.wait(self._running, timeout=_ABANDON_SECONDS)
 
     async def enqueue(self, execution_id: int, number: int) -> None:
         """Have a workflow run, here or on a peer. Twice is once. Raises EngineError."""
@@ -162,9 +170,17 @@ class Durable:
         """Put a dead worker's workflow back in the queue.
 
         Only under the reaper's lease: the call has no condition on who runs the workflow now, so
-        two reapers could take it from each other.
+        two reapers could take it from each other. It resets DBOS's count of attempts, so the
+        takeovers are counted here, in the row's attributes.
         """
+        await DBOS.update_workflow_attributes_async(
+            workflow.id, {_TAKEOVERS: workflow.takeovers + 1}
+        )
         await DBOS.resume_workflow_async(workflow.id, queue_name=QUEUE)
+
+    async def end(self, workflow: Workflow) -> None:
+        """Close a workflow that must not run again."""
+        await DBOS.cancel_workflow_async(workflow.id)
 
     async def _list(self, **filters: Any) -> tuple[Workflow, ...]:
         rows = await DBOS.list_workflows_async(
@@ -174,6 +190,8 @@ class Durable:
 
     def _tracked(self, body: Body) -> Body:
         async def execution(execution_id: int, number: int) -> JsonObject:
+            if self._stopping:  # taken from the queue a moment too late
+                raise asyncio.CancelledError
             task = asyncio.current_task()
             assert task is not None
             self._running.add(task)
@@ -187,16 +205,31 @@ class Durable:
     def _prepare(self) -> None:
         """Tables and queue, before launch: a queue known then is listened to from the start."""
         DBOS.migrate(self._url, schema=SCHEMA)
-        client = DBOSClient(
-            system_database_url=self._url, dbos_system_schema=SCHEMA, application_name=_NAME
-        )
-        try:
+        with self._client() as client:
             client.register_queue(
                 QUEUE,
                 worker_concurrency=self._settings.worker_concurrency,
                 polling_interval_sec=POLL_SECONDS,
                 on_conflict="always_update",
             )
+
+    def _hand_back(self) -> None:
+        """What this process had taken and not ended is for whoever comes next, at once."""
+        with self._client() as client:
+            left = client.list_workflows(
+                status="PENDING", executor_id=self._worker_id, load_input=False, load_output=False
+            )
+            if left:
+                client.resume_workflows([row.workflow_id for row in left], queue_name=QUEUE)
+
+    @contextmanager
+    def _client(self) -> Iterator[DBOSClient]:
+        """A way to the tables while DBOS is not launched. Blocking: for threads only."""
+        client = DBOSClient(
+            system_database_url=self._url, dbos_system_schema=SCHEMA, application_name=_NAME
+        )
+        try:
+            yield client
         finally:
             client.destroy()
 
@@ -223,6 +256,7 @@ def _workflow_of_row(row: WorkflowStatus) -> Workflow:
         id=row.workflow_id,
         state=_STATES.get(row.status, WorkflowState.FAILED),
         worker=row.executor_id,
+        takeovers=(row.attributes or {}).get(_TAKEOVERS, 0),
     )
 
 

@@ -1,0 +1,104 @@
+"""The engine of one process: start, submit, decide, cancel, stop.
+
+engine = Engine(settings, database, hands)
+await engine.start()                        # on the running loop; resumes what was left
+await engine.submit(execution_id)           # after the incident is durable
+...
+await engine.stop()                         # what runs is left where it is, for the next start
+"""
+
+from __future__ import annotations
+
+from app import log
+from app.audit.approvals import Approval
+from app.domain.approval import Vote
+from app.engine.durable import Durable
+from app.engine.endings import Endings
+from app.engine.identity import new_worker_id
+from app.engine.parts import Graph, Hands, Records
+from app.engine.queue import Queue
+from app.engine.resuming import Resuming
+from app.engine.runs import Runs
+from app.engine.takeover import Takeover
+from app.engine.worker import Worker
+from app.models.database import Database
+from app.settings import Settings
+
+logger = log.get(__name__)
+
+
+class Engine:
+    """Works on executions. One to a process, on one event loop."""
+
+    def __init__(self, settings: Settings, database: Database, hands: Hands, graph: Graph) -> None:
+        self._settings = settings
+        self._hands = hands
+        self._records = Records.of(database)
+        self._worker_id = new_worker_id()
+        self._durable = Durable(settings, worker_id=self._worker_id)
+        self._endings = Endings(self._records)
+        self._queue = Queue(self._durable, self._records, self._endings)
+        self._worker = self._make_worker()
+        self._runs = Runs(settings, self._records, hands, graph, self._endings, self._queue.ended)
+
+    @property
+    def alive(self) -> bool:
+        """Whether executions are being worked on; False before start, and where it hangs."""
+        return self._worker.alive
+
+    async def start(self) -> None:
+        """Take up what an earlier process left, and work on what comes.
+
+        Raises EngineError or DatabaseNotReady. Call it on the event loop that serves the API.
+        """
+        await self._worker.register()
+        await self._durable.launch(self._runs.run)
+        await self._worker.start()
+        logger.info("engine started", worker=self._worker_id, simulated=self._hands.simulated)
+
+    async def stop(self) -> None:
+        """Stop within about a second. Executions under way go on at the next start, or on a peer.
+
+        A change that was being made runs on at its host, under its receipt.
+        """
+        await self._worker.stop()
+        await self._durable.shutdown()
+        await self._worker.leave()
+        await self._hands.hosts.close()
+        logger.info("engine stopped", worker=self._worker_id)
+
+    async def submit(self, execution_id: int) -> None:
+        """Have an accepted execution worked on. Submitting it again changes nothing."""
+        await self._queue.submit(execution_id)
+
+    async def cancel(self, execution_id: int, *, by: str, reason: str) -> None:
+        """End an execution: at once where it waits, else at its next safe boundary.
+
+        Raises NotFound; Conflict where it has ended.
+        """
+        await self._endings.cancel(execution_id, by=by, reason=reason)
+
+    async def decide(
+        self, approval_id: int, *, person: str, vote: Vote, reason: str, plan_hash: str
+    ) -> Approval:
+        """Count a person's word; where it decides, the execution goes on within a second.
+
+        Raises NotFound; Forbidden; Conflict where it is not open, or is for another plan.
+        """
+        approval = await self._records.approvals.vote(
+            approval_id,
+            person=person,
+            vote=vote,
+            reason=reason,
+            plan_hash=plan_hash,
+            grant_seconds=self._settings.approval_grant_ttl_seconds,
+        )
+        self._worker.wake()
+        return approval
+
+    def _make_worker(self) -> Worker:
+        resuming = Resuming(self._records, self._queue, self._endings)
+        takeover = Takeover(self._durable, self._records, self._endings, worker_id=self._worker_id)
+        return Worker(
+            self._worker_id, self._durable, self._records, self._queue, resuming, takeover
+        )

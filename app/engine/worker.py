@@ -1,0 +1,141 @@
+"""The beat of one worker process: it says that it lives, and looks after what others left.
+
+Each second: beat; give up neighbours that are gone; as the reaper, take over their executions, act
+on people's decisions, and sweep for executions that nobody works on. Everything is level-
+triggered: a pass that failed is simply made again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import time
+
+from app import log
+from app.engine.durable import Durable
+from app.engine.identity import surely_gone
+from app.engine.parts import Records
+from app.engine.queue import Queue
+from app.engine.resuming import Resuming
+from app.engine.takeover import Takeover
+from app.errors import SreAgentError
+
+logger = log.get(__name__)
+
+BEAT_SECONDS = 1.0
+DEAD_AFTER_SECONDS = 10.0  # without a beat; a neighbour on this machine is looked for at once
+SWEEP_SECONDS = 5.0
+
+
+class Worker:
+    """Keeps one process's place among the workers."""
+
+    def __init__(
+        self,
+        worker_id: str,
+        durable: Durable,
+        records: Records,
+        queue: Queue,
+        resuming: Resuming,
+        takeover: Takeover,
+    ) -> None:
+        self.id = worker_id
+        self._durable = durable
+        self._records = records
+        self._queue = queue
+        self._resuming = resuming
+        self._takeover = takeover
+        self._wake = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._last_beat = time.time()
+        self._judge_from = 0.0
+        self._swept_at = 0.0
+
+    @property
+    def alive(self) -> bool:
+        """Whether it has beaten lately; what /readyz asks."""
+        running = self._task is not None and not self._task.done()
+        return running and time.time() - self._last_beat < DEAD_AFTER_SECONDS
+
+    async def register(self) -> None:
+        """The first beat. It comes before DBOS takes any work, or peers would take it away."""
+        await self._beat()
+
+    async def start(self) -> None:
+        """Look after everything once, then keep beating in the background."""
+        await self._pass()
+        self._task = asyncio.create_task(self._run(), name="engine-worker")
+
+    async def stop(self) -> None:
+        """Stop beating. The worker is still known as alive until `leave`."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def leave(self) -> None:
+        """Tell the others that what is left here is theirs."""
+        await self._records.workers.leave(self.id)
+
+    def wake(self) -> None:
+        """Make the next pass now: a person has decided."""
+        self._wake.set()
+
+    async def _run(self) -> None:
+        while True:
+            await self._rest()
+            try:
+                await self._pass()
+            except SreAgentError as error:
+                logger.warning("a worker's pass failed; it is made again", reason=str(error))
+            except Exception:
+                logger.exception("a worker's pass failed; it is made again")
+
+    async def _rest(self) -> None:
+        try:
+            async with asyncio.timeout(BEAT_SECONDS):
+                await self._wake.wait()
+        except TimeoutError:
+            return
+        self._wake.clear()
+
+    async def _pass(self) -> None:
+        if not await self._beat():
+            await self._replaced()
+            return
+        await self._give_up_the_dead()
+        await self._resuming.go_on()
+        if await self._takeover.is_mine():
+            await self._takeover.take_over()
+            await self._sweep()
+
+    async def _beat(self) -> bool:
+        """Beat; after having overslept, let the others beat before anyone is judged late."""
+        now = time.time()
+        if now - self._last_beat > DEAD_AFTER_SECONDS / 2:
+            self._judge_from = now + DEAD_AFTER_SECONDS
+        self._last_beat = now
+        return await self._records.workers.beat(
+            self.id, hostname=socket.gethostname(), pid=os.getpid()
+        )
+
+    async def _give_up_the_dead(self) -> None:
+        for other in await self._records.workers.live():
+            if other != self.id and surely_gone(other):
+                logger.info("a worker is gone", worker=other)
+                await self._records.workers.leave(other)
+        if time.time() >= self._judge_from:
+            for late in await self._records.workers.mark_late_dead(DEAD_AFTER_SECONDS):
+                logger.warning("a worker was not heard of and is given up", worker=late)
+
+    async def _sweep(self) -> None:
+        if time.time() - self._swept_at >= SWEEP_SECONDS:
+            self._swept_at = time.time()
+            await self._queue.sweep()
+
+    async def _replaced(self) -> None:
+        """Peers have given this process up and taken its work: it must not go on beside them."""
+        logger.error("this worker was given up by its peers; the process ends", worker=self.id)
+        await self._durable.abandon()
+        signal.raise_signal(signal.SIGTERM)
