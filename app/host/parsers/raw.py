@@ -20,6 +20,8 @@ class RawOutput(Value):
     stderr: str = ""
     seconds: float = 0.0  # how long it ran
     truncated: bool = False  # stdout was cut: its last line may be half of one
+    utc_offset_minutes: int | None = Field(default=None, gt=-1440, lt=1440)
+    """The host's offset from UTC where it is known: log files carry local times without a zone."""
 
     def text_param(self, name: str) -> str:
         """A parameter of the call as text; ParseError where the call did not carry it."""

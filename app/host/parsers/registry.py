@@ -11,7 +11,12 @@ from app.host import facts
 from app.host.parsers.apache_test import parse_apache_test
 from app.host.parsers.filesystems import parse_df, parse_findmnt
 from app.host.parsers.gate_json import json_parser
+from app.host.parsers.getent import parse_resolve
+from app.host.parsers.journal import parse_journal
 from app.host.parsers.json_text import json_object, storable
+from app.host.parsers.log_lines import parse_log_lines
+from app.host.parsers.network import parse_addresses, parse_routes
+from app.host.parsers.nft import parse_ruleset
 from app.host.parsers.nginx_dump import parse_nginx_dump
 from app.host.parsers.nginx_test import parse_nginx_test
 from app.host.parsers.ps import parse_processes
@@ -19,6 +24,7 @@ from app.host.parsers.raw import RawOutput
 from app.host.parsers.ss import parse_listeners
 from app.host.parsers.systemctl_files import parse_unit_files
 from app.host.parsers.systemctl_show import parse_unit, parse_units
+from app.host.parsers.who import parse_persons
 
 Parser = Callable[[RawOutput], JsonObject]
 """Raw output to the JSON of a facts model (`model_dump(mode="json")`); raises ParseError only."""
@@ -36,7 +42,33 @@ _OF_TOOLS: dict[str, TypedParser] = {
     "nginx-test": parse_nginx_test,
     "apache-test": parse_apache_test,
     "nginx-dump": parse_nginx_dump,
+    "journal-json": parse_journal,
+    "log-lines": parse_log_lines,
+    "getent-hosts": parse_resolve,
+    "ip-addr": parse_addresses,
+    "ip-route": parse_routes,
+    "nft-ruleset": parse_ruleset,
+    "who": parse_persons,
 }
+_BY_ACTION: dict[str, str] = {
+    "unit.show": "systemctl-show",
+    "units.show": "systemctl-show-many",
+    "unit_files.list": "systemctl-unit-files",
+    "sockets.listening": "ss-listening",
+    "processes.list": "ps",
+    "filesystems.list": "findmnt",
+    "nginx.test": "nginx-test",
+    "apache.test": "apache-test",
+    "nginx.dump": "nginx-dump",
+    "journal.unit": "journal-json",
+    "journal.errors": "journal-json",
+    "log.tail": "log-lines",
+    "name.resolve": "getent-hosts",
+    "firewall.show": "nft-ruleset",
+}
+"""The catalog may also name a parser by the diagnostic that it is for."""
+
+_OF_TOOLS |= {action: _OF_TOOLS[tool] for action, tool in _BY_ACTION.items()}
 
 
 def _facts_models() -> dict[str, type[Value]]:

@@ -1,10 +1,17 @@
-"""`systemctl list-unit-files`: JSON where systemd knows it (246 and later), its table before."""
+"""`systemctl list-unit-files`: JSON where systemd knows it (246 and later), its table before and where asked."""
 
 from __future__ import annotations
 
 from app.host.facts import UnitFile, UnitFilesFacts
 from app.host.parsers.json_text import json_array
 from app.host.parsers.raw import ParseError, RawOutput
+
+_STATES = frozenset(
+    [
+        *("enabled", "disabled", "static", "masked", "linked", "alias", "indirect"),
+        *("generated", "transient", "bad", "invalid"),
+    ]
+)
 
 
 def parse_unit_files(raw: RawOutput) -> UnitFilesFacts:
@@ -32,12 +39,12 @@ def _from_json(text: str) -> tuple[UnitFile, ...]:
 
 
 def _from_table(lines: list[str]) -> tuple[UnitFile, ...]:
-    """systemd before 246 ignores `-o json` here: `UNIT FILE  STATE  VENDOR PRESET`, a row each."""
-    if not lines or not lines[0].startswith("UNIT FILE"):
-        raise ParseError("systemctl list-unit-files: expected a JSON array or a table with a head")
-    rows = (line.split() for line in lines[1:])
-    return tuple(UnitFile(name=row[0], state=row[1]) for row in rows if _is_row(row))
+    """`UNIT FILE  STATE  [PRESET]`, a row each, with its head or (--no-legend) without."""
+    rows = [row for line in lines if _is_row(row := line.split())]
+    if not rows and any(lines):
+        raise ParseError("systemctl list-unit-files: expected JSON, or rows of name and state")
+    return tuple(UnitFile(name=row[0], state=row[1]) for row in rows)
 
 
 def _is_row(row: list[str]) -> bool:
-    return len(row) >= 2 and "." in row[0] and row[1].replace("-", "").isalpha()
+    return len(row) in (2, 3) and "." in row[0] and row[1].removesuffix("-runtime") in _STATES
