@@ -20,7 +20,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Union
 
 Type = Mapping[str, Any]
-Given = Union[str, int]  # noqa: UP007 - read at run time by a host's Python 3.9
+Given = Union[str, int]
 
 LONGEST = 512
 _INERT = re.compile(r"[\x21-\x7e]+")

@@ -1,0 +1,163 @@
+"""The baseline: every configuration file of the host by hash, its content kept for root alone."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+import time
+from collections.abc import Iterator
+
+from . import disk
+from .answers import Params, answer, group_name, iso, kind_of, mode_text, read_program, user_name
+from .network import listening
+from .parameters import is_refused
+from .places import Places
+from .refusal import Failed
+from .request import load_config
+from .store import Store, read_file
+
+CONTENT_ROOTS = ("/etc", "/usr/local", "/opt", "/srv", "/var/www", "/usr/lib/systemd/system")
+"""Whose files are hashed."""
+
+FOLDER_ROOTS = ("/var/log", "/var/lib", "/var/spool", "/var/cache", "/run")
+"""Whose folders are noted with owner and mode, two levels deep; their files are data."""
+
+_SKIPPED = frozenset({"__pycache__", "node_modules", ".git", ".cache", "lost+found", ".svn"})
+_SKIPPED_ENDS = (".pyc", ".pyo", "~", ".swp", ".tmp", ".lock", ".pid", ".sock", ".dpkg-new")
+_FILE_BYTES = 1024 * 1024
+_MOST_FILES = 20_000
+_MOST_STORED = 256 * 1024 * 1024
+_SECONDS = 35.0
+_NEVER_HASHED = ("/etc/shadow*", "/etc/gshadow*", "/etc/ssh/*_key", "/etc/ssl/private")
+
+
+def baseline_manifest(_: Params, places: Places) -> int:
+    """Manifest of now."""
+    return answer(_manifest(places, store=False))
+
+
+def baseline_store(_: Params, places: Places) -> int:
+    """Manifest of now; the content of every file that a change may put back is kept."""
+    return answer(_manifest(places, store=True))
+
+
+def _manifest(places: Places, *, store: bool) -> dict[str, object]:
+    config = load_config(places.config)
+    guarded = config.actions["file.restore"]["params"]["path"].get("refuse", [])
+    survey = Survey(Store(places) if store else None, guarded)
+    _, listed, _ = read_program(["/usr/bin/ss", "-H", "-l", "-t", "-u", "-n", "-p"])
+    return {
+        "host": config.host,
+        "taken_at": iso(time.time()),
+        "files": survey.files(),
+        "unit_files": _unit_files(),
+        "listeners": listening(listed),
+        "active_units": _active_units(),
+    }
+
+
+class Survey:
+    """One look at all files, bounded in number, bytes and time."""
+
+    def __init__(self, store: Store | None, guarded: list[str]) -> None:
+        self._store = store
+        self._guarded = guarded
+        self._stored = 0
+        self._until = time.monotonic() + _SECONDS
+
+    def files(self) -> list[dict[str, object]]:
+        """Every file, link and folder of the roots, as the manifest has it."""
+        found = []
+        for path, state in self._below():
+            found.append(self._described(path, state))
+            if len(found) >= _MOST_FILES or time.monotonic() > self._until:
+                break
+        return found
+
+    def _below(self) -> Iterator[tuple[str, os.stat_result]]:
+        for root in CONTENT_ROOTS:
+            yield from _walk(root, depth=64, folders_only=False)
+        for root in FOLDER_ROOTS:
+            yield from _walk(root, depth=2, folders_only=True)
+
+    def _described(self, path: str, state: os.stat_result) -> dict[str, object]:
+        shown: dict[str, object] = {
+            "path": path,
+            "kind": kind_of(state.st_mode),
+            "owner": user_name(state.st_uid),
+            "group": group_name(state.st_gid),
+            "mode": mode_text(state.st_mode),
+            "modified": iso(state.st_mtime),
+        }
+        if stat.S_ISLNK(state.st_mode):
+            shown["target"] = os.readlink(path)
+        elif stat.S_ISREG(state.st_mode):
+            shown["bytes"] = state.st_size
+            shown["sha256"] = self._hashed(path, state)
+        return shown
+
+    def _hashed(self, path: str, state: os.stat_result) -> str | None:
+        """A file's hash, its content stored where it may ever be put back."""
+        if state.st_size > _FILE_BYTES or is_refused(path, _NEVER_HASHED):
+            return None
+        try:
+            with disk.parent_of(path) as (folder, name):
+                file = disk.open_regular(folder, name, path, links_allowed=True)
+        except (Failed, OSError):
+            return None  # gone or replaced in the meantime
+        try:
+            content = read_file(file, path)
+        finally:
+            os.close(file)
+        if self._store is None or is_refused(path, self._guarded) or self._stored > _MOST_STORED:
+            return hashlib.sha256(content).hexdigest()
+        self._stored += len(content)
+        return self._store.put(content)
+
+
+def _walk(root: str, *, depth: int, folders_only: bool) -> Iterator[tuple[str, os.stat_result]]:
+    """Everything below a folder, on its own file system, in the order of names."""
+    try:
+        device = os.lstat(root).st_dev
+    except FileNotFoundError:
+        return
+    waiting = [(root, depth)]
+    while waiting:
+        folder, left = waiting.pop()
+        for path, state in _entries(folder):
+            is_folder = stat.S_ISDIR(state.st_mode)
+            if is_folder and left > 1 and state.st_dev == device:
+                waiting.append((path, left - 1))
+            if is_folder or not folders_only:
+                yield path, state
+
+
+def _entries(folder: str) -> list[tuple[str, os.stat_result]]:
+    try:
+        with os.scandir(folder) as entries:
+            found = [
+                (entry.path, entry.stat(follow_symlinks=False))
+                for entry in entries
+                if entry.name not in _SKIPPED and not entry.name.endswith(_SKIPPED_ENDS)
+            ]
+    except OSError:
+        return []  # gone in the meantime
+    kept = (stat.S_IFREG, stat.S_IFDIR, stat.S_IFLNK)
+    return sorted(one for one in found if stat.S_IFMT(one[1].st_mode) in kept)
+
+
+def _unit_files() -> list[dict[str, str]]:
+    _, listed, _ = read_program(
+        ["/usr/bin/systemctl", "list-unit-files", "--no-pager", "--no-legend", "--plain", "--full"]
+    )
+    lines = [line.split() for line in listed.splitlines()]
+    return [{"name": words[0], "state": words[1]} for words in lines if len(words) > 1]
+
+
+def _active_units() -> list[str]:
+    _, listed, _ = read_program(
+        ["/usr/bin/systemctl", "list-units", "--no-pager", "--no-legend", "--plain", "--full",
+         "--state=active", "--type=service,socket,timer,mount"]
+    )  # fmt: skip
+    return [line.split()[0] for line in listed.splitlines() if line.split()]

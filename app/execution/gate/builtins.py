@@ -1,0 +1,69 @@
+"""Every builtin by the name that the catalog gives it."""
+
+from __future__ import annotations
+
+import sys
+
+from .answers import Builtin, Params
+from .baseline import baseline_manifest, baseline_store
+from .disk_usage import disk_usage
+from .edits import (
+    file_remove,
+    file_remove_link,
+    file_restore,
+    file_restore_link,
+    file_set_mode,
+    file_set_owner,
+    log_truncate,
+)
+from .files import config_read, environment_read, file_diff, file_state, log_tail
+from .host import filesystems, identity, persons
+from .network import http_local, listeners, network, tcp_connect
+from .nginx import nginx_dump
+from .path_access import path_access
+from .places import Places
+from .processes import process_terminate, processes
+from .receipts import receipt_read
+from .refusal import Failed
+
+BUILTINS: dict[str, Builtin] = {
+    function.__name__: function
+    for function in (
+        baseline_manifest,
+        baseline_store,
+        config_read,
+        disk_usage,
+        environment_read,
+        file_diff,
+        file_remove,
+        file_remove_link,
+        file_restore,
+        file_restore_link,
+        file_set_mode,
+        file_set_owner,
+        file_state,
+        filesystems,
+        http_local,
+        identity,
+        listeners,
+        log_tail,
+        log_truncate,
+        network,
+        nginx_dump,
+        path_access,
+        persons,
+        process_terminate,
+        processes,
+        receipt_read,
+        tcp_connect,
+    )
+}
+
+
+def run_builtin(name: str, params: Params, places: Places) -> int:
+    """Run one in its own process; a failure is a sentence on standard error."""
+    try:
+        return BUILTINS[name](params, places)
+    except (Failed, OSError) as error:
+        print(error, file=sys.stderr)
+        return 1

@@ -1,0 +1,173 @@
+"""Changes to files: each leaves the old or the new, never a half, and stores what was there."""
+
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+import stat
+
+from . import disk
+from .answers import Params, answer
+from .places import Places
+from .refusal import Failed
+from .store import Store, read_file
+
+_COPIED = ("security.selinux", "system.posix_acl_access", "user.")
+
+
+def file_restore(params: Params, places: Places) -> int:
+    """Put a stored content at a path, with its owner and mode."""
+    path, sha256 = str(params["path"]), str(params["sha256"])
+    content = Store(places).get(sha256)
+    uid, gid = _ids(params)
+    with disk.parent_of(path) as (folder, name):
+        replaced = _keep(folder, name, path, places)
+        temporary = f".{name}.sre-agent-{os.getpid()}"
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        file = os.open(temporary, flags, 0o600, dir_fd=folder)
+        try:
+            disk.write_all(file, content)
+            _copy_marks(folder, name, file)
+            os.fchown(file, uid, gid)
+            os.fchmod(file, int(str(params["mode"]), 8))
+            os.fsync(file)
+            os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
+        except OSError as error:
+            os.unlink(temporary, dir_fd=folder)
+            raise Failed(f"{path} could not be replaced: {error.strerror}") from None
+        finally:
+            os.close(file)
+        os.fsync(folder)
+    return answer({"path": path, "sha256": sha256, "replaced": replaced})
+
+
+def file_restore_link(params: Params, places: Places) -> int:
+    """Put a symbolic link at a path."""
+    path, target = str(params["path"]), str(params["target"])
+    with disk.parent_of(path) as (folder, name):
+        replaced = _keep(folder, name, path, places)
+        temporary = f".{name}.sre-agent-{os.getpid()}"
+        os.symlink(target, temporary, dir_fd=folder)
+        try:
+            os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
+        except OSError as error:
+            os.unlink(temporary, dir_fd=folder)
+            raise Failed(f"{path} could not be replaced: {error.strerror}") from None
+        os.fsync(folder)
+    return answer({"path": path, "target": target, "replaced": replaced})
+
+
+def file_remove(params: Params, places: Places) -> int:
+    """Remove a regular file that has exactly that content; a copy is kept."""
+    path = str(params["path"])
+    with disk.parent_of(path) as (folder, name):
+        kept = _keep(folder, name, path, places)
+        if kept != params["sha256"]:
+            raise Failed(f"{path} has the content {(kept or 'none')[:12]}; it is left alone")
+        os.unlink(name, dir_fd=folder)
+        os.fsync(folder)
+    return answer({"path": path, "removed": kept})
+
+
+def file_remove_link(params: Params, _: Places) -> int:
+    """Remove a symbolic link that points exactly there."""
+    path, target = str(params["path"]), str(params["target"])
+    with disk.parent_of(path) as (folder, name):
+        state = disk.state_of(folder, name)
+        if state is None or not stat.S_ISLNK(state.st_mode):
+            raise Failed(f"{path} is no symbolic link")
+        if os.readlink(name, dir_fd=folder) != target:
+            raise Failed(f"{path} points elsewhere; it is left alone")
+        os.unlink(name, dir_fd=folder)
+        os.fsync(folder)
+    return answer({"path": path, "removed": target})
+
+
+def file_set_mode(params: Params, _: Places) -> int:
+    """Set the mode of one file or folder."""
+    path, mode = str(params["path"]), int(str(params["mode"]), 8)
+    with disk.parent_of(path) as (folder, name):
+        file = _open_any(folder, name, path)
+        try:
+            if mode & stat.S_ISGID and not stat.S_ISDIR(os.fstat(file).st_mode):
+                raise Failed(f"{path} is no folder; setgid is for folders")
+            os.fchmod(file, mode)
+            os.fsync(file)
+        finally:
+            os.close(file)
+    return answer({"path": path, "mode": params["mode"]})
+
+
+def file_set_owner(params: Params, _: Places) -> int:
+    """Set owner and group of one file or folder."""
+    path = str(params["path"])
+    uid, gid = _ids(params)
+    with disk.parent_of(path) as (folder, name):
+        file = _open_any(folder, name, path)
+        try:
+            mode = stat.S_IMODE(os.fstat(file).st_mode)
+            os.fchown(file, uid, gid)
+            os.fchmod(file, mode & ~stat.S_ISUID)  # chown clears setgid of folders: put it back
+            os.fsync(file)
+        finally:
+            os.close(file)
+    return answer({"path": path, "owner": params["owner"], "group": params["group"]})
+
+
+def log_truncate(params: Params, _: Places) -> int:
+    """Empty a log file; whoever holds it open goes on writing to it."""
+    path = str(params["path"])
+    with disk.parent_of(path) as (folder, name):
+        file = disk.open_regular(folder, name, path, os.O_WRONLY)
+        try:
+            freed = os.fstat(file).st_blocks * 512
+            os.ftruncate(file, 0)
+        finally:
+            os.close(file)
+    return answer({"path": path, "freed_bytes": freed})
+
+
+def _keep(folder: int, name: str, path: str, places: Places) -> str | None:
+    """Store what stands at a path; its sha256, None where nothing or only a link does."""
+    state = disk.state_of(folder, name)
+    if state is None or stat.S_ISLNK(state.st_mode):
+        return None
+    file = disk.open_regular(folder, name, path)
+    try:
+        content = read_file(file, path)
+    finally:
+        os.close(file)
+    return Store(places).put(content)
+
+
+def _open_any(folder: int, name: str, path: str) -> int:
+    """A folder or a regular file with one name, opened without following a link."""
+    state = disk.state_of(folder, name)
+    if state is not None and stat.S_ISDIR(state.st_mode):
+        return os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=folder)
+    return disk.open_regular(folder, name, path)
+
+
+def _ids(params: Params) -> tuple[int, int]:
+    owner, group = str(params["owner"]), str(params["group"])
+    try:
+        return pwd.getpwnam(owner).pw_uid, grp.getgrnam(group).gr_gid
+    except KeyError as missing:
+        raise Failed(f"this host has no such account or group: {missing}") from None
+
+
+def _copy_marks(folder: int, name: str, file: int) -> None:
+    """Give the new file the labels and access lists of the one that it replaces."""
+    try:
+        old = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
+    except OSError:
+        return  # nothing stood there, or a link
+    try:
+        for mark in os.listxattr(old):
+            if mark.startswith(_COPIED):
+                os.setxattr(file, mark, os.getxattr(old, mark))
+    except OSError as error:
+        raise Failed(f"labels could not be carried over: {error.strerror}") from None
+    finally:
+        os.close(old)

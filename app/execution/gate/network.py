@@ -1,0 +1,180 @@
+"""Reads about the network, seen from the host: listeners, routes, a connection, a page."""
+
+from __future__ import annotations
+
+import errno
+import json
+import re
+import socket
+import time
+from typing import Any
+from urllib.parse import urlsplit
+
+from .answers import Params, answer, read_program, unit_of
+from .places import Places
+from .refusal import Failed
+
+CONNECT_SECONDS = 3.0
+PAGE_SECONDS = 6.0
+PAGE_BYTES = 2048
+_OWNER = re.compile(r'\("(?P<name>[^"]*)",pid=(?P<pid>\d+)')
+_ERRORS = {
+    errno.ECONNREFUSED: "refused",
+    errno.ETIMEDOUT: "timeout",
+    errno.EHOSTUNREACH: "unreachable",
+    errno.ENETUNREACH: "unreachable",
+    errno.ECONNRESET: "reset",
+}
+
+
+def listeners(_: Params, __: Places) -> int:
+    """ListenersFacts."""
+    code, listed, error = read_program(["/usr/bin/ss", "-H", "-l", "-t", "-u", "-n", "-p"])
+    if code != 0:
+        raise Failed(f"ss: {error.strip() or code}")
+    return answer({"listeners": listening(listed)})
+
+
+def listening(listed: str) -> list[dict[str, object]]:
+    """Listeners from the lines of `ss -H -l -t -u -n -p`, one for each owning process name."""
+    found = []
+    for line in listed.splitlines():
+        words = line.split(None, 6)
+        if len(words) < 6:
+            continue
+        address, _, port = words[4].rpartition(":")
+        owner = _OWNER.search(words[6]) if len(words) > 6 else None
+        pid = int(owner["pid"]) if owner else None
+        tcp = words[0] == "tcp"
+        found.append(
+            {
+                "protocol": words[0],
+                "address": address.split("%")[0].strip("[]"),
+                "port": int(port),
+                "process": owner["name"] if owner else None,
+                "pid": pid,
+                "unit": unit_of(pid) if pid else None,
+                "queue": int(words[2]) if tcp else None,
+                "backlog": int(words[3]) if tcp else None,
+            }
+        )
+    return found
+
+
+def network(_: Params, __: Places) -> int:
+    """NetworkFacts."""
+    links = _ip("address", "show")
+    routes = [*_ip("-4", "route", "show"), *_ip("-6", "route", "show")]
+    return answer(
+        {
+            "addresses": [
+                f"{one['local']}/{one['prefixlen']}"
+                for link in links
+                for one in link.get("addr_info", ())
+                if "local" in one
+            ],
+            "links_down": [
+                link["ifname"]
+                for link in links
+                if "UP" not in link.get("flags", ()) or link.get("operstate") == "DOWN"
+            ],
+            "routes": [
+                {
+                    "destination": str(route.get("dst", "")),
+                    "gateway": route.get("gateway"),
+                    "device": route.get("dev"),
+                }
+                for route in routes
+            ],
+        }
+    )
+
+
+def tcp_connect(params: Params, _: Places) -> int:
+    """ConnectFacts: a connection made and closed at once."""
+    host, port = str(params["host"]), int(params["port"])
+    begun = time.monotonic()
+    error = None
+    try:
+        socket.create_connection((host, port), CONNECT_SECONDS).close()
+    except OSError as problem:
+        error = why(problem)
+    seconds = round(time.monotonic() - begun, 4)
+    return answer(
+        {"host": host, "port": port, "ok": error is None, "error": error, "seconds": seconds}
+    )
+
+
+def http_local(params: Params, _: Places) -> int:
+    """LocalHttpFacts: one GET to an address of this host itself, redirects not followed."""
+    url, header = str(params["url"]), str(params["host_header"])
+    begun = time.monotonic()
+    facts: dict[str, object] = {"url": url, "host_header": header}
+    try:
+        facts |= _page(url, header)
+    except OSError as problem:
+        facts["error"] = why(problem)
+    except ValueError as problem:  # what http.client makes of an answer that is no HTTP
+        facts["error"] = f"no HTTP: {problem}"[:200]
+    return answer({**facts, "seconds": round(time.monotonic() - begun, 4)})
+
+
+def why(problem: OSError) -> str:
+    """An error of a connection in a word."""
+    if isinstance(problem, socket.gaierror):
+        return "dns"
+    if isinstance(problem, (socket.timeout, TimeoutError)):
+        return "timeout"
+    return _ERRORS.get(problem.errno or 0, problem.strerror or type(problem).__name__)
+
+
+def _page(url: str, header: str) -> dict[str, object]:
+    import http.client  # only here: it costs every start of the gate 25 ms
+    import ssl
+
+    parts = urlsplit(url)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    address = _own_address(parts.hostname or "", port)
+    connection: http.client.HTTPConnection
+    if parts.scheme == "https":
+        context = ssl.create_default_context()
+        context.check_hostname = False  # the page is asked for, not the certificate
+        context.verify_mode = ssl.CERT_NONE
+        connection = http.client.HTTPSConnection(
+            address, port, timeout=PAGE_SECONDS, context=context
+        )
+    else:
+        connection = http.client.HTTPConnection(address, port, timeout=PAGE_SECONDS)
+    path = parts.path + (f"?{parts.query}" if parts.query else "")
+    try:
+        connection.putrequest("GET", path, skip_host=True, skip_accept_encoding=True)
+        connection.putheader("Host", header)
+        connection.putheader("User-Agent", "sre-agent")
+        connection.putheader("Connection", "close")
+        connection.endheaders()
+        reply = connection.getresponse()
+        body = reply.read(PAGE_BYTES).decode("utf-8", "replace")
+    except http.client.HTTPException as problem:
+        raise ValueError(f"{type(problem).__name__} {problem}") from None
+    finally:
+        connection.close()
+    return {"status": reply.status, "body": body}
+
+
+def _own_address(name: str, port: int) -> str:
+    """The address that a name stands for, proven to be the host's own: a socket can bind to it."""
+    family, kind, protocol, _, address = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)[0]
+    with socket.socket(family, kind, protocol) as trial:
+        try:
+            trial.bind((address[0], 0))
+        except OSError:
+            raise Failed(f"{name} is no address of this host") from None
+    return str(address[0])
+
+
+def _ip(*arguments: str) -> list[dict[str, Any]]:
+    code, listed, error = read_program(["/usr/sbin/ip", "-json", *arguments])
+    if code != 0:
+        raise Failed(f"ip: {error.strip() or code}")
+    found: list[dict[str, Any]] = json.loads(listed or "[]")
+    return found

@@ -1,0 +1,82 @@
+"""What runs, and ending one of it."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+
+from .answers import (
+    Params,
+    answer,
+    command_of,
+    process_ids,
+    text_at,
+    unit_of,
+    user_name,
+)
+from .places import Places
+from .refusal import Failed
+
+_MOST_PROCESSES = 2000
+_STAT = re.compile(r"\d+ \((?P<name>.*)\) (?P<rest>.*)", re.DOTALL)
+
+
+def processes(_: Params, __: Places) -> int:
+    """ProcessesFacts: kernel threads left out."""
+    uptime = float(text_at("/proc/uptime").split()[0])
+    ticks = os.sysconf("SC_CLK_TCK")
+    page = os.sysconf("SC_PAGE_SIZE")
+    found = []
+    for pid in process_ids()[:_MOST_PROCESSES]:
+        fields = _stat_fields(pid)
+        if fields is None or (fields[1] == "2" or pid == "2"):
+            continue
+        seconds = max(uptime - int(fields[19]) / ticks, 0.0)
+        busy = (int(fields[11]) + int(fields[12])) / ticks
+        found.append(
+            {
+                "pid": int(pid),
+                "ppid": int(fields[1]),
+                "user": _owner(pid),
+                "state": fields[0],
+                "seconds": int(seconds),
+                "rss_bytes": int(fields[21]) * page,
+                "cpu_percent": round(100 * busy / seconds, 1) if seconds > 0 else None,
+                "command": command_of(pid),
+                "unit": unit_of(pid),
+            }
+        )
+    return answer({"processes": found})
+
+
+def process_terminate(params: Params, _: Places) -> int:
+    """Ask exactly that process to end: the same start, in that unit, through a pidfd."""
+    pid = int(params["pid"])
+    try:
+        handle = os.pidfd_open(pid)
+    except ProcessLookupError:
+        raise Failed(f"there is no process {pid}") from None
+    try:
+        fields = _stat_fields(str(pid))
+        if fields is None or int(fields[19]) != params["start_time"]:
+            raise Failed(f"process {pid} is another one than was meant: it started at another time")
+        if unit_of(pid) != params["unit"]:
+            raise Failed(f"process {pid} belongs to {unit_of(pid)}, not to {params['unit']}")
+        signal.pidfd_send_signal(handle, signal.SIGTERM)
+    finally:
+        os.close(handle)
+    return answer({"pid": pid, "signal": "TERM"})
+
+
+def _stat_fields(pid: str) -> list[str] | None:
+    """/proc/PID/stat from the state on: state, ppid, ...; start time is the 20th of them."""
+    found = _STAT.match(text_at(f"/proc/{pid}/stat", 4096))
+    return found["rest"].split() if found else None
+
+
+def _owner(pid: str) -> str:
+    try:
+        return user_name(os.stat(f"/proc/{pid}").st_uid)
+    except OSError:
+        return ""

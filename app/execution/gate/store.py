@@ -1,0 +1,52 @@
+"""Contents of files by sha256, readable by root alone. What a restore puts back comes from here."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+
+from . import disk
+from .places import Places
+from .refusal import Failed
+
+LARGEST = 16 * 1024 * 1024
+
+
+class Store:
+    """The host's store of contents."""
+
+    def __init__(self, places: Places) -> None:
+        self._root = places.contents
+
+    def path(self, sha256: str) -> str:
+        return f"{self._root}/{sha256}"
+
+    def has(self, sha256: str) -> bool:
+        return os.path.exists(self.path(sha256))
+
+    def put(self, content: bytes) -> str:
+        """Keep a content; its sha256."""
+        sha256 = hashlib.sha256(content).hexdigest()
+        if not self.has(sha256):
+            disk.make_folder(self._root)
+            disk.write_whole(self.path(sha256), content)
+        return sha256
+
+    def get(self, sha256: str) -> bytes:
+        """A kept content, proven to be unharmed."""
+        try:
+            with open(self.path(sha256), "rb") as source:
+                content = source.read(LARGEST + 1)
+        except FileNotFoundError:
+            raise Failed(f"no content {sha256[:12]} is stored on this host") from None
+        if hashlib.sha256(content).hexdigest() != sha256:
+            raise Failed(f"the stored content {sha256[:12]} is damaged")
+        return content
+
+
+def read_file(file: int, path: str) -> bytes:
+    """A whole opened file; Failed where it is larger than what is ever kept."""
+    content = disk.read_up_to(file, LARGEST + 1)
+    if len(content) > LARGEST:
+        raise Failed(f"{path} is larger than {LARGEST} bytes")
+    return content
