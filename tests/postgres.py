@@ -59,11 +59,11 @@ def cluster() -> Iterator[str]:
 
 
 @contextmanager
-def database(cluster_url: str) -> Iterator[str]:
-    """A fresh, empty database of a cluster; yields its SQLAlchemy URL."""
+def database(cluster_url: str, template: str = "template1") -> Iterator[str]:
+    """A fresh database of a cluster, a copy of `template` (empty); yields its SQLAlchemy URL."""
     name = f"t_{uuid4().hex[:12]}"
     with _maintenance(cluster_url) as connection:
-        connection.execute(f"CREATE DATABASE {name}".encode())
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}".encode())
     try:
         yield cluster_url.rsplit("/", 1)[0] + f"/{name}"
     finally:

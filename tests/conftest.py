@@ -1,0 +1,88 @@
+"""Databases for tests: each test that asks for one runs on SQLite and on PostgreSQL.
+
+`database_url` is fresh and migrated. Each kind is migrated once in a run and copied from then on.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from app.models.database import Database
+from app.models.migrate import upgrade
+from app.settings import Settings
+from tests import postgres
+
+KINDS = ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)]
+
+
+def settings_of(url: str) -> Settings:
+    """Settings with this database and nothing of the machine's own `.env`."""
+    return Settings(database_url=url, _env_file=None)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """A private PostgreSQL server; yields the URL of its maintenance database."""
+    if postgres.server_binaries() is None:
+        pytest.skip(postgres.LEFT_OUT)
+    with postgres.cluster() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def migrated_postgres(postgres_server: str) -> Iterator[str]:
+    """The name of a migrated database to copy."""
+    with postgres.database(postgres_server) as url:
+        upgrade(settings_of(url))
+        yield url.rsplit("/", 1)[1]
+
+
+@pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated file to copy."""
+    path = tmp_path_factory.mktemp("migrated") / "template.sqlite"
+    upgrade(settings_of(f"sqlite:///{path}"))
+    return path
+
+
+@pytest.fixture(params=KINDS)
+def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A database without any table."""
+    if request.param == "sqlite":
+        yield f"sqlite+aiosqlite:///{tmp_path}/var/empty.sqlite"
+        return
+    with postgres.database(request.getfixturevalue("postgres_server")) as url:
+        yield url
+
+
+@pytest.fixture(params=KINDS)
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A migrated database, this test's own."""
+    if request.param == "sqlite":
+        path = tmp_path / "sre-agent.sqlite"
+        shutil.copy(request.getfixturevalue("migrated_sqlite"), path)
+        yield f"sqlite+aiosqlite:///{path}"
+        return
+    server = request.getfixturevalue("postgres_server")
+    with postgres.database(server, request.getfixturevalue("migrated_postgres")) as url:
+        yield url
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    """An open way to `database_url`."""
+    database = Database(settings_of(database_url))
+    yield database
+    await database.close()
+
+
+@pytest.fixture
+async def other_database(database_url: str) -> AsyncIterator[Database]:
+    """A second way to the same database, as another process has it."""
+    database = Database(settings_of(database_url))
+    yield database
+    await database.close()

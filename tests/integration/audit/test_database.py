@@ -1,0 +1,119 @@
+"""The database: manners of its connections, readiness, migrations."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from app.errors import ConfigurationError, DatabaseNotReady
+from app.models.database import Database
+from app.models.migrate import head_revision, upgrade
+from tests.conftest import settings_of
+
+
+async def test_a_migrated_database_is_ready(database: Database) -> None:
+    await database.check_schema()
+
+
+def check(url: str) -> None:
+    async def look() -> None:
+        database = Database(settings_of(url))
+        try:
+            await database.check_schema()
+        finally:
+            await database.close()
+
+    asyncio.run(look())
+
+
+def test_an_empty_database_says_what_to_run_and_is_ready_after_it(empty_database_url: str) -> None:
+    with pytest.raises(DatabaseNotReady, match=r"no tables yet.*alembic upgrade head"):
+        check(empty_database_url)
+    upgrade(settings_of(empty_database_url))
+    upgrade(settings_of(empty_database_url))  # again changes nothing
+    check(empty_database_url)
+
+
+async def test_another_revision_is_not_ready(database: Database) -> None:
+    async with database.transaction() as session:
+        await session.execute(text("UPDATE alembic_version SET version_num = 'older'"))
+    with pytest.raises(DatabaseNotReady, match=rf"revision older; .* needs {head_revision()}"):
+        await database.check_schema()
+
+
+async def test_a_lost_table_is_named(database: Database) -> None:
+    async with database.transaction() as session:
+        await session.execute(text("DROP TABLE sre_provenance"))
+    with pytest.raises(DatabaseNotReady, match="lacks sre_provenance"):
+        await database.check_schema()
+
+
+async def test_a_database_that_is_not_there_is_not_ready_and_no_password_is_shown() -> None:
+    database = Database(settings_of("postgresql://ann:secret@127.0.0.1:9/none"))
+    with pytest.raises(DatabaseNotReady, match="cannot be used") as caught:
+        await database.check_schema()
+    await database.close()
+    assert "secret" not in str(caught.value)
+
+
+def test_migrating_what_is_not_there_says_so() -> None:
+    with pytest.raises(DatabaseNotReady, match="cannot be migrated"):
+        upgrade(settings_of("postgresql://ann:secret@127.0.0.1:9/none"))
+
+
+def test_a_database_in_memory_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="cannot live in memory"):
+        Database(settings_of("sqlite:///:memory:"))
+
+
+async def test_sqlite_survives_power_loss_and_holds_references(tmp_path: Path) -> None:
+    database = Database(settings_of(f"sqlite:///{tmp_path}/deep/er/x.sqlite"))
+    async with database.transaction() as session:
+        asked = ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
+        told = [(await session.execute(text(f"PRAGMA {name}"))).scalar_one() for name in asked]
+    await database.close()
+    assert told == ["wal", 2, 1, 30_000]
+
+
+async def test_an_error_leaves_nothing_behind(database: Database) -> None:
+    lease = text("INSERT INTO host_lease (host, owner, fence) VALUES ('alpha', '', 0)")
+
+    async def half_done() -> None:
+        async with database.transaction() as session:
+            await session.execute(lease)
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        await half_done()
+    async with database.reading() as session:
+        assert (await session.execute(text("SELECT count(*) FROM host_lease"))).scalar_one() == 0
+
+
+async def test_readers_do_not_wait_for_a_writer(
+    database: Database, other_database: Database
+) -> None:
+    lease = text("INSERT INTO host_lease (host, owner, fence) VALUES ('alpha', '', 0)")
+    async with database.transaction() as session:
+        await session.execute(lease)
+        async with asyncio.timeout(5), other_database.reading() as reader:
+            count = (await reader.execute(text("SELECT count(*) FROM host_lease"))).scalar_one()
+    assert count == 0
+
+
+def test_one_database_serves_one_event_loop(database_url: str) -> None:
+    database = Database(settings_of(database_url))
+
+    async def look() -> None:
+        async with database.reading() as session:
+            await session.execute(text("SELECT 1"))
+
+    async def look_and_close() -> None:
+        await look()
+        await database.close()
+
+    asyncio.run(look_and_close())
+    with pytest.raises(RuntimeError, match="another event loop"):
+        asyncio.run(look())
