@@ -117,17 +117,18 @@ class Survey:
 
 
 def _walk(root: str, *, depth: int, folders_only: bool) -> Iterator[tuple[str, os.stat_result]]:
-    """Everything below a folder, on its own file system, in the order of names."""
+    """A folder and everything below it, on its own file system."""
     try:
-        device = os.lstat(root).st_dev
+        top = os.lstat(root)
     except FileNotFoundError:
         return
+    yield root, top
     waiting = [(root, depth)]
     while waiting:
         folder, left = waiting.pop()
         for path, state in _entries(folder):
             is_folder = stat.S_ISDIR(state.st_mode)
-            if is_folder and left > 1 and state.st_dev == device:
+            if is_folder and left > 1 and state.st_dev == top.st_dev:
                 waiting.append((path, left - 1))
             if is_folder or not folders_only:
                 yield path, state

@@ -100,10 +100,10 @@ def _become(work: Callable[[], int], account: str, out_end: int, err_end: int) -
             drop_to(account)
         code = work()
         sys.stdout.flush()
-        sys.stderr.flush()
     except Exception:  # noqa: BLE001 - the last frame of this process: it must reach stderr
         traceback.print_exc(limit=4)
     finally:
+        sys.stderr.flush()
         os._exit(code)
 
 

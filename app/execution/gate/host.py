@@ -17,7 +17,7 @@ _PSEUDO = frozenset(
 _REMOTE = frozenset(["nfs", "nfs4", "cifs", "smb3", "ceph", "glusterfs", "fuse.sshfs"])
 _OCTAL = re.compile(r"\\([0-7]{3})")
 
-NOTE_FOLDERS = ("/etc", "/run", "/srv", "/opt", "/var/lib", "/home", "/var/www", "/root", "/tmp")
+NOTE_FOLDERS = ("/etc", "/run", "/srv", "/opt", "/var/lib", "/home", "/var/www", "/root")
 _NOTE = re.compile(
     r"\.note$|\.hold$|^do[-_. ]?not|^maintenance|maintenance\.(lock|txt|md|on)$|^nologin$|^motd$|"
     r"^notice|^readme\.(ops|oncall)|\.maintenance$",

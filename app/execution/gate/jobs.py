@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from . import child
-from .builtins import run_builtin
+from .builtin_table import run_builtin
 from .places import Places
 from .request import Call
 
