@@ -1,0 +1,110 @@
+"""Questions that users ask: derived from a host, taught by its healthy answers."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from app.domain.evidence import Evidence
+from app.domain.host import Host
+from app.domain.probe import Probe, ProbeKind, ProbeResult
+from app.host.probes import HEALTH_PATHS, candidates, derive, learn, serves_nothing
+from app.host.view import HostView
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+HOST = Host(name="alpha", address="192.0.2.7", names=("alpha", "www.example.net"))
+
+
+def view(host: Host = HOST, **facts: Any) -> HostView:
+    """A view over evidence given as action (dots as underscores) = facts."""
+    return HostView(
+        host,
+        [
+            Evidence(
+                id=number, host=host.name, action=action.replace("__", "."), ok=True, exit_code=0,
+                facts=fact, taken_at=NOW, simulated=False,
+            )
+            for number, (action, fact) in enumerate(facts.items(), start=1)
+        ],
+    )  # fmt: skip
+
+
+def listener(port: int, address: str = "0.0.0.0", unit: str | None = "x.service") -> dict[str, Any]:
+    return {"protocol": "tcp", "address": address, "port": port, "unit": unit, "process": "x"}
+
+
+SITE = {
+    "servers": [
+        {
+            "file": "/etc/nginx/conf.d/a.conf", "line": 1, "names": ["_", "www.example.net"],
+            "listens": ["80", "443 ssl"], "ports": [80, 443], "tls": True,
+        },
+        {
+            "file": "/etc/nginx/conf.d/b.conf", "line": 1, "names": ["inner"],
+            "listens": ["127.0.0.1:8081"], "ports": [8081],
+        },
+    ]
+}  # fmt: skip
+
+
+def test_sites_are_asked_by_their_name_on_each_port_that_others_reach() -> None:
+    found = derive(view(nginx__dump=SITE))
+    assert [(p.port, p.tls, p.host_header) for p in found] == [
+        (80, False, "www.example.net"),
+        (443, True, "www.example.net"),
+    ]
+
+
+def test_open_ports_are_asked_and_inner_or_clients_ones_are_not() -> None:
+    listening = {
+        "listeners": [
+            listener(5432), listener(9000, "127.0.0.1"), listener(22), listener(40000, unit=None)
+        ]
+    }  # fmt: skip
+    found = derive(view(sockets__listening=listening))
+    assert [(p.kind, p.port) for p in found] == [(ProbeKind.TCP, 5432)]
+
+
+def test_a_blamed_service_is_asked_even_where_nothing_listens() -> None:
+    found = derive(view(sockets__listening={"listeners": []}), service="nginx")
+    assert [(p.kind, p.port) for p in found] == [(ProbeKind.HTTP, 80)]
+
+
+def test_declared_probes_win() -> None:
+    mine = Probe(name="mine", kind=ProbeKind.TCP, address="192.0.2.7", port=7)
+    host = HOST.model_copy(update={"probes": (mine,)})
+    assert derive(view(host, nginx__dump=SITE)) == (mine,)
+    assert candidates(view(host, nginx__dump=SITE)) == (mine,)
+
+
+def test_health_pages_are_candidates_of_every_site() -> None:
+    paths = {p.path for p in candidates(view(nginx__dump=SITE))}
+    assert paths == {"/", *HEALTH_PATHS}
+
+
+def answer(probe: Probe, body: str, *, ok: bool = True, status: int = 200) -> ProbeResult:
+    return ProbeResult(
+        probe=probe, ok=ok, status=status, body=body, seconds=0.1, taken_at=NOW, simulated=False
+    )
+
+
+def test_a_healthy_answer_teaches_its_constant_words_only() -> None:
+    (probe, *_) = derive(view(nginx__dump=SITE))
+    one = answer(probe, "<h1>Tickets</h1> order 77 sessionAAA")
+    two = answer(probe, "<h1>Tickets</h1> order 78 sessionBBB")
+    (taught,) = learn([one], [two])
+    assert set(taught.expect_text) == {"Tickets", "order"}
+    assert taught.expect_status == (200,)
+    assert taught.slow_after_seconds == 2.0
+
+
+def test_what_did_not_answer_well_twice_is_not_kept() -> None:
+    (probe, *_) = derive(view(nginx__dump=SITE))
+    good, bad = answer(probe, "x"), answer(probe, "x", ok=False, status=404)
+    assert learn([good], [bad]) == ()
+    assert learn([good], [answer(probe, "x", status=204)]) == ()
+
+
+def test_a_packaged_welcome_page_serves_nobody() -> None:
+    assert serves_nothing("<title>Welcome to nginx!</title>")
+    assert not serves_nothing("<title>Tickets</title>")
