@@ -1,7 +1,7 @@
 """What the API answers with: frozen models, each with an example. Times are UTC.
 
-The names of the first block of fields in each model are fixed (docs/reference/api.md); programs
-outside rely on them. Whether something was simulated stands on every object that tells of a host.
+What is read as it was written (executions, their logs) is shown as app/audit/views.py has it.
+Whether something was simulated stands on every object that tells of a host.
 """
 
 from __future__ import annotations
@@ -11,9 +11,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.domain.event import ActionType, EntryStatus, LogStatus
-from app.domain.execution import ExecutionStatus, Outcome, Step
-from app.domain.hypothesis import HypothesisStatus
+from app.audit.views import ExecutionSummary, ExecutionView
+from app.domain.execution import ExecutionStatus
 from app.domain.value import JsonObject
 
 Simulated = Annotated[
@@ -37,168 +36,16 @@ class Triggered(Answer):
     status: str = Field(examples=["running"])
 
 
-class TimelineItem(Answer):
-    """One line of the story."""
+class Execution(ExecutionView):
+    """One execution, whole: the story, the candidate causes, the proof, what was changed."""
 
-    step_number: int = Field(examples=[1])
-    action_type: Step = Field(description="The state of the workflow", examples=["analyze"])
-    title: str = Field(examples=["Asking what users ask of web-prod-01.company.com"])
-    status: EntryStatus
-    duration_seconds: float = Field(examples=[0.42])
-    detail: JsonObject = Field(default_factory=dict)
-    at: datetime
-    simulated: Simulated
-
-
-class SupportItem(Answer):
-    """One fact for or against a hypothesis."""
-
-    evidence_id: int = Field(examples=[17])
-    statement: str = Field(examples=["nginx.service is inactive"])
-    weight: float = Field(description="Natural-log odds; negative speaks against", examples=[3.1])
-    rule: str = Field(examples=["path-walk"])
-
-
-class HypothesisItem(Answer):
-    """One candidate cause, as it stands now."""
-
-    hypothesis_text: str = Field(examples=["nginx.service was stopped"])
-    confidence_score: Percent
-    status: HypothesisStatus
-    key: str = Field(examples=["unit-stopped@web-prod-01:nginx.service"])
-    host: str
-    subject: str
-    evidence_ids: tuple[int, ...] = ()
-    supports: tuple[SupportItem, ...] = ()
-
-
-class ProbeItem(Answer):
-    """What one question of a user's was answered with."""
-
-    name: str = Field(examples=["http web-prod-01.company.com /"])
-    ok: bool
-    detail: str = Field(examples=["connection refused"])
-    seconds: float
-
-
-class VerificationItem(Answer):
-    """The proof after a change: red before, green after, still green at the end."""
-
-    healed: bool
-    statement: str = Field(examples=["Users are served again: 200 for 10 s."])
-    watched_seconds: float
-    before: tuple[ProbeItem, ...]
-    after: tuple[ProbeItem, ...]
-    worse: tuple[str, ...] = Field(description="What got worse; any entry means not healed")
-    taken_at: datetime
-    simulated: Simulated
-
-
-class ActionTaken(Answer):
-    """One change that was made on a host, or its undo."""
-
-    action: str = Field(examples=["service.start"])
-    action_type: ActionType
-    host: str
-    command_executed: str = Field(examples=["/usr/bin/systemctl start -- nginx.service"])
-    status: LogStatus
-    exit_code: int | None
-    risk: str = Field(examples=["R1"])
-    evidence_id: int | None
-    simulated: Simulated
-
-
-class ExecutionView(Answer):
-    """One execution, whole."""
-
-    execution_id: int = Field(examples=[123])
-    incident_number: str = Field(examples=["INC0010001"])
-    status: ExecutionStatus
-    current_step: Step | None = Field(description="null: no worker has taken it yet")
-    started_at: datetime = Field(description="When it was accepted and durable")
-    timeline: tuple[TimelineItem, ...]
-    hypotheses: tuple[HypothesisItem, ...]
-
-    ended_at: datetime | None
-    outcome: Outcome | None = Field(description="null until it ends")
-    root_cause: str = Field(examples=["nginx.service was stopped"])
-    summary: str = Field(description="The outcome in a few sentences")
-    confidence_score: Percent | None
-    evidence_ids: tuple[int, ...] = Field(description="What the outcome rests on")
-    verification: VerificationItem | None = Field(description="The last proof, if any was made")
-    actions_taken: tuple[ActionTaken, ...]
-    recommended: tuple[str, ...] = Field(description="What a person should do next")
     pending_approval_id: int | None = Field(description="The question that it waits for")
-    short_description: str
-    host: str = Field(description="The inventory's name of the host")
-    claimed_service: str | None = Field(description="What the ticket blames")
-    commands_run: int
-    simulated: Simulated
-
-
-class LogItem(Answer):
-    """One diagnostic, probe, decision, change or undo, with what it printed."""
-
-    step: Step
-    action_type: ActionType
-    command_executed: str = Field(examples=["/usr/bin/systemctl show -- nginx.service"])
-    command_output: str = Field(description="Redacted, and cut at the action's limit")
-    status: LogStatus
-
-    step_number: int
-    action: str = Field(examples=["unit.show"])
-    host: str
-    why: str
-    error_output: str
-    error: str | None
-    exit_code: int | None
-    duration_seconds: float
-    truncated: bool
-    risk: str = Field(examples=["R0"])
-    evidence_id: int | None
-    at: datetime
-    simulated: Simulated
-
-
-class LogsPage(Answer):
-    """Commands and their output, in the order they happened."""
-
-    execution_id: int
-    logs: tuple[LogItem, ...]
-    total: int
-    limit: int
-    offset: int
-
-
-class ExecutionLine(Answer):
-    """One execution in a list."""
-
-    execution_id: int = Field(examples=[123])
-    incident_number: str = Field(examples=["INC0010001"])
-    status: ExecutionStatus
-    started_at: datetime
-    ended_at: datetime | None
-    outcome: Outcome | None
-    current_step: Step | None
-    host: str
-    short_description: str
-    root_cause: str
-    simulated: Simulated
 
 
 class ActiveExecutions(Answer):
     """Everything that is queued, running or waiting for a person, oldest first."""
 
-    executions: tuple[ExecutionLine, ...]
-
-
-class ExecutionsPage(Answer):
-    """Executions, newest first."""
-
-    executions: tuple[ExecutionLine, ...]
-    total: int
-    limit: int
-    offset: int
+    executions: tuple[ExecutionSummary, ...]
 
 
 class PlannedStep(Answer):
@@ -223,7 +70,6 @@ class ApprovalView(Answer):
 
     id: int = Field(examples=[7])
     execution_id: int = Field(examples=[123])
-    incident_number: str = Field(examples=["INC0010001"])
     state: str = Field(examples=["pending"])
     plan_hash: str = Field(description="Send it back with the decision")
     host: str

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeVar
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.audit import showing
@@ -20,7 +20,7 @@ from app.audit.views import (
     ExecutionView,
     LogPage,
 )
-from app.domain.event import ActionType
+from app.domain.event import ActionType, LogStatus
 from app.domain.evidence import Evidence, EvidenceKind
 from app.domain.execution import ACTIVE, ExecutionStatus, Outcome
 from app.domain.incident import Incident
@@ -29,6 +29,7 @@ from app.models import sre_execution as tables
 from app.models.database import Database
 
 CHANGES = (ActionType.REMEDIATION, ActionType.UNDO)
+COMMANDS = (ActionType.DIAGNOSTIC, *CHANGES)
 
 
 class Reading:
@@ -58,6 +59,7 @@ class Reading:
                     .where(log.execution_id == execution_id, log.action_type.in_(CHANGES))
                     .order_by(log.step_number),
                 ),
+                commands_run=await _commands_run(session, execution_id),
                 provenance=await _parts(session, tables.Provenance, execution_id),
             )
 
@@ -167,6 +169,17 @@ async def _execution(session: AsyncSession, execution_id: int) -> tables.Executi
     if row is None:
         raise NotFound(f"There is no execution {execution_id}.")
     return row
+
+
+async def _commands_run(session: AsyncSession, execution_id: int) -> int:
+    """How many entries of the catalog were run; what was refused did not run."""
+    log = tables.ExecutionLog
+    wanted = select(func.count()).where(
+        log.execution_id == execution_id,
+        log.action_type.in_(COMMANDS),
+        log.status != LogStatus.REFUSED,
+    )
+    return (await session.execute(wanted)).scalar_one()
 
 
 Row = TypeVar("Row")

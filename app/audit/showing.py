@@ -50,6 +50,7 @@ def execution_of(
     hypotheses: Sequence[tables.HypothesisRow],
     verifications: Sequence[tables.VerificationRow],
     actions: Sequence[tables.ExecutionLog],
+    commands_run: int,
     provenance: Sequence[tables.Provenance],
 ) -> ExecutionView:
     proofs = tuple(verification_of(proof) for proof in verifications)
@@ -70,7 +71,8 @@ def execution_of(
         hypotheses=tuple(hypothesis_of(hypothesis) for hypothesis in hypotheses),
         verifications=proofs,
         verification=proofs[-1] if proofs else None,
-        actions=tuple(action_of(line) for line in actions),
+        commands_run=commands_run,
+        actions_taken=tuple(action_of(line) for line in actions),
         provenance=tuple(provenance_of(link) for link in provenance),
     )
 

@@ -126,7 +126,8 @@ class ExecutionView(ExecutionSummary):
     hypotheses: tuple[HypothesisView, ...]  # the likeliest first
     verifications: tuple[VerificationView, ...]
     verification: VerificationView | None  # the last one
-    actions: tuple[ActionView, ...]
+    actions_taken: tuple[ActionView, ...]
+    commands_run: int  # catalog entries run on hosts
     provenance: tuple[ProvenanceView, ...]
 
 

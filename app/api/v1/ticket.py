@@ -35,6 +35,7 @@ from app.domain.value import JsonObject
 SHORT_MAX = 1_000
 LONG_MAX = 32_000
 LABEL_MAX = 200
+DEPTH_MAX = 32
 
 _NUMBER = re.compile(r"[!-~]{1,40}")
 _HOST_LABEL = re.compile(r"[A-Za-z0-9_.:-]{1,253}")
@@ -90,6 +91,14 @@ def cut(text: str, most: int) -> str:
         return text
     note = f" [cut: {len(text)} characters]"
     return text[: most - len(note)] + note
+
+
+def _deeper_than(levels: int, value: object) -> bool:
+    """Whether JSON is nested deeper; never descends further than that itself."""
+    if not isinstance(value, dict | list):
+        return False
+    inside = value.values() if isinstance(value, dict) else value
+    return levels == 0 or any(_deeper_than(levels - 1, part) for part in inside)
 
 
 _ANY_TEXT = WithJsonSchema(
@@ -190,6 +199,8 @@ class Ticket(BaseModel):
     @classmethod
     def _unwrapped(cls, body: Any) -> Any:
         """Out of `{"result": {...}}`; `"target": ""` is an empty reference, so no target."""
+        if _deeper_than(DEPTH_MAX, body):
+            raise ValueError(f"the body is nested more than {DEPTH_MAX} levels deep")
         if isinstance(body, dict) and isinstance(body.get("result"), dict):
             body = body["result"]
         if isinstance(body, dict) and body.get("target") == "":

@@ -1,0 +1,56 @@
+"""Is the process there, and can it take on incidents? For supervisors and load balancers."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+
+from fastapi import APIRouter, Response
+
+from app.api.errors import RETRY_SOON_SECONDS, ErrorBody, documented
+from app.api.parts import Parts, PartsOfApp
+from app.api.schemas import Check, Healthy, Readiness
+from app.errors import DatabaseNotReady
+
+router = APIRouter(tags=["health"])
+
+VERSION = version("sre-agent")
+
+
+@router.get("/healthz", summary="Is the process there?", responses=documented())
+async def healthz() -> Healthy:
+    """Answers as long as the process does; asks nothing of the database."""
+    return Healthy(status="ok", version=VERSION)
+
+
+@router.get(
+    "/readyz",
+    summary="Can it take on incidents?",
+    responses=documented() | {503: {"model": Readiness | ErrorBody, "description": "Not ready"}},
+)
+async def readyz(parts: PartsOfApp, response: Response) -> Readiness:
+    """The database is there and migrated, the worker works; and in which mode."""
+    checks = (await _database(parts), _worker(parts))
+    ready = all(check.ok for check in checks)
+    if not ready:
+        response.status_code = 503
+        response.headers["Retry-After"] = str(RETRY_SOON_SECONDS)
+    return Readiness(
+        ready=ready,
+        mode="simulated" if parts.hands.simulated else "real",
+        autonomy_level=parts.settings.effective_autonomy,
+        checks=checks,
+    )
+
+
+async def _database(parts: Parts) -> Check:
+    try:
+        await parts.database.check_schema()
+    except DatabaseNotReady as error:
+        return Check(name="database", ok=False, detail=str(error))
+    return Check(name="database", ok=True, detail=parts.settings.database_url_shown)
+
+
+def _worker(parts: Parts) -> Check:
+    alive = parts.engine.alive
+    detail = "working" if alive else "hangs or has ended; docs/howto/debugging.md"
+    return Check(name="worker", ok=alive, detail=detail)

@@ -1,0 +1,56 @@
+"""What the routes work with. `main` puts the parts together once; a route asks for those it needs.
+
+async def route(reading: ReadingPart) -> ...
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from app.audit.reading import Reading
+from app.engine.engine import Engine
+from app.engine.parts import Hands, Records
+from app.errors import EngineError, SreAgentError
+from app.execution.policy_file import PolicyFile
+from app.execution.targets import Inventory
+from app.models.database import Database
+from app.settings import Settings
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The parts of a running service, each of them ready."""
+
+    settings: Settings
+    database: Database
+    records: Records
+    inventory: Inventory
+    policy: PolicyFile
+    hands: Hands
+    engine: Engine
+
+
+def parts_of(request: Request) -> Parts:
+    """The parts of the running service. Raises what keeps it from running, while that lasts."""
+    now: Parts | SreAgentError | None = getattr(request.app.state, "now", None)
+    if isinstance(now, Parts):
+        return now
+    raise now or EngineError("The service is starting.", hint="Try again in a moment.")
+
+
+PartsOfApp = Annotated[Parts, Depends(parts_of)]
+
+
+def _reading(parts: PartsOfApp) -> Reading:
+    return parts.records.reading
+
+
+def _engine(parts: PartsOfApp) -> Engine:
+    return parts.engine
+
+
+ReadingPart = Annotated[Reading, Depends(_reading)]
+EnginePart = Annotated[Engine, Depends(_engine)]

@@ -1,0 +1,98 @@
+"""The webhook: an incident from ServiceNow becomes an execution.
+
+The answer is sent once the incident is durable, before the work. A ticket only ever selects a host
+of the inventory; what it says of addresses is compared and never connected to.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Body, Request
+
+from app import log
+from app.api.errors import documented
+from app.api.parts import PartsOfApp
+from app.api.schemas import Triggered
+from app.api.v1.ticket import Ticket
+from app.api.v1.ticket_examples import EXAMPLES
+from app.domain.host import Host
+from app.domain.incident import Incident
+from app.errors import UnknownTarget
+from app.execution.targets import Inventory
+
+router = APIRouter(prefix="/api/v1/incident", tags=["incidents"])
+
+_log = log.get(__name__)
+
+
+@router.post(
+    "/trigger-agent",
+    summary="Hand an incident to the agent",
+    responses=documented(400, 413, 415, 422, 429),
+)
+async def trigger_agent(
+    ticket: Annotated[
+        Ticket,
+        Body(openapi_examples={name: {"value": body} for name, body in EXAMPLES.items()}),
+    ],
+    request: Request,
+    parts: PartsOfApp,
+) -> Triggered:
+    """Take on an incident; at once the answer says which execution works on it.
+
+    Posting the same incident again answers the same: it is worked on once. A host or an address
+    that the inventory does not know, or that contradict each other, are refused with 422 and leave
+    nothing behind.
+    """
+    incident = _incident(ticket, _affected_host(ticket, parts.inventory))
+    with log.about(incident_number=incident.number):
+        accepted = await parts.records.journal.accept(
+            incident,
+            await request.json(),
+            simulated=parts.hands.simulated,
+            max_active=parts.settings.queue_limit,
+        )
+        await parts.engine.submit(accepted.execution_id)
+        _log.info(
+            "incident accepted" if accepted.created else "incident already known",
+            execution_id=accepted.execution_id,
+            host=host.name,
+            priority=incident.priority,
+        )
+    return Triggered(
+        message="SRE Agent triggered successfully",
+        execution_id=accepted.execution_id,
+        incident_number=incident.number,
+        status="running",
+    )
+
+
+def _affected_host(ticket: Ticket, inventory: Inventory) -> Host:
+    """The host of the inventory that the ticket means. Raises UnknownTarget, ContradictoryTarget."""
+    target = ticket.affected
+    if target.hostname is None and target.ip_address is None:
+        raise UnknownTarget(
+            "The ticket names no host: it has neither target.hostname, target.ip_address nor a "
+            "cmdb_ci.",
+            hint="Name one of GET /api/v1/hosts.",
+        )
+    return inventory.match(target.ip_address, target.hostname)
+
+
+def _incident(ticket: Ticket, host: Host) -> Incident:
+    """The ticket in the words of the domain, at the host that the inventory says."""
+    return Incident(
+        number=ticket.incident_number,
+        short_description=ticket.title,
+        description=ticket.description,
+        priority=ticket.urgency,
+        category=ticket.category,
+        assignment_group=ticket.assignment_group,
+        state=ticket.state,
+        sys_id=ticket.sys_id or None,
+        host=host.name,
+        claimed_service=ticket.affected.service,
+        received_at=datetime.now(UTC),
+    )

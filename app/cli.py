@@ -1,0 +1,66 @@
+"""The `sre-agent` command. Each command stands in app/commands; this puts them together.
+
+Exit codes: 0 it went well, 1 it was done and the answer is no, 2 it could not be done.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import typer
+
+from app.commands import (
+    actions,
+    asking,
+    baselines,
+    demo,
+    demo_real,
+    doctor,
+    incidents,
+    lab,
+    policy,
+    serving,
+)
+from app.commands.screen import CANNOT, err
+from app.errors import SreAgentError
+
+app = typer.Typer(
+    name="sre-agent",
+    help="Repairs Linux hosts over SSH, within policy, and proves it.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+app.command()(serving.serve)
+app.command()(doctor.doctor)
+app.command()(incidents.trigger)
+app.command()(incidents.watch)
+app.command()(incidents.show)
+app.command()(incidents.executions)
+app.add_typer(asking.app, name="approvals")
+app.add_typer(baselines.app, name="baseline")
+app.add_typer(actions.app, name="catalog")
+app.add_typer(policy.app, name="policy")
+app.command()(demo.demo)
+app.command()(demo_real.demo_real)
+app.command(help=lab.HELP, context_settings=lab.PASS_ON)(lab.lab)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; its exit code. What was foreseen to go wrong is told in a sentence."""
+    try:
+        app(args=None if argv is None else list(argv), prog_name="sre-agent")
+    except SreAgentError as error:
+        err.print(error.message, style="bold red", markup=False)
+        if error.hint:
+            err.print(error.hint, markup=False)
+        return CANNOT
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else CANNOT
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

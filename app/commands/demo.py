@@ -1,0 +1,149 @@
+"""`sre-agent demo`: a host is broken and healed before your eyes, with nothing but this package.
+
+Starts a server of its own on a free port with a fresh SQLite file, posts the example incident,
+shows the execution live, and ends with the verdict and the addresses to look at.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app.api.v1.ticket_examples import FLAT
+from app.commands.incidents import GOOD_OUTCOMES
+from app.commands.live import Live, print_verdict
+from app.commands.screen import NO, give_up, out
+from app.commands.server import Server, ServerError
+from app.domain.value import JsonObject
+
+START_SECONDS = 60
+DEMO_SECONDS = 300
+STOP_SECONDS = 15
+
+
+def demo(
+    folder: Annotated[
+        Path, typer.Option(help="Where it keeps its database and log; emptied first")
+    ] = Path("var/demo"),
+    stay: Annotated[
+        bool, typer.Option("--stay", help="Leave the server running until Ctrl-C")
+    ] = False,
+) -> None:
+    """Heal a simulated host: no root, no key, no account. Exit 1: it did not end well."""
+    fresh(folder)
+    environment = {
+        "ENABLE_REAL_SSH": "false",
+        "DATABASE_URL": f"sqlite+aiosqlite:///{folder.resolve()}/demo.sqlite",
+    }
+    with running(environment, folder) as server:
+        out.print(f"[black on yellow]SIMULATED[/] no host is contacted · server at {server.url}")
+        view = hand_in(server, FLAT)
+        addresses(server, view, folder)
+        if stay:
+            _wait_for_ctrl_c()
+    if view["outcome"] not in GOOD_OUTCOMES:
+        raise typer.Exit(NO)
+
+
+def hand_in(server: Server, incident: JsonObject) -> JsonObject:
+    """Post an incident, show its execution to the end; returns the execution."""
+    out.print(f"incident   {incident['incident_number']}: {incident['short_description']}")
+    taken = server.post("/api/v1/incident/trigger-agent", incident)
+    out.print(f"execution  {taken['execution_id']}\n")
+    view = Live(server, taken["execution_id"]).follow(seconds=DEMO_SECONDS)
+    print_verdict(view)
+    return view
+
+
+def addresses(server: Server, view: JsonObject, folder: Path) -> None:
+    """Where to look at what was just seen."""
+    path = f"{server.url}/api/v1/incident/execution/{view['execution_id']}"
+    out.print(f"\nlook at    {path}\n           {path}/logs\n           {server.url}/docs")
+    out.print(f"server log {folder / 'server.log'}")
+
+
+def fresh(folder: Path) -> None:
+    """An empty folder; only one that an earlier demo made is emptied."""
+    marker = folder / ".made-by-sre-agent-demo"
+    if folder.exists() and any(folder.iterdir()) and not marker.exists():
+        give_up(f"{folder} is not empty and no demo made it.", hint="Name another with --folder.")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    marker.touch()
+
+
+@contextmanager
+def running(environment: Mapping[str, str], folder: Path) -> Iterator[Server]:
+    """A server of our own as a child process, ready; stopped at the end."""
+    port = _free_port()
+    argv = [sys.executable, "-m", "app.cli", "serve", "--host", "127.0.0.1", "--port", str(port)]
+    log_path = folder / "server.log"
+    with log_path.open("wb") as log_file:
+        child = subprocess.Popen(
+            argv,
+            env=os.environ | environment | {"LOG_FORMAT": "console"},
+            stdin=subprocess.DEVNULL,
+            stdout=log_file,
+            stderr=log_file,
+        )
+    try:
+        with Server(f"http://127.0.0.1:{port}") as server:
+            _wait_until_ready(server, child, log_path)
+            yield server
+    finally:
+        stop(child)
+
+
+def stop(child: subprocess.Popen[bytes]) -> None:
+    """Ask the child to end; make it, where it does not."""
+    child.send_signal(signal.SIGTERM)
+    try:
+        child.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()
+
+
+def _wait_until_ready(server: Server, child: subprocess.Popen[bytes], log_path: Path) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    trouble = "it did not answer"
+    while time.monotonic() < deadline and child.poll() is None:
+        try:
+            server.get("/readyz")
+        except ServerError as error:
+            trouble = str(error)
+        else:
+            return
+        time.sleep(0.1)
+    give_up(f"The server did not start: {_last_line(log_path) or trouble}", hint=f"See {log_path}.")
+
+
+def _last_line(path: Path) -> str:
+    lines = path.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    return lines[-1] if lines else ""
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _wait_for_ctrl_c() -> None:
+    out.print("\nThe server runs until Ctrl-C.")
+    try:
+        signal.pause()
+    except KeyboardInterrupt:
+        out.print("stopping")

@@ -1,0 +1,182 @@
+"""`sre-agent doctor`: what is set, what is missing, and what follows from it.
+
+Each finding is one line: good, wrong, or a choice that has a consequence. Looks and never changes:
+no migration is run and no host is contacted, unless `--hosts` asks for that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from app.commands.address import server_url
+from app.commands.screen import NO, out
+from app.commands.server import Server, ServerError
+from app.domain.action import ActionCall
+from app.errors import SreAgentError
+from app.execution.catalog import Catalog
+from app.execution.policy_file import PolicyFile
+from app.execution.simulation import Recordings
+from app.execution.ssh import SshHosts
+from app.execution.targets import Inventory
+from app.models.database import Database
+from app.settings import Settings, read_settings
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at."""
+
+    about: str
+    found: str
+    follows: str = ""
+    ok: bool = True
+
+
+def doctor(
+    hosts: Annotated[
+        bool, typer.Option("--hosts", help="Also log in to every host (ENABLE_REAL_SSH=true)")
+    ] = False,
+) -> None:
+    """Say what is set, what is missing and what follows. Exit 1: something is wrong."""
+    settings = read_settings()
+    wrong = 0
+    for finding in _findings(settings, hosts=hosts):
+        wrong += not finding.ok
+        sign = "[green]ok   [/]" if finding.ok else "[bold red]WRONG[/]"
+        out.print(f"{sign} {finding.about:<14} {escape(finding.found)}")
+        if finding.follows:
+            out.print(f"      {'':<14} [dim]{escape(finding.follows)}[/]")
+    if wrong:
+        out.print(f"\n{wrong} to mend")
+        raise typer.Exit(NO)
+
+
+def _findings(settings: Settings, *, hosts: bool) -> Iterator[Finding]:
+    yield _mode(settings)
+    yield _autonomy(settings)
+    yield _reasoning(settings)
+    yield _tickets(settings)
+    yield _checked("database", lambda: asyncio.run(_database(settings)))
+    yield _checked("catalog", lambda: f"{len(Catalog.load().actions)} actions")
+    yield _checked("inventory", lambda: _inventory(settings))
+    yield _checked("policy", lambda: _policy(settings))
+    if not settings.enable_real_ssh:
+        yield _checked("recordings", lambda: _recordings(settings))
+    yield _server()
+    if hosts and settings.enable_real_ssh:
+        yield from asyncio.run(_reach(settings))
+
+
+def _checked(about: str, look: Callable[[], str]) -> Finding:
+    """What `look` found, or the error that it met, in the error's own words."""
+    try:
+        return Finding(about, look())
+    except SreAgentError as error:
+        return Finding(about, error.message, error.hint, ok=False)
+
+
+def _mode(settings: Settings) -> Finding:
+    if settings.enable_real_ssh:
+        return Finding("mode", "REAL: ENABLE_REAL_SSH=true", "Hosts are contacted over SSH.")
+    return Finding(
+        "mode",
+        "SIMULATED: ENABLE_REAL_SSH is not true",
+        "No host is contacted; answers come from recordings, and every row says so.",
+    )
+
+
+def _autonomy(settings: Settings) -> Finding:
+    level = settings.effective_autonomy
+    meaning = {
+        "L0": "Everything is simulated.",
+        "L1": "Hosts are read, nothing is changed; a plan ends as a recommendation.",
+        "L2": "A person approves each change.",
+        "L3": "Changes with a verified inverse are made; disruptive ones ask.",
+        "L4": "Disruptive changes are made too, within budgets.",
+    }[level]
+    asked = settings.autonomy_level
+    if asked is not None and asked is not level:
+        meaning += f" AUTONOMY_LEVEL={asked} has no effect while hosts are simulated."
+    return Finding("autonomy", level.value, meaning)
+
+
+def _reasoning(settings: Settings) -> Finding:
+    if settings.openai_api_key is None:
+        return Finding("reasoning", "built in", "OPENAI_API_KEY is not set: no model is asked.")
+    return Finding("reasoning", "built in, with a model", "OPENAI_API_KEY is set.")
+
+
+def _tickets(settings: Settings) -> Finding:
+    if settings.servicenow_instance_url is None:
+        return Finding(
+            "ServiceNow",
+            "not set",
+            "Incidents come in by the webhook; no ticket is updated. "
+            "SERVICENOW_INSTANCE_URL, _USERNAME and _PASSWORD change that.",
+        )
+    return Finding("ServiceNow", settings.servicenow_instance_url)
+
+
+async def _database(settings: Settings) -> str:
+    database = Database(settings)
+    try:
+        await database.check_schema()
+    finally:
+        await database.close()
+    return f"{settings.database_url_shown}, migrated"
+
+
+def _inventory(settings: Settings) -> str:
+    hosts = Inventory.load(settings).hosts
+    where = settings.inventory_file or "ssh_config.py"
+    names = ", ".join(host.name for host in hosts[:5]) + (", ..." if len(hosts) > 5 else "")
+    return f"{len(hosts)} hosts in {where}: {names}"
+
+
+def _policy(settings: Settings) -> str:
+    PolicyFile.load(settings.policy_file)
+    return str(settings.policy_file or "the shipped one: no approvers, so nobody can approve")
+
+
+def _recordings(settings: Settings) -> str:
+    recordings = Recordings.load(settings.recordings_dir)
+    return f"of {', '.join(sorted(recordings.hosts)) or 'no host'}"
+
+
+def _server() -> Finding:
+    url = server_url(None)
+    try:
+        with Server(url) as server:
+            ready = server.get("/readyz")
+    except ServerError as error:
+        return Finding("server", f"not ready: {error.message}", error.hint)
+    return Finding("server", f"{url} is ready, {ready['mode']}")
+
+
+async def _reach(settings: Settings) -> list[Finding]:
+    """Log in to every host and ask who it is; one finding each."""
+    inventory, catalog = Inventory.load(settings), Catalog.load()
+    hosts = SshHosts(inventory, catalog, settings.ssh_known_hosts_file)
+    try:
+        asked = [
+            hosts.observe(host, [ActionCall(action="host.identity", host=host.name)])
+            for host in inventory.hosts
+        ]
+        answers = await asyncio.gather(*asked)
+    finally:
+        await hosts.close()
+    return [
+        Finding(
+            host.name,
+            f"reached in {answer.seconds:.1f} s" if answer.ok else f"not reached: {answer.error}",
+            "" if answer.ok else "docs/howto/common-problems.md has this message.",
+            ok=answer.ok,
+        )
+        for host, (answer,) in zip(inventory.hosts, answers, strict=True)
+    ]

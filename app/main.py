@@ -1,0 +1,182 @@
+"""The composition root: settings -> files -> database -> engine -> routers.
+
+`uvicorn app.main:app` serves it; `python start_server.py` migrates first. What is wrong with the
+settings or the files ends the process with a sentence. What is wrong with the database does not:
+the service answers 503 with the reason and comes up by itself once it is mended.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
+
+from fastapi import FastAPI
+
+from app import log
+from app.api import errors as api_errors
+from app.api import health
+from app.api.admission import MAX_BODY_BYTES, Admission
+from app.api.parts import Parts
+from app.api.v1.router import router as v1
+from app.engine.engine import Engine
+from app.engine.parts import Graph, Hands, Records
+from app.errors import ConfigurationError, DatabaseNotReady, EngineError, SreAgentError
+from app.execution.catalog import Catalog
+from app.execution.policy_file import PolicyFile
+from app.execution.ports import Hosts, Prober
+from app.execution.prober import HttpProber
+from app.execution.simulation import Recordings, SimulatedHosts, SimulatedProber
+from app.execution.ssh import SshHosts
+from app.execution.targets import Inventory
+from app.models.database import Database
+from app.services.repairing import WatchTimes
+from app.services.self_healing_sre_agent import Limits, run_execution
+from app.settings import Settings, read_settings
+
+RETRY_SECONDS = 2.0
+
+_log = log.get(__name__)
+
+
+@dataclass(frozen=True)
+class Files:
+    """What is read from files once, at the start. Raises ConfigurationError where one is wrong."""
+
+    inventory: Inventory
+    catalog: Catalog
+    policy: PolicyFile
+
+    @classmethod
+    def load(cls, settings: Settings) -> Files:
+        """Read the inventory, the catalog and the policy that `settings` name."""
+        return cls(
+            inventory=Inventory.load(settings),
+            catalog=Catalog.load(),
+            policy=PolicyFile.load(settings.policy_file),
+        )
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """The application. Nothing is opened or contacted before its lifespan begins."""
+    settings = settings or read_settings()
+    log.configure(settings.log_level, settings.log_format)
+    files = Files.load(settings)
+    app = FastAPI(
+        title="SRE agent",
+        summary="Repairs Linux hosts over SSH, within policy, and proves it.",
+        version=health.VERSION,
+        license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        max_body_size=MAX_BODY_BYTES,
+        telemetry={"auto_configure": False},
+        lifespan=lambda app: _running(app, settings, files),
+    )
+    app.add_middleware(Admission)
+    api_errors.install(app)
+    app.include_router(v1)
+    app.include_router(health.router)
+    return app
+
+
+@asynccontextmanager
+async def _running(app: FastAPI, settings: Settings, files: Files) -> AsyncIterator[None]:
+    """From the first request to the last: the database, the engine, and the way back."""
+    _say_mode(settings, files)
+    database = Database(settings)
+    parts = assemble(settings, files, database)
+    app.state.now = await _bring_up(parts)
+    coming_up = asyncio.create_task(_keep_trying(app, parts))
+    try:
+        yield
+    finally:
+        coming_up.cancel()
+        with suppress(asyncio.CancelledError):
+            await coming_up
+        app.state.now = None
+        await parts.engine.stop()
+        await database.close()
+        _log.info("stopped")
+
+
+def assemble(settings: Settings, files: Files, database: Database) -> Parts:
+    """Put the service together. Nothing is opened or started yet."""
+    records = Records.of(database)
+    hands = _hands(settings, files)
+    return Parts(
+        settings=settings,
+        database=database,
+        records=records,
+        inventory=files.inventory,
+        policy=files.policy,
+        hands=hands,
+        engine=Engine(settings, database, hands, _graph(settings)),
+    )
+
+
+def _graph(settings: Settings) -> Graph:
+    """The workflow with this installation's limits."""
+    limits = Limits(
+        rounds=settings.execution_max_rounds,
+        changes=settings.execution_max_changes,
+        watch=WatchTimes(
+            reversible=settings.watch_seconds_reversible,
+            disruptive=settings.watch_seconds_disruptive,
+        ),
+    )
+    return partial(run_execution, limits=limits)
+
+
+def _hands(settings: Settings, files: Files) -> Hands:
+    """Real ones only where ENABLE_REAL_SSH says so; otherwise those that replay recordings."""
+    if settings.enable_real_ssh:
+        hosts: Hosts = SshHosts(files.inventory, files.catalog, settings.ssh_known_hosts_file)
+        prober: Prober = HttpProber()
+    else:
+        recordings = Recordings.load(settings.recordings_dir)
+        hosts = SimulatedHosts(recordings, files.catalog)
+        prober = SimulatedProber(recordings)
+    return Hands(files.inventory, files.catalog, files.policy, hosts, prober)
+
+
+async def _bring_up(parts: Parts) -> Parts | SreAgentError:
+    """The parts, once the database is ready and the engine works; else what is in the way."""
+    try:
+        await parts.database.check_schema()
+        await parts.engine.start()
+    except (DatabaseNotReady, EngineError) as error:
+        _log.error("not ready", code=error.code, reason=str(error))
+        return error
+    _log.info("ready", database=parts.settings.database_url_shown)
+    return parts
+
+
+async def _keep_trying(app: FastAPI, parts: Parts) -> None:
+    """Come up by itself once a database is mended or migrated; nothing tells us when that is."""
+    while not isinstance(app.state.now, Parts):
+        await asyncio.sleep(RETRY_SECONDS)
+        app.state.now = await _bring_up(parts)
+
+
+def _say_mode(settings: Settings, files: Files) -> None:
+    real = settings.enable_real_ssh
+    _log.warning(
+        "REAL hosts will be contacted over SSH" if real else "SIMULATED: no host is contacted",
+        mode="real" if real else "simulated",
+        autonomy_level=settings.effective_autonomy.value,
+        hosts=len(files.inventory.hosts),
+        version=health.VERSION,
+    )
+
+
+def __getattr__(name: str) -> FastAPI:
+    """`app`, made when it is asked for: importing this module reads no environment."""
+    if name != "app":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
+        globals()["app"] = made = create_app()
+    except ConfigurationError as error:
+        # uvicorn imports us: a sentence and an exit code tell more than its traceback would
+        raise SystemExit(f"The service cannot start: {error}") from None
+    return made
