@@ -27,13 +27,14 @@ class Workers(Writer):
         """
 
         async def work(session: AsyncSession) -> bool:
+            now = await database_now(session)
             worker = await session.get(Worker, executor_id, with_for_update=True)
             if worker is None:
                 worker = Worker(executor_id=executor_id, hostname=hostname, pid=pid, dead=False)
                 session.add(worker)
             if worker.dead:
                 return False
-            worker.heartbeat = await database_now(session)
+            worker.heartbeat = now
             return True
 
         return await self._write(f"The heartbeat of {executor_id}", work)

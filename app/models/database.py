@@ -124,7 +124,10 @@ class Database:
         """A transaction that only reads: every query in it sees the same moment."""
         self._stay_on_one_loop()
         try:
-            async with AsyncSession(self._reading, autoflush=False) as session, session.begin():
+            async with (
+                AsyncSession(self._reading, expire_on_commit=False) as session,
+                session.begin(),
+            ):
                 yield session
         except SQLAlchemyError as error:
             raise self._not_usable(error) from error
