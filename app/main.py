@@ -18,7 +18,7 @@ from fastapi import FastAPI
 from app import log
 from app.api import errors as api_errors
 from app.api import health
-from app.api.admission import MAX_BODY_BYTES, Admission
+from app.api.admission import Admission
 from app.api.parts import Parts
 from app.api.v1.router import router as v1
 from app.engine.engine import Engine
@@ -69,7 +69,6 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         summary="Repairs Linux hosts over SSH, within policy, and proves it.",
         version=health.VERSION,
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
-        max_body_size=MAX_BODY_BYTES,
         telemetry={"auto_configure": False},
         lifespan=lambda app: _running(app, settings, files),
     )

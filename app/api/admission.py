@@ -1,7 +1,7 @@
 """What every request passes first: an id for it, a limit on its size, JSON only.
 
-Plain ASGI, so that nothing is read into memory before it is known to be small enough. A body whose
-length is not announced is counted by FastAPI while it is read (`max_body_size`).
+Plain ASGI, so that no more is read into memory than is allowed. FastAPI's own `max_body_size`
+would answer in plain text, which is not the one shape of our errors.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from http import HTTPStatus
 from uuid import uuid4
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -45,7 +46,22 @@ class Admission:
 
         with log.about(request_id=request_id):
             refusal = _refusal(scope["method"], headers)
-            await (refusal or self._app)(scope, receive, send_with_id)
+            await (refusal or self._app)(scope, _counted(receive), send_with_id)
+
+
+def _counted(receive: Receive) -> Receive:
+    """The body as it comes in, up to the limit: its length need not have been announced."""
+    read = 0
+
+    async def receive_counted() -> Message:
+        nonlocal read
+        message = await receive()
+        read += len(message.get("body", b""))
+        if read > MAX_BODY_BYTES:
+            raise HTTPException(413, f"The body has more than {MAX_BODY_BYTES} bytes")
+        return message
+
+    return receive_counted
 
 
 def _request_id(headers: Headers) -> str:
