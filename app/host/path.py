@@ -189,7 +189,7 @@ class PathWalker:
         hops.extend(self._service(unit, Layer.APPLICATION if len(units) > 1 else Layer.SERVICE))
         upstreams = self._upstreams(unit, failing)
         for upstream in upstreams:
-            hop, behind = self._upstream(upstream)
+            hop, behind = self._upstream(upstream, failing)
             hops.append(hop)
             self._follow(behind, failing, hops, units)
         if not upstreams:
@@ -242,7 +242,7 @@ class PathWalker:
                 return (named or on_port)[0]
         return None
 
-    def _upstream(self, upstream: NginxUpstream) -> tuple[Hop, str | None]:
+    def _upstream(self, upstream: NginxUpstream, failing: ProbeResult) -> tuple[Hop, str | None]:
         """The hop to an upstream, and the unit of this host behind it if it is here."""
         if upstream.port is None or upstream.host is None:
             return self._socket_upstream(upstream)
@@ -258,7 +258,7 @@ class PathWalker:
         if not holders:
             text = f"The proxy's upstream {where} has no listener"
             return self._hop(Layer.UPSTREAM, unit or where, False, text, ids), unit
-        return self._answering(upstream, where, ids), unit
+        return self._answering(upstream, where, ids, failing), unit
 
     def _upstream_unit(self, port: int) -> str | None:
         for view in (self.view, self.then):
@@ -273,7 +273,9 @@ class PathWalker:
         others = [u for u in units if u is not None and program(u) != "nginx"]
         return others[0] if len(others) == 1 else None
 
-    def _answering(self, upstream: NginxUpstream, where: str, ids: list[int]) -> Hop:
+    def _answering(
+        self, upstream: NginxUpstream, where: str, ids: list[int], failing: ProbeResult
+    ) -> Hop:
         url = f"http://{upstream.host}:{upstream.port}/"
         if upstream.url.startswith("http://"):
             for item in self.view.every("http.local"):
@@ -282,7 +284,8 @@ class PathWalker:
                     good = status is not None and int(status) < 500
                     text = f"Asked directly, {where} answers {status or error}"
                     return self._hop(Layer.UPSTREAM, where, good, text, [*ids, item.id])
-            ask = self._ask("http.local", url=url, host_header="")
+            asked_as = failing.probe.host_header or self.view.host.name
+            ask = self._ask("http.local", url=url, host_header=asked_as)
             text = f"{where} is listened on; not asked yet"
             return self._hop(Layer.UPSTREAM, where, None, text, ids, [ask])
         return self._hop(Layer.UPSTREAM, where, True, f"{where} is listened on", ids)

@@ -4,7 +4,7 @@ Three-valued (Kleene's strong logic): a fact that nobody has looked at is UNKNOW
 condition neither speaks for nor against a cause. `unit.active_state == 'failed'` is UNKNOWN, not
 false, before the unit has been looked at; `false and UNKNOWN` is false all the same.
 
-Allowed: names, attributes, string/number/list literals, `== != < <= > >= in not in`, `and or not`,
+Allowed: names, attributes, string/number/list literals, `true` and `false`, `== != < <= > >= in not in`, `and or not`,
 `+ - * /` on numbers, `a if c else b`, and the functions of `FUNCTIONS`, whose quantifiers take a
 generator: `any(l.port == 80 for l in listeners)`. Nothing else parses: there is no call of a
 method, no index, no lambda, no underscore name. A condition is data; it cannot do anything.
@@ -56,13 +56,21 @@ def _beneath(path: object, folder: object) -> object:
     return path == root or path.startswith(root + "/")
 
 
+def _either(one: object, other: object) -> object:
+    """The first of two that is known."""
+    return other if one is UNKNOWN else one
+
+
 FUNCTIONS: Final[dict[str, Callable[..., object]]] = {
     "matches": _matches,
     "length": _length,
     "beneath": _beneath,
+    "either": _either,
 }
-QUANTIFIERS: Final = frozenset({"any", "all", "count", "first"})
+QUANTIFIERS: Final = frozenset({"any", "all", "count", "first", "last"})
 """`first(l for l in listeners if l.port == 80)` is that item, UNKNOWN where there is none."""
+
+CONSTANTS: Final[dict[str, object]] = {"true": True, "false": False, "unknown": UNKNOWN}
 
 _COMPARE: Final[dict[type[ast.cmpop], Callable[[Any, Any], Any]]] = {
     ast.Eq: operator.eq,
@@ -144,7 +152,7 @@ def _check_path(node: ast.AST, text: str, bound: frozenset[str]) -> set[str]:
         node = node.value
     if not isinstance(node, ast.Name) or any(p.startswith("_") for p in [*parts, node.id]):
         raise KnowledgeError(f"The condition {text!r} reads something that is not a named fact.")
-    if node.id in bound:
+    if node.id in bound or node.id in CONSTANTS:
         return set()
     return {".".join([node.id, *reversed(parts)])}
 
@@ -179,7 +187,7 @@ def _evaluate(node: ast.AST, facts: Facts) -> object:
         case ast.Constant():
             return node.value
         case ast.Name():
-            return _known(facts.get(node.id, UNKNOWN))
+            return _named(node.id, facts)
         case ast.Attribute():
             return _attribute(_evaluate(node.value, facts), node.attr)
         case ast.BoolOp():
@@ -197,6 +205,10 @@ def _evaluate(node: ast.AST, facts: Facts) -> object:
         case ast.Call():
             return _call(node, facts)
     raise AssertionError(f"unchecked node {node!r}")
+
+
+def _named(name: str, facts: Facts) -> object:
+    return CONSTANTS[name] if name in CONSTANTS else _known(facts.get(name, UNKNOWN))
 
 
 def _known(value: object) -> object:
@@ -276,8 +288,9 @@ def _call(node: ast.Call, facts: Facts) -> object:
     generator = node.args[0]
     assert isinstance(generator, ast.GeneratorExp)
     members = _members(generator, facts)
-    if name == "first":
-        return next((m for m in members if m is not UNKNOWN), UNKNOWN)
+    if name in ("first", "last"):
+        known = [m for m in members if m is not UNKNOWN]
+        return UNKNOWN if not known else known[0 if name == "first" else -1]
     truths = [_truth(m) for m in members]
     return _quantify(name, truths, known=_iterable_known(generator, facts))
 

@@ -33,6 +33,9 @@ FACTS = {
         ("beneath('/var/log/x', '/var/log')", True),
         ("beneath('/var/logs', '/var/log')", False),
         ("length(listeners) == 2", True),
+        ("(unit.restarts == 4) == false", True),
+        ("either(unit.missing, 'x') == 'x'", True),
+        ("either(unit.name, 'x') == 'x'", False),
         # what nobody looked at is unknown, and only that
         ("unit.missing == 1", None),
         ("unit.user == 'root'", None),
@@ -57,6 +60,7 @@ def test_first_gives_the_item_itself() -> None:
     found = Expression("first(l for l in listeners if l.port == 443)").value(FACTS)
     assert found == {"port": 443, "unit": None}
     assert Expression("first(l for l in listeners if l.port == 1)").value(FACTS) is UNKNOWN
+    assert Expression("last(l.port for l in listeners)").value(FACTS) == 443
 
 
 @pytest.mark.parametrize(
