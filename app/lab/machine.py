@@ -33,7 +33,7 @@ class Machine:
     layer: Layer
     run_id: str
     folder: Path  # everything of this host on the machine's disk
-    supervisor: int = 0  # the systemd-nspawn process
+    supervisor: subprocess.Popen[bytes] | None = None  # systemd-nspawn
     leader: int = 0  # the host's PID 1, as the machine sees it
     sessions: int = field(default=0, repr=False)
 
@@ -85,7 +85,7 @@ class Machine:
             start_new_session=True,
         )
         log.close()
-        self.supervisor = process.pid
+        self.supervisor = process
         (self.folder / "supervisor.pid").write_text(str(process.pid))
         try:
             self.leader = notifications.wait_ready(process, BOOT_SECONDS)
@@ -181,7 +181,9 @@ class Machine:
 
     def throw_away(self) -> None:
         """Stop it and remove everything of it; may be called at any stage, and twice."""
-        stop_process(self.supervisor)
+        if self.supervisor is not None:
+            stop_process(self.supervisor.pid)
+            self.supervisor.poll()  # it was waited for above; the handle must know
         cgroups.remove(cgroups.group_name(self.run_id, self.name))
         network.delete_namespace(network.host_namespace(self.run_id, self.name))
         unmount_beneath(self.folder)

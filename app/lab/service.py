@@ -26,7 +26,7 @@ READY_SECONDS = 60.0
 class Service:
     """A running service and how to speak to it."""
 
-    pid: int
+    process: subprocess.Popen[bytes]
     url: str
     namespace: str
     policy: Policy
@@ -34,7 +34,8 @@ class Service:
 
     def stop(self) -> None:
         """End it as an operator would."""
-        stop_process(self.pid)
+        stop_process(self.process.pid)
+        self.process.poll()  # it was waited for above; the handle must know
 
 
 def start_service(estate: Estate, policy: Path | None = None) -> Service:
@@ -53,9 +54,9 @@ def start_service(estate: Estate, policy: Path | None = None) -> Service:
             start_new_session=True,
         )
     (estate.folder / "service.pid").write_text(str(process.pid))
-    service = Service(process.pid, f"http://127.0.0.1:{PORT}", estate.namespace, made, log)
+    service = Service(process, f"http://127.0.0.1:{PORT}", estate.namespace, made, log)
     try:
-        _wait_ready(service, process)
+        _wait_ready(service)
     except BaseException:
         service.stop()
         raise
@@ -80,11 +81,11 @@ def _environment(estate: Estate, policy: Policy) -> dict[str, str]:
     }
 
 
-def _wait_ready(service: Service, process: subprocess.Popen[bytes]) -> None:
+def _wait_ready(service: Service) -> None:
     deadline = time.monotonic() + READY_SECONDS
     while time.monotonic() < deadline:
-        if process.poll() is not None:
-            raise ServiceFailed(f"it ended with {process.returncode}: {_tail(service.log)}")
+        if service.process.poll() is not None:
+            raise ServiceFailed(f"it ended with {service.process.returncode}: {_tail(service.log)}")
         if _answers(service):
             return
         time.sleep(0.1)
