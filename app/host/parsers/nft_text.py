@@ -133,9 +133,11 @@ _EXPRESSIONS: dict[str, Callable[[JsonObject, int], str]] = {
 
 
 def _match(body: JsonObject) -> str:
-    sign = body.get("op")
-    between = " " if sign in ("==", "in", None) else f" {sign} "
-    return f"{expression(body.get('left'))}{between}{expression(body.get('right'))}"
+    left, sign = body.get("left"), body.get("op")
+    computed = isinstance(left, dict) and any(mark in left for mark in _BINARY)
+    unsaid = sign in ("==", "in", None) and not computed
+    between = " " if unsaid else f" {sign} "
+    return f"{expression(left)}{between}{expression(body.get('right'))}"
 
 
 def _reject(body: JsonObject) -> str:

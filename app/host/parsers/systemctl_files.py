@@ -1,4 +1,4 @@
-"""`systemctl list-unit-files`: JSON where systemd knows it (246 and later), its table before and where asked."""
+"""`systemctl list-unit-files`: JSON where systemd knows it (246 and later), or its table."""
 
 from __future__ import annotations
 

@@ -79,7 +79,7 @@ def _unit(block: Properties) -> UnitFacts:
         restart=_text(block, "Restart"),
         user=_text(block, "User"),
         group=_text(block, "Group"),
-        working_directory=_text(block, "WorkingDirectory"),
+        working_directory=_working_directory(block),
         exec_start=_argv(block),
         exec_start_pre_failed=_any_failed(block.get("ExecStartPre", [])),
         environment_files=_environment_files(block),
@@ -130,6 +130,11 @@ def _any_failed(commands: list[str]) -> bool | None:
         for line, match in ended
     ]
     return any(failed) if failed else None
+
+
+def _working_directory(block: Properties) -> str | None:
+    """`!/srv/app` is systemd's way to print a folder that may be missing (`-/srv/app`)."""
+    return (_text(block, "WorkingDirectory") or "").removeprefix("!") or None
 
 
 def _environment_files(block: Properties) -> tuple[str, ...]:
