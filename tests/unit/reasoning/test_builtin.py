@@ -1,0 +1,229 @@
+"""The built-in reasoner on faults told in facts: names and values that no mode knows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from app.knowledge.library import Library
+from app.reasoning.builtin import BuiltinReasoner
+from app.reasoning.port import Advice, Assessment, Case
+from tests.unit.reasoning import cases
+from tests.unit.reasoning.cases import (
+    ENV,
+    HEALTHY_LISTENERS,
+    case,
+    facts_of,
+    file,
+    listener,
+    manifest_now,
+    nginx,
+    tickets,
+)
+
+UP = [nginx(), tickets()]
+
+
+async def judge(given: Case) -> Assessment:
+    return await BuiltinReasoner(Library.load()).assess(given)
+
+
+def asked(*units: dict[str, Any], log: dict[str, list[str]] | None = None) -> dict[str, Any]:
+    """The closer looks already taken, so that an assessment can be final."""
+    facts: dict[str, Any] = {}
+    for one in units:
+        name = one["name"]
+        facts[f"unit.show unit={name}"] = one
+        lines = [
+            {"template": text, "example": text, "count": 1} for text in (log or {}).get(name, [])
+        ]
+        facts[f"journal.unit unit={name}"] = {"source": name, "lines": lines}
+    facts[f"environment.read path={ENV}"] = {"path": ENV}
+    return facts
+
+
+def steps(judged: Assessment) -> list[str]:
+    assert judged.repair is not None, judged.statement
+    return [s.label().removesuffix(" on alpha") for s in judged.repair.steps]
+
+
+async def test_nobody_suffers_and_nothing_is_down_is_no_fault() -> None:
+    judged = await judge(case(facts_of(UP, HEALTHY_LISTENERS), status=200))
+    assert judged.advice is Advice.NO_FAULT
+
+
+async def test_a_down_service_behind_green_probes_is_a_persons() -> None:
+    units = [nginx(), tickets("failed", "failed", result="exit-code")]
+    judged = await judge(case(facts_of(units, HEALTHY_LISTENERS), status=200))
+    assert judged.advice is Advice.HAND_OVER
+    assert "tickets.service" in judged.statement
+
+
+async def test_a_stopped_proxy_is_started() -> None:
+    down = nginx("inactive", "dead")
+    facts = facts_of([down, tickets()], HEALTHY_LISTENERS[1:]) | asked(down, tickets())
+    judged = await judge(case(facts, error="refused"))
+    assert judged.advice is Advice.REMEDIATE
+    assert steps(judged) == ["service.start unit=nginx.service"]
+
+
+async def test_a_stopped_application_is_found_behind_a_healthy_proxy() -> None:
+    down = tickets("inactive", "dead")
+    facts = facts_of([nginx(), down], HEALTHY_LISTENERS[:1]) | asked(nginx(), down)
+    judged = await judge(case(facts, status=502))
+    assert steps(judged) == ["service.start unit=tickets.service"]
+
+
+async def test_what_was_disabled_too_is_enabled_again() -> None:
+    down = tickets("inactive", "dead", unit_file_state="disabled")
+    facts = facts_of(
+        [nginx(), down], HEALTHY_LISTENERS[:1], enabled={"tickets.service": "disabled"}
+    )
+    judged = await judge(case(facts | asked(nginx(), down), status=502))
+    assert steps(judged) == [
+        "service.start unit=tickets.service",
+        "service.enable unit=tickets.service",
+    ]
+
+
+async def test_it_asks_before_it_repairs() -> None:
+    down = nginx("inactive", "dead")
+    judged = await judge(case(facts_of([down, tickets()], []), error="refused"))
+    assert judged.advice is Advice.DIAGNOSE
+    assert "unit.show" in {c.action for c in judged.wanted}
+
+
+async def test_a_changed_environment_of_a_crash_looping_service_is_put_back() -> None:
+    loops = tickets("activating", "auto-restart", result="exit-code", n_restarts=4)
+    changed = manifest_now(file(ENV, "b" * 64))
+    facts = facts_of([nginx(), loops], HEALTHY_LISTENERS[:1]) | asked(nginx(), loops)
+    facts |= {
+        "baseline.manifest": changed,
+        f"file.diff path={ENV} sha256={'a' * 64}": {"path": ENV},
+    }
+    judged = await judge(case(facts, status=502))
+    assert steps(judged) == [
+        f"file.restore group=root mode=0644 owner=root path={ENV} sha256={'a' * 64}",
+        "service.restart unit=tickets.service",
+    ]
+
+
+async def test_a_change_that_carries_a_reason_is_not_put_back() -> None:
+    loops = tickets("activating", "auto-restart", result="exit-code", n_restarts=4)
+    facts = facts_of([nginx(), loops], HEALTHY_LISTENERS[:1]) | asked(nginx(), loops)
+    diff = {"path": ENV, "comments": ["# CHG0041234: new database until Friday"]}
+    facts |= {
+        "baseline.manifest": manifest_now(file(ENV, "b" * 64)),
+        f"file.diff path={ENV} sha256={'a' * 64}": diff,
+    }
+    judged = await judge(case(facts, status=502))
+    assert judged.advice is Advice.HAND_OVER
+    assert "CHG0041234" in judged.statement
+
+
+async def test_a_lost_permission_is_given_back_and_nothing_else() -> None:
+    failed = tickets("failed", "failed", result="exit-code")
+    facts = facts_of([nginx(), failed], HEALTHY_LISTENERS[:1])
+    facts |= asked(nginx(), failed, log={"tickets.service": ["open: Permission denied"]})
+    facts["baseline.manifest"] = manifest_now(file(ENV, mode="0000"))
+    judged = await judge(case(facts, status=502))
+    assert steps(judged) == [
+        f"file.set_mode mode=0644 path={ENV}",
+        "service.reset_failed unit=tickets.service",
+        "service.start unit=tickets.service",
+    ]
+
+
+async def test_an_intruder_on_the_port_is_stopped_and_kept_out() -> None:
+    down = nginx("failed", "failed", result="exit-code")
+    intruder = cases.unit("lighttpd.service")
+    held = [listener(80, "lighttpd.service", "lighttpd"), HEALTHY_LISTENERS[1]]
+    facts = facts_of([down, tickets(), intruder], held)
+    facts |= asked(down, tickets(), intruder)
+    judged = await judge(case(facts, status=404))
+    assert steps(judged) == [
+        "service.stop unit=lighttpd.service",
+        "service.disable unit=lighttpd.service",
+        "service.reset_failed unit=nginx.service",
+        "service.start unit=nginx.service",
+    ]
+    assert judged.repair is not None
+    assert judged.repair.requires_person is None
+
+
+async def test_without_a_baseline_a_person_decides_on_the_intruder() -> None:
+    down = nginx("failed", "failed", result="exit-code")
+    intruder = cases.unit("lighttpd.service")
+    facts = facts_of([down, tickets(), intruder], [listener(80, "lighttpd.service")])
+    facts |= asked(down, tickets(), intruder)
+    judged = await judge(case(facts, status=404, with_baseline=False))
+    assert judged.repair is not None
+    assert judged.repair.requires_person is not None
+
+
+MOUNT = {
+    "mount": "/var/log/tickets", "source": "/dev/loop9", "fstype": "ext4", "size_bytes": 1000,
+    "used_bytes": 1000, "used_percent": 100.0,
+}  # fmt: skip
+
+
+def usage(path: str) -> dict[str, Any]:
+    biggest = {"path": path, "bytes": 900, "modified": "2026-01-01T00:00:00+00:00"}
+    return {"path": "/var/log/tickets", "files": [biggest]}
+
+
+@pytest.mark.parametrize(
+    ("filler", "advice"),
+    [
+        ("/var/log/tickets/trace.log", Advice.REMEDIATE),
+        ("/var/log/tickets/invoices.db", Advice.HAND_OVER),
+    ],
+)
+async def test_a_full_log_is_emptied_and_other_peoples_data_is_not(
+    filler: str, advice: Advice
+) -> None:
+    facts = facts_of(UP, HEALTHY_LISTENERS, mounts=[MOUNT]) | asked(*UP)
+    facts["disk.usage path=/var/log/tickets"] = usage(filler)
+    local = {"url": "http://127.0.0.1:9100/", "status": 500}
+    facts["http.local url=http://127.0.0.1:9100/ host_header=tickets.example"] = local
+    judged = await judge(case(facts, status=500))
+    assert judged.advice is advice
+    if advice is Advice.REMEDIATE:
+        assert steps(judged) == [f"log.truncate path={filler}"]
+
+
+async def test_a_masked_service_that_ran_before_is_unmasked() -> None:
+    masked = tickets("inactive", "dead", load_state="masked")
+    facts = facts_of([nginx(), masked], HEALTHY_LISTENERS[:1]) | asked(nginx(), masked)
+    judged = await judge(case(facts, status=502))
+    assert steps(judged)[0] == "service.unmask unit=tickets.service"
+
+
+async def test_a_note_about_the_masked_service_hands_it_over() -> None:
+    masked = tickets("inactive", "dead", load_state="masked")
+    facts = facts_of([nginx(), masked], HEALTHY_LISTENERS[:1]) | asked(nginx(), masked)
+    facts["persons.list"] = {"notes": {"/etc/motd": "tickets is off until the audit is over"}}
+    judged = await judge(case(facts, status=502))
+    assert judged.advice is Advice.HAND_OVER
+
+
+async def test_a_refuted_cause_does_not_come_back() -> None:
+    down = nginx("inactive", "dead")
+    facts = facts_of([down, tickets()], HEALTHY_LISTENERS[1:]) | asked(down, tickets())
+    first = await judge(case(facts, error="refused"))
+    assert first.leader is not None
+    again = await judge(case(facts, error="refused", refuted=(first.leader.key,)))
+    assert again.advice is not Advice.REMEDIATE
+
+
+async def test_every_hypothesis_cites_evidence_that_exists() -> None:
+    down = nginx("inactive", "dead")
+    given = case(facts_of([down, tickets()], []) | asked(down, tickets()), error="refused")
+    known = {e.id for e in given.evidence} | {900}
+    judged = await judge(given)
+    for hypothesis in judged.hypotheses:
+        assert set(hypothesis.evidence_ids) <= known
+        assert hypothesis.evidence_ids or hypothesis.mode == "unknown"
+    total = sum(h.confidence for h in judged.hypotheses)
+    assert total == pytest.approx(1.0, abs=0.01)
