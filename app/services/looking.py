@@ -88,11 +88,18 @@ async def diagnose(at: Progress, effects: Effects) -> Progress:
 # --- looking -------------------------------------------------------------------------------------
 
 
-async def look(at: Progress, effects: Effects, key: str, hosts: Sequence[Host]) -> Progress:
+async def look(
+    at: Progress,
+    effects: Effects,
+    key: str,
+    hosts: Sequence[Host],
+    *,
+    during: Step = Step.ANALYZE,
+) -> Progress:
     """The first look at hosts: everything that is cheap and nearly always matters."""
     calls = [call for host in hosts for call in first_look(at.known, host)]
     names = ", ".join(host.name for host in hosts)
-    found = await effects.observe(f"{key}.look", Step.ANALYZE, calls, f"First look at {names}")
+    found = await effects.observe(f"{key}.look", during, calls, f"A look at {names}")
     return at.with_evidence(found)
 
 

@@ -295,9 +295,11 @@ def _depth(result: ProbeResult) -> int:
 async def _look_again(at: Progress, effects: Effects, key: str) -> Progress:
     """Fresh evidence after a change that was not the cure."""
     await effects.release(f"{key}.release", at.holding or at.known.host.name)
-    at = at.step(holding=None, applied=at.applied)
-    stale = at.known.model_copy(update={"evidence": (), "round": at.known.round + 1})
-    at = await look(at.step(case=stale), effects, key, [at.known.host])
+    seen = {e.host for e in at.known.evidence}
+    hosts = [h for h in at.known.hosts if h.name in seen]
+    emptied = at.known.model_copy(update={"evidence": (), "round": at.known.round + 1})
+    at = at.step(holding=None, case=emptied)
+    at = await look(at, effects, key, hosts, during=Step.VERIFY)
     probes: tuple[Probe, ...] = user_probes(at.known)
     asked = await effects.probe(f"{key}.probe", Step.VERIFY, probes, "What do users see now?")
     return at.with_probes(asked).step(next=Step.HYPOTHESIZE)

@@ -92,7 +92,8 @@ def evidence(facts: dict[str, Any], start: int = 1) -> tuple[Evidence, ...]:
     found = []
     for number, (key, value) in enumerate(facts.items(), start=start):
         action, *pairs = key.split()
-        params: dict[str, str | int] = dict(pair.split("=", 1) for pair in pairs)
+        params: dict[str, str | int] = {}
+        params |= {name: value for name, value in (pair.split("=", 1) for pair in pairs)}
         if action == "journal.unit":
             params["lines"] = 200
         found.append(
