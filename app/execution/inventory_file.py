@@ -1,0 +1,119 @@
+"""Inventory files: our YAML, and Ansible's in YAML or INI. What they mean is checked elsewhere."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from app.domain.host import Host
+from app.errors import InventoryError
+from app.execution import ansible_inventory
+
+_RENAMED = {"ip": "address"}  # what ssh_config.py calls it
+
+
+def read(path: Path) -> tuple[Host, ...]:
+    """The hosts of an inventory file, whatever of the three forms it has."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise InventoryError(f"{path} cannot be read: {error.strerror}.") from error
+    data = _as_yaml(text, path)
+    if data is None:
+        return hosts_of(ansible_inventory.from_ini(text, str(path)), str(path))
+    if "hosts" in data and "all" not in data:
+        extra = sorted(set(data) - {"hosts", "version"})
+        if extra:
+            raise InventoryError(f"{path}: unknown key {extra[0]!r}; expected hosts.")
+        return hosts_of(_mapping(data["hosts"], f"{path}: hosts"), str(path))
+    return hosts_of(ansible_inventory.from_yaml(data, str(path)), str(path))
+
+
+def hosts_of(targets: Mapping[str, object], source: str) -> tuple[Host, ...]:
+    """Hosts from a mapping of name to settings; InventoryError names file, host and key."""
+    return tuple(
+        _host(str(name), _mapping(given, f"{source}: {name}"), source)
+        for name, given in targets.items()
+    )
+
+
+def _host(name: str, given: Mapping[str, Any], source: str) -> Host:
+    fields = {_RENAMED.get(key, key): value for key, value in given.items()}
+    if "address" not in fields:
+        raise InventoryError(
+            f"{source}: {name} has no address.", hint="Give `address:` (or `ip` in ssh_config.py)."
+        )
+    address = str(fields["address"])
+    _require_address(name, address, source)
+    fields["probes"] = [
+        {"address": address, **_mapping(probe, f"{source}: {name}.probes")}
+        for probe in fields.get("probes") or ()
+    ]
+    try:
+        return Host.model_validate({**fields, "name": name, "address": address})
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        key = ".".join(str(part) for part in first["loc"])
+        known = ", ".join(sorted(set(Host.model_fields) - {"name"}))
+        hint = f"Known keys: {known}." if first["type"] == "extra_forbidden" else ""
+        raise InventoryError(f"{source}: {name}.{key}: {first['msg']}.", hint=hint) from error
+
+
+def _require_address(name: str, address: str, source: str) -> None:
+    try:
+        ipaddress.ip_address(address)
+    except ValueError:
+        if not all(c.isascii() and (c.isalnum() or c in "-._") for c in address) or (
+            not address or address.startswith("-")
+        ):
+            raise InventoryError(
+                f"{source}: {name}.address {address!r} is neither an address nor a host name."
+            ) from None
+
+
+class _NoDuplicates(yaml.SafeLoader):
+    """YAML in which the same key twice is an error: the first of two hosts must not be lost."""
+
+
+def _distinct_mapping(loader: _NoDuplicates, node: yaml.MappingNode) -> dict[Any, Any]:
+    seen: set[str] = set()
+    for key_node, _ in node.value:
+        key = str(loader.construct_object(key_node))
+        if key in seen:
+            line = key_node.start_mark.line + 1
+            raise InventoryError(f"line {line}: {key!r} stands there twice.")
+        seen.add(key)
+    return dict(loader.construct_mapping(node, deep=True))
+
+
+_NoDuplicates.add_constructor("tag:yaml.org,2002:map", _distinct_mapping)
+
+
+def _as_yaml(text: str, path: Path) -> dict[str, Any] | None:
+    """The file as a YAML mapping; None where it is an INI."""
+    if path.suffix in (".ini", ".cfg") or text.lstrip().startswith("["):
+        return None
+    try:
+        data = yaml.load(text, Loader=_NoDuplicates)  # noqa: S506 - a SafeLoader
+    except InventoryError as error:
+        raise InventoryError(f"{path}: {error.message}") from None
+    except yaml.YAMLError as error:
+        if path.suffix in (".yaml", ".yml"):
+            raise InventoryError(f"{path} is no YAML: {error}") from error
+        return None
+    if isinstance(data, dict):
+        return data
+    if path.suffix in (".yaml", ".yml"):
+        raise InventoryError(f"{path}: expected a mapping with `hosts:`.")
+    return None
+
+
+def _mapping(value: object, where: str) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise InventoryError(f"{where}: expected a mapping, got {type(value).__name__}.")
+    return value
