@@ -17,6 +17,7 @@ from app.commands import (
     demo,
     demo_real,
     doctor,
+    enrol,
     incidents,
     lab,
     policy,
@@ -35,6 +36,7 @@ app = typer.Typer(
 
 app.command()(serving.serve)
 app.command()(doctor.doctor)
+app.command()(enrol.enrol)
 app.command()(incidents.trigger)
 app.command()(incidents.watch)
 app.command()(incidents.show)
