@@ -93,7 +93,9 @@ def evidence(facts: dict[str, Any], start: int = 1) -> tuple[Evidence, ...]:
     for number, (key, value) in enumerate(facts.items(), start=start):
         action, *pairs = key.split()
         params: dict[str, str | int] = {}
-        params |= {name: value for name, value in (pair.split("=", 1) for pair in pairs)}
+        for pair in pairs:
+            name, _, given = pair.partition("=")
+            params[name] = given
         if action == "journal.unit":
             params["lines"] = 200
         found.append(

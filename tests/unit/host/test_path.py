@@ -1,0 +1,128 @@
+"""The user's path: where it breaks, and what it asks where it does not know yet."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from app.domain.probe import ProbeResult
+from app.host.path import HopState, Layer, PathWalker, Walk
+from app.host.view import HostView
+from tests.unit.reasoning.cases import (
+    ENV,
+    HEALTHY_LISTENERS,
+    HOST,
+    NOW,
+    PROBE,
+    baseline,
+    evidence,
+    facts_of,
+    listener,
+    nginx,
+    tickets,
+)
+
+UP = [nginx(), tickets()]
+
+
+def walk(
+    facts: dict[str, Any],
+    *,
+    error: str | None = None,
+    status: int | None = None,
+    known_before: bool = True,
+) -> Walk:
+    failing = ProbeResult(
+        probe=PROBE, ok=False, error=error, status=status, taken_at=NOW, simulated=False
+    )
+    view = HostView(HOST, evidence(facts))
+    return PathWalker(view, baseline() if known_before else None, "nginx").walk(failing)
+
+
+def test_nothing_known_asks_for_the_first_hop() -> None:
+    found = walk({}, error="refused")
+    assert found.first_failed is None
+    assert "sockets.listening" in {a.action for a in found.asks}
+
+
+def test_no_listener_names_the_unit_that_should_listen() -> None:
+    found = walk(facts_of([nginx("inactive", "dead"), tickets()], HEALTHY_LISTENERS[1:]))
+    assert found.first_failed is not None
+    assert (found.first_failed.layer, found.first_failed.subject) == (
+        Layer.LISTENER,
+        "nginx.service",
+    )
+
+
+def test_an_intruder_is_named() -> None:
+    held = [listener(80, "caddy.service"), HEALTHY_LISTENERS[1]]
+    found = walk(facts_of(UP, held), status=404)
+    assert found.first_failed is not None
+    assert "caddy.service" in found.first_failed.statement
+
+
+def test_behind_a_healthy_proxy_the_missing_upstream_is_found() -> None:
+    found = walk(
+        facts_of([nginx(), tickets("inactive", "dead")], HEALTHY_LISTENERS[:1]), status=502
+    )
+    assert found.first_failed is not None
+    assert (found.first_failed.layer, found.first_failed.subject) == (
+        Layer.UPSTREAM,
+        "tickets.service",
+    )
+    assert found.units == ("nginx.service", "tickets.service")
+
+
+def test_an_upstream_that_listens_is_asked_as_users_name_it() -> None:
+    found = walk(facts_of(UP, HEALTHY_LISTENERS), status=502)
+    (ask,) = [a for a in found.asks if a.action == "http.local"]
+    assert ask.params == {"url": "http://127.0.0.1:9100/", "host_header": "tickets.example"}
+
+
+def test_a_listener_on_loopback_only_is_told() -> None:
+    inner = listener(80, "nginx.service") | {"address": "127.0.0.1"}
+    found = walk(facts_of(UP, [inner, HEALTHY_LISTENERS[1]]), error="refused")
+    assert found.first_failed is not None
+    assert "loopback" in found.first_failed.statement
+
+
+def test_a_listener_that_outsiders_do_not_reach_is_the_networks() -> None:
+    found = walk(facts_of(UP, HEALTHY_LISTENERS), error="timeout")
+    assert found.first_failed is not None
+    assert found.first_failed.layer is Layer.NETWORK
+    assert {"firewall.show", "network.show"} <= {a.action for a in found.asks}
+
+
+@pytest.mark.parametrize(
+    ("resolved", "state"),
+    [
+        ({"ok": True, "seconds": 0.01}, HopState.OK),
+        ({"ok": False, "error": "not found"}, HopState.FAILED),
+        ({"ok": True, "seconds": 5.0}, HopState.FAILED),
+    ],
+)
+def test_names_that_the_application_needs_are_resolved(
+    resolved: dict[str, Any], state: HopState
+) -> None:
+    facts = facts_of(UP, HEALTHY_LISTENERS)
+    facts[f"environment.read path={ENV}"] = {"hosts": {"DB": "db.example", "IP": "192.0.2.9"}}
+    facts["name.resolve name=db.example"] = {"name": "db.example"} | resolved
+    (hop,) = [h for h in walk(facts, status=500).hops if h.subject == "db.example"]
+    assert hop.state is state
+
+
+@pytest.mark.parametrize(
+    ("mount", "counts"),
+    [("/", True), ("/var/log", True), ("/srv/tickets/logs", True), ("/mnt/backup", False)],
+)
+def test_full_file_systems_count_where_the_path_writes(mount: str, counts: bool) -> None:
+    entry = {"mount": mount, "source": "x", "fstype": "ext4", "used_percent": 100.0}
+    found = walk(facts_of(UP, HEALTHY_LISTENERS, mounts=[entry]), status=500)
+    assert (mount in [h.subject for h in found.failed]) is counts
+
+
+def test_without_a_baseline_the_configuration_tells_whose_port_it_is() -> None:
+    facts = facts_of([nginx("inactive", "dead"), tickets()], HEALTHY_LISTENERS[1:])
+    found = walk(facts, error="refused", known_before=False)
+    assert found.units[0] == "nginx.service"
