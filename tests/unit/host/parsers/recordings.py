@@ -10,13 +10,13 @@ FOLDER = Path(__file__).parent / "recorded"
 
 
 def text_of(name: str) -> str:
-    return (FOLDER / name).read_text(encoding="utf-8")
+    return (FOLDER / name).read_text(encoding="utf-8", errors="replace")
 
 
-def printed(name: str, exit_code: int | None = 0, **params: str | int) -> RawOutput:
+def printed(name: str, exit_code: int | None = 0, /, **params: str | int) -> RawOutput:
     """A recording as standard output of a run that ended well."""
     return RawOutput(params=params, exit_code=exit_code, stdout=text_of(name))
 
 
-def said(text: str, exit_code: int | None = 0, **params: str | int) -> RawOutput:
+def said(text: str, exit_code: int | None = 0, /, **params: str | int) -> RawOutput:
     return RawOutput(params=params, exit_code=exit_code, stdout=text)

@@ -112,8 +112,8 @@ def test_without_the_root_file_the_others_are_read_for_themselves() -> None:
 
 def test_the_gate_reads_the_files_where_the_test_fails() -> None:
     files = {ROOT: "user www; http { server { listen 80; } }"}
-    as_json = said(json.dumps({"files": files, "root": ROOT}), exit_code=1)
-    as_dump = said(f"# configuration file {ROOT}:\n{files[ROOT]}\n", exit_code=1)
+    as_json = said(json.dumps({"files": files, "root": ROOT}), 1)
+    as_dump = said(f"# configuration file {ROOT}:\n{files[ROOT]}\n", 1)
     for raw in (as_json, as_dump):
         found = parse_nginx_dump(raw)
         assert (found.user, found.complete, len(found.servers)) == ("www", False, 1)
@@ -221,4 +221,4 @@ def test_braces_without_end_are_survived() -> None:
 )
 def test_what_is_no_configuration_is_refused(text: str) -> None:
     with pytest.raises(ParseError):
-        parse_nginx_dump(said(text, exit_code=1))
+        parse_nginx_dump(said(text, 1))
