@@ -48,7 +48,8 @@ class Writer:
 
 async def held(session: AsyncSession, execution_id: int) -> Execution:
     """The execution, locked until the transaction ends: its rows are numbered one at a time."""
-    execution = await session.get(Execution, execution_id, with_for_update=True)
+    # key_share: rows that merely point to it, such as intents, need not wait
+    execution = await session.get(Execution, execution_id, with_for_update={"key_share": True})
     if execution is None:
         raise NotFound(f"There is no execution {execution_id}.")
     return execution
