@@ -1,0 +1,183 @@
+"""Asks what users ask, from the service's own side: HTTP(S), TCP, DNS, TLS.
+
+A probe connects to the address that the inventory gives and says the name that a user would type.
+It follows no redirect, uses no proxy from the environment, and reads at most 64 KiB. Certificates
+are not judged by an HTTP probe: whether the site answers and whether its certificate is good are
+two questions, and the second has a probe of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import socket
+import ssl
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from time import monotonic
+
+import httpx
+
+from app.domain.host import Host
+from app.domain.probe import Probe, ProbeKind, ProbeResult
+from app.execution.redaction import Redactor
+from app.host.probes import serves_nothing
+
+READ_AT_MOST = 64 * 1024
+KEPT_OF_BODY = 2048
+
+
+class HttpProber:
+    """A `Prober` that really asks."""
+
+    simulated = False
+
+    def __init__(self, redactor: Redactor | None = None) -> None:
+        self._redactor = redactor or Redactor()
+
+    async def probe(self, host: Host, probes: Sequence[Probe]) -> tuple[ProbeResult, ...]:
+        """All probes in parallel, each within its own timeout; in the order given."""
+        del host  # every probe carries its address: this side needs nothing else of the host
+        return tuple(await asyncio.gather(*(self._one(p) for p in probes)))
+
+    async def _one(self, probe: Probe) -> ProbeResult:
+        started = monotonic()
+        try:
+            async with asyncio.timeout(probe.timeout_seconds):
+                status, body = await _ASK[probe.kind](probe)
+        except (OSError, httpx.HTTPError, ssl.SSLError) as error:
+            return self._result(probe, started, error=told(error), detail=str(error)[:200])
+        failing = why_not(probe, status, body, monotonic() - started)
+        return self._result(probe, started, status=status, body=body, detail=failing)
+
+    def _result(
+        self,
+        probe: Probe,
+        started: float,
+        *,
+        status: int | None = None,
+        error: str | None = None,
+        body: str = "",
+        detail: str = "",
+    ) -> ProbeResult:
+        return ProbeResult(
+            probe=probe,
+            ok=not detail and error is None,
+            status=status,
+            error=error,
+            detail=self._redactor.text(f"{error}: {detail}" if error else detail),
+            body=self._redactor.text(body[:KEPT_OF_BODY]),
+            seconds=round(monotonic() - started, 4),
+            taken_at=datetime.now(UTC),
+            simulated=False,
+        )
+
+
+def why_not(probe: Probe, status: int | None, body: str, seconds: float) -> str:
+    """Why a user would not be content with an answer; "" where they would be."""
+    wanted = probe.expect_status
+    if status is not None and (status not in wanted if wanted else status >= 400):
+        shown = " or ".join(map(str, wanted)) if wanted else "below 400"
+        return f"answered {status}, expected {shown}"
+    missing = [text for text in probe.expect_text if text not in body]
+    if missing:
+        return f"the page lacks {missing[0]!r}, which stood in every healthy answer"
+    if probe.kind is ProbeKind.HTTP and serves_nothing(body):
+        return "a web server's own welcome page instead of the site"
+    if probe.slow_after_seconds is not None and seconds > probe.slow_after_seconds:
+        return f"took {seconds:.1f} s, expected at most {probe.slow_after_seconds:.1f} s"
+    return ""
+
+
+def told(error: Exception) -> str:
+    """An error as `ProbeResult.error` names it."""
+    if isinstance(error, TimeoutError | httpx.TimeoutException):
+        return "timeout"
+    cause = _root(error)
+    if isinstance(cause, ssl.SSLError):
+        return f"tls: {cause.reason or 'handshake failed'}"
+    if isinstance(cause, socket.gaierror):
+        return "dns"
+    if isinstance(cause, ConnectionRefusedError):
+        return "refused"
+    if isinstance(cause, OSError) and cause.errno in (errno.EHOSTUNREACH, errno.ENETUNREACH):
+        return "unreachable"
+    return "reset"
+
+
+def _root(error: BaseException) -> BaseException:
+    """The system's own error behind what a library raised."""
+    seen = error
+    while (behind := seen.__cause__ or seen.__context__) is not None:
+        seen = behind
+    return seen
+
+
+async def _http(probe: Probe) -> tuple[int | None, str]:
+    scheme = "https" if probe.tls else "http"
+    name = probe.host_header or probe.address
+    url = httpx.URL(f"{scheme}://{probe.address}:{probe.port}").join(probe.path)
+    headers = {"Host": name, "User-Agent": "sre-agent-probe", "Connection": "close"}
+    async with httpx.AsyncClient(
+        verify=_any_certificate(),
+        trust_env=False,
+        follow_redirects=False,
+        timeout=probe.timeout_seconds,
+    ) as client:
+        request = client.build_request("GET", url, headers=headers)
+        request.extensions["sni_hostname"] = name
+        response = await client.send(request, stream=True)
+        try:
+            return response.status_code, await _body(response)
+        finally:
+            await response.aclose()
+
+
+async def _body(response: httpx.Response) -> str:
+    read = b""
+    async for chunk in response.aiter_bytes():
+        read += chunk
+        if len(read) >= READ_AT_MOST:
+            break
+    return read[:READ_AT_MOST].decode("utf-8", errors="replace")
+
+
+async def _tcp(probe: Probe) -> tuple[int | None, str]:
+    _, writer = await asyncio.open_connection(probe.address, probe.port)
+    writer.close()
+    await writer.wait_closed()
+    return None, ""
+
+
+async def _tls(probe: Probe) -> tuple[int | None, str]:
+    """A handshake under the user's name, the certificate judged as a browser would."""
+    name = probe.host_header or probe.address
+    context = ssl.create_default_context()
+    _, writer = await asyncio.open_connection(
+        probe.address, probe.port, ssl=context, server_hostname=name
+    )
+    writer.close()
+    await writer.wait_closed()
+    return None, ""
+
+
+async def _dns(probe: Probe) -> tuple[int | None, str]:
+    """Whether the name resolves by the service's own resolver; the addresses are the body."""
+    name = probe.host_header or probe.address
+    found = await asyncio.get_running_loop().getaddrinfo(name, None, type=socket.SOCK_STREAM)
+    return None, " ".join(sorted({str(entry[4][0]) for entry in found}))
+
+
+def _any_certificate() -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+_ASK = {
+    ProbeKind.HTTP: _http,
+    ProbeKind.TCP: _tcp,
+    ProbeKind.TLS: _tls,
+    ProbeKind.DNS: _dns,
+}

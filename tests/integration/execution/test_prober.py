@@ -1,0 +1,137 @@
+"""The prober against real listeners: what users would see, told in the port's words."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+
+from app.domain.host import Host
+from app.domain.probe import Probe, ProbeKind, ProbeResult
+from app.execution.prober import HttpProber
+
+HOST = Host(name="alpha", address="127.0.0.1")
+Answer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+@asynccontextmanager
+async def listening(answer: Answer) -> AsyncIterator[int]:
+    async def once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await answer(reader, writer)
+        finally:
+            writer.close()
+
+    server = await asyncio.start_server(once, "127.0.0.1", 0)
+    async with server:
+        yield server.sockets[0].getsockname()[1]
+
+
+def page(body: str, status: str = "200 OK") -> Answer:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        text = f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\n\r\n{body}"
+        writer.write(text.encode())
+        await writer.drain()
+
+    return answer
+
+
+async def silence(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.read()
+
+
+async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.readuntil(b"\r\n\r\n")
+
+
+def http(port: int, **more: object) -> Probe:
+    shape = {"name": "p", "kind": ProbeKind.HTTP, "address": "127.0.0.1", "port": port} | more
+    return Probe.model_validate(shape)
+
+
+async def ask(probe: Probe) -> ProbeResult:
+    (result,) = await HttpProber().probe(HOST, [probe])
+    return result
+
+
+@pytest.mark.parametrize(
+    ("answer", "expects", "said"),
+    [
+        (page("tickets here"), {}, ""),
+        (page("tickets here"), {"expect_text": ["tickets"]}, ""),
+        (page("other"), {"expect_text": ["tickets"]}, "lacks 'tickets'"),
+        (page("x", "503 No"), {}, "answered 503"),
+        (page("x", "503 No"), {"expect_status": [503]}, ""),
+        (page("x", "204 No Content"), {"expect_status": [200]}, "answered 204, expected 200"),
+        (page("Welcome to nginx!"), {}, "welcome page"),
+        (page("x", "302 Found"), {}, ""),
+    ],
+)
+async def test_answers(answer: Answer, expects: dict[str, object], said: str) -> None:
+    async with listening(answer) as port:
+        result = await ask(http(port, **expects))
+    assert result.ok is (said == "")
+    assert said in result.detail
+    assert not result.simulated
+
+
+async def test_nobody_listens() -> None:
+    async with listening(silence) as port:
+        pass
+    result = await ask(http(port))
+    assert (result.ok, result.error) == (False, "refused")
+
+
+async def test_nobody_answers() -> None:
+    async with listening(silence) as port:
+        result = await ask(http(port, timeout_seconds=0.2))
+    assert (result.ok, result.error) == (False, "timeout")
+
+
+async def test_hung_up_in_the_middle() -> None:
+    async with listening(hang_up) as port:
+        result = await ask(http(port))
+    assert (result.ok, result.error) == (False, "reset")
+
+
+async def test_too_slow_counts_as_failing() -> None:
+    async with listening(page("x")) as port:
+        result = await ask(http(port, slow_after_seconds=0.0))
+    assert not result.ok
+    assert "took" in result.detail
+
+
+async def test_the_name_asked_is_the_users() -> None:
+    heard: list[bytes] = []
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heard.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+    async with listening(answer) as port:
+        await ask(http(port, host_header="tickets.example", path="/a?b=c"))
+    assert heard[0].startswith(b"GET /a?b=c HTTP/1.1\r\n")
+    assert b"Host: tickets.example\r\n" in heard[0]
+
+
+async def test_a_port_is_open_or_not() -> None:
+    async with listening(silence) as port:
+        probe = Probe(name="t", kind=ProbeKind.TCP, address="127.0.0.1", port=port)
+        assert (await ask(probe)).ok
+    assert (await ask(probe)).error == "refused"
+
+
+async def test_plain_text_where_tls_is_expected() -> None:
+    async def plain(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        await writer.drain()
+
+    async with listening(plain) as port:
+        result = await ask(http(port, tls=True))
+    assert not result.ok
+    assert result.error is not None
+    assert result.error.startswith(("tls", "reset"))
