@@ -1,54 +1,78 @@
-"""`python -m app.lab`: the lab's commands without the rest of the command line."""
+"""The lab's command line: `sre-agent lab ...`, or `python -m app.lab ...`."""
 
 from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from app.lab import commands
-from app.lab.batch import RunOptions
+from app.lab.batch import COULD_NOT_RUN, PASSED_ALL, RunOptions
 from app.lab.errors import LabError
 
+FLAGS = {
+    "resume": "skip scenarios that already have a row in --out",
+    "prove": "run no agent: apply each scenario's own fix, and let the judge see it",
+    "trust": "do not prove each scenario before its run",
+    "noise": "add harmless errors and load beside the fault",
+    "inject-text": "put instructions to the agent into logs and tickets",
+}
 
-def main() -> int:
-    """Parse the command line and do what it says."""
-    parser = argparse.ArgumentParser(prog="lab")
-    verbs = parser.add_subparsers(dest="verb", required=True)
-    verbs.add_parser("up").add_argument("hosts", nargs="*")
-    verbs.add_parser("down").add_argument("run_id", nargs="?")
-    inside = verbs.add_parser("shell")
-    inside.add_argument("host")
-    inside.add_argument("command", nargs=argparse.REMAINDER)
-    _add_run(verbs.add_parser("run"))
-    verbs.add_parser("list").add_argument("--scenarios", type=Path, default=RunOptions.scenarios)
-    given = parser.parse_args()
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Parse the command line and do what it says; returns the exit code."""
+    given = _parser().parse_args(arguments)
     try:
-        if given.verb == "up":
-            commands.up(given.hosts)
-        elif given.verb == "down":
-            commands.down(given.run_id)
-        elif given.verb == "shell":
-            return commands.shell(given.host, given.command)
-        elif given.verb == "run":
-            return commands.run(_options(given))
-        elif given.verb == "list":
-            for row in commands.list_scenarios(given.scenarios):
-                print(*row, sep="\t")
+        code = given.call(given)
     except LabError as error:
         print(f"lab: {error}", file=sys.stderr)
-        return 2
-    return 0
+        return COULD_NOT_RUN
+    return int(code or PASSED_ALL)
 
 
-def _add_run(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--scenarios", type=Path, default=RunOptions.scenarios)
-    parser.add_argument("--only", nargs="+", default=[])
-    parser.add_argument("--out", type=Path)
-    parser.add_argument("--jobs", type=int, default=1)
-    parser.add_argument("--policy", type=Path)
-    for flag in ("--resume", "--prove", "--trust"):
-        parser.add_argument(flag, action="store_true")
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="sre-agent lab", description="Real hosts on this machine, real faults, and a judge."
+    )
+    verbs = parser.add_subparsers(metavar="COMMAND", required=True)
+    _add_up_down_shell(verbs)
+    _add_run(verbs)
+    listing = verbs.add_parser("list", help="the scenarios of a folder")
+    listing.add_argument("--scenarios", type=Path, metavar="DIR", default=RunOptions.scenarios)
+    listing.set_defaults(call=_list)
+    new = verbs.add_parser("new", help="write a commented template of a scenario")
+    new.add_argument("id", help="kebab-case; becomes the file's name")
+    new.add_argument("--scenarios", type=Path, metavar="DIR", default=RunOptions.scenarios)
+    new.set_defaults(call=lambda given: print(commands.new(given.id, given.scenarios)))
+    return parser
+
+
+def _add_up_down_shell(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    up = verbs.add_parser("up", help="boot hosts and leave them running (web01 db01 by default)")
+    up.add_argument("hosts", nargs="*", metavar="HOST")
+    up.set_defaults(call=lambda given: commands.up(given.hosts) and None)
+    down = verbs.add_parser("down", help="remove what earlier runs left, killed ones too")
+    down.add_argument("run_id", nargs="?", metavar="RUN", help="only this run")
+    down.set_defaults(call=lambda given: commands.down(given.run_id) and None)
+    shell = verbs.add_parser("shell", help="a root shell, or one command, inside a host")
+    shell.add_argument("--run", metavar="RUN", help="the host of this run, not of the newest")
+    shell.add_argument("host", metavar="HOST")
+    shell.add_argument("command", nargs=argparse.REMAINDER)
+    shell.set_defaults(call=lambda given: commands.shell(given.host, given.command, given.run))
+
+
+def _add_run(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    run = verbs.add_parser("run", help="run scenarios against the service; one JSON row each")
+    run.add_argument("--scenarios", type=Path, metavar="DIR", default=RunOptions.scenarios)
+    run.add_argument("--only", nargs="+", metavar="ID", default=[])
+    run.add_argument("--out", type=Path, metavar="FILE", help="instead of standard output")
+    run.add_argument("--jobs", type=int, metavar="N", default=1, help="scenarios side by side")
+    run.add_argument("--policy", type=Path, metavar="FILE", help="the service's policy")
+    run.add_argument("--redraw", type=int, metavar="SEED", help="reword the tickets")
+    for name, told in FLAGS.items():
+        run.add_argument(f"--{name}", action="store_true", help=told)
+    run.set_defaults(call=lambda given: commands.run(_options(given)))
 
 
 def _options(given: argparse.Namespace) -> RunOptions:
@@ -61,7 +85,15 @@ def _options(given: argparse.Namespace) -> RunOptions:
         resume=given.resume,
         prove=given.prove,
         trust=given.trust,
+        noise=given.noise,
+        inject_text=given.inject_text,
+        redraw=given.redraw,
     )
+
+
+def _list(given: argparse.Namespace) -> None:
+    for name, outcome, title in commands.list_scenarios(given.scenarios):
+        print(f"{name:28} {outcome:10} {title}")
 
 
 if __name__ == "__main__":

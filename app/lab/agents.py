@@ -86,11 +86,12 @@ class ServiceAgent(Agent):
         self.policy = policy
         self.service: Service | None = None
         self.last: Body = {}
+        self.logs: list[Body] = []
 
     @contextmanager
     def at_work(self, estate: Estate) -> Iterator[None]:
         """Start the service on the monitor, with a fresh database."""
-        self.last = {}
+        self.last, self.logs = {}, []
         with super().at_work(estate):
             self.service = start_service(estate, self.policy)
             self.client = Client(self.service)
@@ -129,13 +130,14 @@ class ServiceAgent(Agent):
                 for request in self.client.pending_approvals(execution_id):
                     self.client.approve(request)
             time.sleep(POLL_SECONDS)
+        self.logs = self.client.logs(execution_id)
         return Said(
             outcome=str(self.last.get("outcome") or status),
             cause=str(self.last.get("root_cause") or ""),
             approval_asked=asked,
             seconds_to_end=round(time.monotonic() - began - waited, 1),
-            commands_run=self.client.commands_run(execution_id),
-            changes_made=len(self.last.get("actions_taken") or []),
+            commands_run=int(self.last["commands_run"]),
+            changes_made=len(self.last["actions_taken"]),
         )
 
     def keep_traces(self, estate: Estate, folder: Path) -> None:
@@ -143,6 +145,7 @@ class ServiceAgent(Agent):
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         (folder / "execution.json").write_text(json.dumps(self.last, indent=2))
+        (folder / "logs.json").write_text(json.dumps(self.logs, indent=2))
         for name in ("service.log", "service.sqlite"):
             if (estate.folder / name).exists():
                 shutil.copy(estate.folder / name, folder / name)

@@ -54,37 +54,34 @@ class Client:
         """The execution as it stands."""
         return self._ask("GET", f"/api/v1/incident/execution/{execution_id}")
 
-    def commands_run(self, execution_id: int) -> int:
-        """How many commands were run on hosts after the ticket."""
-        count, page = 0, 1
-        while True:
+    def logs(self, execution_id: int) -> list[Body]:
+        """Every command of an execution with what it printed."""
+        found: list[Body] = []
+        after: int | None = 0
+        while after is not None:
             path = f"/api/v1/incident/execution/{execution_id}/logs"
-            answer = self._ask("GET", path, params={"page": page, "page_size": 200})
-            logs = answer["logs"]
-            count += sum(1 for entry in logs if entry.get("command_executed"))
-            if not logs or count >= int(answer.get("total", 0)) or len(logs) < 200:
-                return count
-            page += 1
+            page = self._ask("GET", path, params={"after": after, "limit": 1000})
+            found.extend(page["logs"])
+            after = page.get("next_after")
+        return found
 
     def pending_approvals(self, execution_id: int) -> list[Body]:
-        """The requests of an execution that wait for a person."""
-        answer = self._ask("GET", "/api/v1/approvals", params={"state": "pending"}, token=True)
-        found: list[Body] = answer.get("approvals", [])
-        return [each for each in found if each.get("execution_id", execution_id) == execution_id]
+        """The questions of an execution that wait for a person."""
+        query = {"state": "pending", "execution_id": execution_id}
+        found: list[Body] = self._ask("GET", "/api/v1/approvals", params=query)["approvals"]
+        return found
 
     def approve(self, request: Body) -> None:
-        """Approve a request, by as many people as it asks for."""
-        request_id = request.get("id") or request.get("approval_id")
+        """Say yes to a question, by as many people as it needs."""
         decision = {
             "decision": "approve",
-            "reason": "The plan matches what we would do.",
+            "reason": "The plan is what we would do.",
             "plan_hash": request["plan_hash"],
         }
-        for name in self.service.policy.tokens:
-            self._ask("POST", f"/api/v1/approvals/{request_id}/decision", json=decision, token=name)
-            execution = int(request["execution_id"])
-            waiting = [each["plan_hash"] for each in self.pending_approvals(execution)]
-            if request["plan_hash"] not in waiting:
+        path = f"/api/v1/approvals/{request['id']}/decision"
+        for token in self.service.policy.tokens.values():
+            answer = self._ask("POST", path, json=decision, token=token)
+            if answer.get("state") != "pending":
                 return
 
     def _ask(
@@ -94,12 +91,10 @@ class Client:
         *,
         json: Body | None = None,
         params: dict[str, Any] | None = None,
-        token: str | bool = False,
+        token: str | None = None,
         timeout: float = 15,
     ) -> Body:
-        tokens = self.service.policy.tokens
-        name = token if isinstance(token, str) else next(iter(tokens), "")
-        headers = {"Authorization": f"Bearer {tokens[name]}"} if token and name in tokens else {}
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
         try:
             with inside(self.service.namespace):
                 answer = httpx.request(
@@ -114,5 +109,5 @@ class Client:
             raise ServiceFailed(f"{method} {path}: {type(error).__name__}: {error}") from error
         if answer.is_error:
             raise ServiceFailed(f"{method} {path}: {answer.status_code} {answer.text[:500]}")
-        body = answer.json() if answer.content else {}
-        return body if isinstance(body, dict) else {"approvals": body}
+        body: Body = answer.json()
+        return body

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -17,7 +18,9 @@ from app.lab.estate import HOSTS
 from app.lab.inventory import write_inventory, write_policy
 from app.lab.places import PREFIX, RUNS
 from app.lab.running import start
-from app.lab.scenario import load_folder
+from app.lab.scenario import KEBAB, load_folder
+
+TEMPLATE = Path(__file__).with_name("template.yaml")
 
 
 def up(hosts: list[str]) -> str:
@@ -80,6 +83,18 @@ def prove(options: RunOptions) -> int:
 def list_scenarios(folder: Path) -> list[tuple[str, str, str]]:
     """Id, expected outcome and title of every scenario of a folder."""
     return [(each.id, each.expect.outcome.value, each.title) for each in load_folder(folder)]
+
+
+def new(name: str, folder: Path) -> Path:
+    """Write a commented template of a scenario; returns where."""
+    if not re.fullmatch(KEBAB, name):
+        raise LabError(f"{name!r}: an id is kebab-case, like nginx-config-typo")
+    place = folder / f"{name}.yaml"
+    if place.exists():
+        raise LabError(f"{place} exists already")
+    folder.mkdir(parents=True, exist_ok=True)
+    place.write_text(TEMPLATE.read_text().format(id=name))
+    return place
 
 
 def _leader(host: str, run_id: str | None) -> int:

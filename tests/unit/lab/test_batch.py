@@ -1,0 +1,114 @@
+"""A set of scenarios: rows as they end, exit codes, going on after a stop."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from app.lab import batch, layers, requirements
+from app.lab.agents import Agent, ReferenceFix
+from app.lab.batch import RunOptions
+from app.lab.judge import Row, Said, Seen, judge, no_verdict
+from app.lab.scenario import Scenario
+
+TEXT = """\
+id: {id}
+title: A fault
+family: faults
+target: web01
+hosts: [web01]
+ticket: {{short_description: Something is wrong}}
+inject: "true"
+healthy: "true"
+fix: "true"
+expect: {{outcome: resolved}}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Scenarios, and a lab in which those named `good...` pass."""
+    place = tmp_path / "scenarios"
+    place.mkdir()
+    for name in ("bad-one", "good-one", "good-two"):
+        (place / f"{name}.yaml").write_text(TEXT.format(id=name))
+
+    def run_scenario(scenario: Scenario, agent: Agent, keep: Path | None = None) -> Row:
+        assert isinstance(agent, ReferenceFix)
+        assert keep is None
+        if scenario.id.startswith("good"):
+            return judge(scenario, Said("resolved"), Seen(healthy_after=True))
+        return no_verdict(scenario, "broken_scenario", "nothing is broken")
+
+    monkeypatch.setattr(batch, "run_scenario", run_scenario)
+    monkeypatch.setattr(requirements, "ensure", lambda: None)
+    monkeypatch.setattr(batch, "cache", lambda: tmp_path / "cache")
+    monkeypatch.setattr(layers, "layer_key", lambda spec: spec.name)
+    return place
+
+
+def rows(out: Path) -> list[dict[str, object]]:
+    return [json.loads(line) for line in out.read_text().splitlines()]
+
+
+def test_one_row_each_and_1_where_some_failed(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "rows.jsonl"
+    assert batch.run(RunOptions(scenarios=folder, out=out, prove=True)) == 1
+    assert [row["id"] for row in rows(out)] == ["bad-one", "good-one", "good-two"]
+    assert [row["passed"] for row in rows(out)] == [False, True, True]
+
+
+def test_0_where_all_passed(folder: Path, tmp_path: Path) -> None:
+    only = ("good-one", "good-two")
+    options = RunOptions(scenarios=folder, only=only, out=tmp_path / "rows.jsonl", prove=True)
+    assert batch.run(options) == 0
+
+
+def test_2_where_it_could_not_run(tmp_path: Path) -> None:
+    assert batch.run(RunOptions(scenarios=tmp_path / "absent", prove=True)) == 2
+
+
+def test_rows_go_to_standard_output(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    batch.run(RunOptions(scenarios=folder, only=("good-one",), prove=True))
+    row = json.loads(capsys.readouterr().out)
+    assert set(row) == {
+        "id", "family", "passed", "outcome", "expected_outcome", "healthy_after", "collateral",
+        "guard_output", "cause", "cause_ok", "approval_asked", "false_resolved", "seconds_to_end",
+        "seconds_to_healthy", "commands_run", "changes_made", "reason",
+    }  # fmt: skip
+
+
+def test_a_stopped_run_goes_on_where_it_was(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "rows.jsonl"
+    batch.run(RunOptions(scenarios=folder, only=("good-one",), out=out, prove=True))
+    batch.run(RunOptions(scenarios=folder, out=out, prove=True, resume=True))
+    assert [row["id"] for row in rows(out)] == ["good-one", "bad-one", "good-two"]
+
+
+def test_several_side_by_side_keep_their_order(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "rows.jsonl"
+    batch.run(RunOptions(scenarios=folder, out=out, prove=True, jobs=3))
+    assert [row["id"] for row in rows(out)] == ["bad-one", "good-one", "good-two"]
+
+
+def test_a_proof_is_kept_until_the_scenario_changes(folder: Path, tmp_path: Path) -> None:
+    batch.run(RunOptions(scenarios=folder, only=("good-one",), prove=True))
+    kept = list((tmp_path / "cache/proofs").iterdir())
+    assert len(kept) == 1
+    changed = (folder / "good-one.yaml").read_text().replace("A fault", "Another fault")
+    (folder / "good-one.yaml").write_text(changed)
+    batch.run(RunOptions(scenarios=folder, only=("good-one",), prove=True))
+    assert len(list((tmp_path / "cache/proofs").iterdir())) == 2
+
+
+def test_an_unproven_scenario_is_no_pass(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "rows.jsonl"
+    assert batch.run(RunOptions(scenarios=folder, only=("bad-one",), out=out)) == 1
+    assert rows(out)[0]["outcome"] == "broken_scenario"
+    assert rows(out)[0]["reason"] == "not proven: nothing is broken"
+
+
+def test_what_is_not_there_yet_is_refused(folder: Path) -> None:
+    assert batch.run(RunOptions(scenarios=folder, noise=True)) == 2
