@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 from alembic import command
@@ -37,8 +38,9 @@ def alembic_config(settings: Settings | None = None) -> Config:
     return config
 
 
+@cache
 def head_revision() -> str:
-    """The revision that this version of the code needs."""
+    """The revision that this version of the code needs. Readiness is asked often: read once."""
     head = ScriptDirectory.from_config(alembic_config()).get_current_head()
     assert head is not None, "migrations/versions is empty"
     return head

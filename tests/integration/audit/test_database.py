@@ -103,6 +103,54 @@ async def test_readers_do_not_wait_for_a_writer(
     assert count == 0
 
 
+async def test_a_cancelled_writer_frees_the_database(
+    database: Database, other_database: Database
+) -> None:
+    lease = "INSERT INTO host_lease (host, owner, fence) VALUES ('{}', '', 0)"
+    writing = asyncio.Event()
+
+    async def never_ends() -> None:
+        async with database.transaction() as session:
+            await session.execute(text(lease.format("alpha")))
+            writing.set()
+            await asyncio.Event().wait()
+
+    task = asyncio.create_task(never_ends())
+    await writing.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    async with asyncio.timeout(5):
+        for way in (database, other_database):
+            async with way.transaction() as session:
+                await session.execute(text(lease.format(f"beta-{id(way)}")))
+    async with database.reading() as session:
+        hosts = (await session.execute(text("SELECT host FROM host_lease"))).scalars().all()
+    assert len(hosts) == 2
+    assert "alpha" not in hosts
+
+
+@pytest.mark.parametrize("turns", range(0, 60, 3))
+async def test_cancelled_at_any_moment_a_write_is_whole_or_absent(
+    database: Database, turns: int
+) -> None:
+    both = "INSERT INTO host_lease (host, owner, fence) VALUES ('{}', '', 0)"
+
+    async def write() -> None:
+        async with database.transaction() as session:
+            await session.execute(text(both.format("alpha")))
+            await session.execute(text(both.format("beta")))
+
+    task = asyncio.create_task(write())
+    for _ in range(turns):
+        await asyncio.sleep(0)  # let it run for a turn of the loop, then cut it off
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    async with asyncio.timeout(5), database.transaction() as session:
+        count = (await session.execute(text("SELECT count(*) FROM host_lease"))).scalar_one()
+    assert count in (0, 2)
+
+
 def test_one_database_serves_one_event_loop(database_url: str) -> None:
     database = Database(settings_of(database_url))
 
