@@ -72,6 +72,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         telemetry={"auto_configure": False},
         lifespan=lambda app: _running(app, settings, files),
     )
+    app.state.settings = settings
     app.add_middleware(Admission)
     api_errors.install(app)
     app.include_router(v1)

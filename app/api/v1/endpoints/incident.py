@@ -19,8 +19,6 @@ from app.api.v1.ticket import Ticket
 from app.api.v1.ticket_examples import EXAMPLES
 from app.domain.host import Host
 from app.domain.incident import Incident
-from app.errors import UnknownTarget
-from app.execution.targets import Inventory
 
 router = APIRouter(prefix="/api/v1/incident", tags=["incidents"])
 
@@ -46,7 +44,9 @@ async def trigger_agent(
     that the inventory does not know, or that contradict each other, are refused with 422 and leave
     nothing behind.
     """
-    incident = _incident(ticket, _affected_host(ticket, parts.inventory))
+    named = ticket.affected
+    host = parts.inventory.match(named.ip_address, named.hostname)
+    incident = _incident(ticket, host)
     with log.about(incident_number=incident.number):
         accepted = await parts.records.journal.accept(
             incident,
@@ -67,18 +67,6 @@ async def trigger_agent(
         incident_number=incident.number,
         status="running",
     )
-
-
-def _affected_host(ticket: Ticket, inventory: Inventory) -> Host:
-    """The host of the inventory that the ticket means. Raises UnknownTarget, ContradictoryTarget."""
-    target = ticket.affected
-    if target.hostname is None and target.ip_address is None:
-        raise UnknownTarget(
-            "The ticket names no host: it has neither target.hostname, target.ip_address nor a "
-            "cmdb_ci.",
-            hint="Name one of GET /api/v1/hosts.",
-        )
-    return inventory.match(target.ip_address, target.hostname)
 
 
 def _incident(ticket: Ticket, host: Host) -> Incident:
