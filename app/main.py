@@ -164,7 +164,7 @@ def _say_mode(settings: Settings, files: Files) -> None:
     _log.warning(
         "REAL hosts will be contacted over SSH" if real else "SIMULATED: no host is contacted",
         mode="real" if real else "simulated",
-        autonomy_level=settings.effective_autonomy.value,
+        autonomy_level=files.policy.base_level(settings).value,
         hosts=len(files.inventory.hosts),
         version=health.VERSION,
     )

@@ -37,7 +37,7 @@ async def readyz(parts: PartsOfApp, response: Response) -> Readiness:
     return Readiness(
         ready=ready,
         mode="simulated" if parts.hands.simulated else "real",
-        autonomy_level=parts.settings.effective_autonomy,
+        autonomy_level=parts.policy.base_level(parts.settings),
         checks=checks,
     )
 

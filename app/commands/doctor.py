@@ -25,7 +25,7 @@ from app.execution.simulation import Recordings
 from app.execution.ssh import SshHosts
 from app.execution.targets import Inventory
 from app.models.database import Database
-from app.settings import Settings, read_settings
+from app.settings import AutonomyLevel, Settings, read_settings
 
 
 @dataclass(frozen=True)
@@ -59,13 +59,12 @@ def doctor(
 
 def _findings(settings: Settings, *, hosts: bool) -> Iterator[Finding]:
     yield _mode(settings)
-    yield _autonomy(settings)
     yield _reasoning(settings)
     yield _tickets(settings)
     yield _checked("database", lambda: asyncio.run(_database(settings)))
     yield _checked("catalog", lambda: f"{len(Catalog.load().actions)} actions")
     yield _checked("inventory", lambda: _inventory(settings))
-    yield _checked("policy", lambda: _policy(settings))
+    yield from _policy(settings)
     if not settings.enable_real_ssh:
         yield _checked("recordings", lambda: _recordings(settings))
     yield _server()
@@ -91,18 +90,16 @@ def _mode(settings: Settings) -> Finding:
     )
 
 
-def _autonomy(settings: Settings) -> Finding:
-    level = settings.effective_autonomy
+def _autonomy(level: AutonomyLevel, settings: Settings) -> Finding:
     meaning = {
-        "L0": "Everything is simulated.",
-        "L1": "Hosts are read, nothing is changed; a plan ends as a recommendation.",
-        "L2": "A person approves each change.",
-        "L3": "Changes with a verified inverse are made; disruptive ones ask.",
-        "L4": "Disruptive changes are made too, within budgets.",
+        AutonomyLevel.L0: "Everything is simulated.",
+        AutonomyLevel.L1: "Hosts are read, nothing is changed; a plan ends as a recommendation.",
+        AutonomyLevel.L2: "A person approves each change.",
+        AutonomyLevel.L3: "Changes with a verified inverse are made; disruptive ones ask.",
+        AutonomyLevel.L4: "Disruptive changes are made too, within budgets.",
     }[level]
-    asked = settings.autonomy_level
-    if asked is not None and asked is not level:
-        meaning += f" AUTONOMY_LEVEL={asked} has no effect while hosts are simulated."
+    if settings.autonomy_level is not None and not settings.enable_real_ssh:
+        meaning += " AUTONOMY_LEVEL has no effect while hosts are simulated."
     return Finding("autonomy", level.value, meaning)
 
 
@@ -139,9 +136,16 @@ def _inventory(settings: Settings) -> str:
     return f"{len(hosts)} hosts in {where}: {names}"
 
 
-def _policy(settings: Settings) -> str:
-    PolicyFile.load(settings.policy_file)
-    return str(settings.policy_file or "the shipped one: no approvers, so nobody can approve")
+def _policy(settings: Settings) -> Iterator[Finding]:
+    try:
+        policy = PolicyFile.load(settings.policy_file)
+    except SreAgentError as error:
+        yield Finding("policy", error.message, error.hint, ok=False)
+        return
+    where = str(settings.policy_file or "the default, POLICY_FILE is not set")
+    people = ", ".join(sorted(policy.approvers))
+    yield Finding("policy", where, f"Approvers: {people or 'none, so nobody can approve'}.")
+    yield _autonomy(policy.base_level(settings), settings)
 
 
 def _recordings(settings: Settings) -> str:

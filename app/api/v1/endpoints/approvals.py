@@ -1,33 +1,28 @@
 """Questions to people: which plans wait for a yes, and saying it.
 
 Anybody who reaches the API may see the questions; answering one takes an approver's token, sent as
-`Authorization: Bearer TOKEN`. Tokens stand, hashed, in the policy file.
+`Authorization: Bearer TOKEN`, as the policy file has it.
 """
 
 from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from app import log
+from app.api.approver import Person
 from app.api.errors import documented
 from app.api.parts import EnginePart, PartsOfApp
 from app.api.schemas import ApprovalsPage, ApprovalView, PlannedStep, VoteItem
 from app.api.v1.numbers import RowNumber
 from app.audit.approvals import Approval
 from app.domain.approval import ApprovalState, Vote
-from app.errors import Unauthorized
 
 router = APIRouter(prefix="/api/v1/approvals", tags=["approvals"])
 
 _log = log.get(__name__)
-
-_bearer = HTTPBearer(
-    auto_error=False, description="An approver's token, as the policy file names it"
-)
 
 
 class Answered(BaseModel):
@@ -52,28 +47,6 @@ class Answered(BaseModel):
     plan_hash: str = Field(
         pattern=r"^[0-9a-f]{64}$", description="The plan that was looked at, from the question"
     )
-
-
-async def approver(
-    parts: PartsOfApp,
-    given: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
-) -> str:
-    """The name of the person whose token was sent. Raises Unauthorized."""
-    if given is None:
-        raise Unauthorized(
-            "This needs an approver's token.",
-            hint="Send `Authorization: Bearer TOKEN`; approvers stand in POLICY_FILE.",
-        )
-    person = parts.policy.approver_of(given.credentials)
-    if person is None:
-        raise Unauthorized(
-            "The token is no approver's.",
-            hint="Check it against `approvers` in POLICY_FILE.",
-        )
-    return person
-
-
-Person = Annotated[str, Depends(approver)]
 
 
 @router.get("", summary="Questions to people", responses=documented(422))

@@ -7,9 +7,12 @@ from typing import Annotated
 from fastapi import APIRouter, Path
 
 from app.api.errors import documented
-from app.api.parts import EnginePart, PartsOfApp
+from app.api.parts import PartsOfApp
 from app.api.schemas import BaselineTaken, HostsPage, HostView
+from app.audit.reading import Reading
 from app.domain.host import Host
+from app.engine.baselines import take_baseline
+from app.errors import Conflict, NotFound
 
 router = APIRouter(prefix="/api/v1/hosts", tags=["hosts"])
 
@@ -32,12 +35,21 @@ async def list_hosts(parts: PartsOfApp) -> HostsPage:
     summary="Take a host's baseline",
     responses=documented(404, 422, 409, 502),
 )
-async def take_baseline(name: HostName, engine: EnginePart) -> BaselineTaken:
+async def baseline(name: HostName, parts: PartsOfApp) -> BaselineTaken:
     """Look at a healthy host and keep what it looks like; answers when that is done.
 
-    In an incident, what differs from the baseline is the strongest evidence there is.
+    In an incident, what differs from the baseline is the strongest evidence there is. Refused
+    while an incident of the host is worked on: it would keep the fault as healthy.
     """
-    stored = await engine.take_baseline(name)
+    host = parts.inventory.by_name.get(name)
+    if host is None:
+        raise NotFound(
+            f"There is no host {name!r} in the inventory.", hint="GET /api/v1/hosts has them."
+        )
+    await _refuse_while_at_work(host, parts.records.reading)
+    stored = await take_baseline(
+        host, parts.hands, parts.records.baselines, reason="asked for by the API"
+    )
     return BaselineTaken(
         host=stored.host,
         version=stored.version,
@@ -45,6 +57,15 @@ async def take_baseline(name: HostName, engine: EnginePart) -> BaselineTaken:
         files=len(stored.manifest.get("files", ())),
         simulated=stored.simulated,
     )
+
+
+async def _refuse_while_at_work(host: Host, reading: Reading) -> None:
+    at_work = [line.execution_id for line in await reading.active() if line.host == host.name]
+    if at_work:
+        raise Conflict(
+            f"Execution {at_work[0]} works on an incident of {host.name}.",
+            hint="Take the baseline once it has ended and the host is healthy.",
+        )
 
 
 def _view(host: Host) -> HostView:
