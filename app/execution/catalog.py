@@ -88,6 +88,14 @@ class Catalog(Value):
             self._require_bound_units(entry, call.params, host)
         return entry
 
+    def accepts(self, call: ActionCall, host: Host) -> bool:
+        """Whether `check` would let the call pass."""
+        try:
+            self.check(call, host)
+        except ActionRejected:
+            return False
+        return True
+
     def types_of(self, entry: CatalogEntry) -> dict[str, dict[str, Any]]:
         """An entry's parameters with their whole types, as the host's gate gets them."""
         return {name: self.types[type_name] for name, type_name in entry.params.items()}

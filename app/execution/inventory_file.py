@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from app.domain.host import Host
 from app.errors import InventoryError
 from app.execution import ansible_inventory
+from app.settings import AutonomyLevel
 
 _RENAMED = {"ip": "address"}  # what ssh_config.py calls it
 
@@ -50,6 +51,9 @@ def _host(name: str, given: Mapping[str, Any], source: str) -> Host:
         )
     address = str(fields["address"])
     _require_address(name, address, source)
+    level = fields.get("autonomy_level")
+    if level is not None and level not in {one.value for one in AutonomyLevel}:
+        raise InventoryError(f"{source}: {name}.autonomy_level is {level!r}; expected L0 to L4.")
     fields["probes"] = [
         {"address": address, **_mapping(probe, f"{source}: {name}.probes")}
         for probe in fields.get("probes") or ()

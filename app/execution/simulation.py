@@ -1,0 +1,234 @@
+"""Simulated hosts and probes: recordings of real ones, replayed, and every answer says so.
+
+Nothing is contacted. A change moves a host to the state that the same change led to when it was
+recorded; where that was never recorded nothing moves, and the receipt says that it was not run.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from app.domain.action import ActionCall, Risk
+from app.domain.evidence import Observation
+from app.domain.host import Host
+from app.domain.probe import Probe, ProbeResult
+from app.domain.value import Value
+from app.errors import ActionRejected
+from app.execution.catalog import Catalog
+from app.execution.ports import Receipt, ReceiptState
+from app.execution.recording import Recordings, State, call_key, probe_key
+
+NOT_RECORDED = "not recorded"
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Episode(Value):
+    """Where one simulated host stands, and what was done to it."""
+
+    state: str | None = None  # None: the recording's initial state
+    fence: int = 0
+    receipts: dict[str, Receipt] = {}
+
+
+class Stage:
+    """Where every simulated host stands. With a file it survives the service's own restart."""
+
+    def __init__(self, recordings: Recordings, file: Path | None = None) -> None:
+        self.recordings = recordings
+        self._file = file
+        self._episodes: dict[str, Episode] = {}
+        if file is not None and file.exists():
+            stored = json.loads(file.read_text(encoding="utf-8"))
+            self._episodes = {name: Episode.model_validate(e) for name, e in stored.items()}
+
+    def episode(self, host: str) -> Episode:
+        return self._episodes.get(host, Episode())
+
+    def put(self, host: str, episode: Episode) -> None:
+        """Keep an episode, durably where there is a file."""
+        self._episodes[host] = episode
+        if self._file is not None:
+            stored = {name: e.model_dump(mode="json") for name, e in self._episodes.items()}
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            new = self._file.with_suffix(".new")
+            new.write_text(json.dumps(stored), encoding="utf-8")
+            new.replace(self._file)
+
+    def reset(self, host: str) -> None:
+        """Back to how the host was recorded first; its receipts stay."""
+        self.put(host, self.episode(host).model_copy(update={"state": None}))
+
+    def state_name(self, host: str) -> str | None:
+        """The name of a host's state; None where it has no recording."""
+        recording = self.recordings.get(host)
+        if recording is None:
+            return None
+        return self.episode(host).state or recording.initial
+
+    def state(self, host: str) -> State:
+        """What a host answers now; nothing where it has no recording."""
+        recording, name = self.recordings.get(host), self.state_name(host)
+        return State() if recording is None or name is None else recording.states[name]
+
+
+class SimulatedHosts:
+    """Replays what was recorded. `at` holds every host in one state, such as `healthy`."""
+
+    simulated = True
+
+    def __init__(
+        self,
+        stage: Stage,
+        catalog: Catalog,
+        *,
+        at: str | None = None,
+        now: Callable[[], datetime] = _utc_now,
+    ) -> None:
+        self.stage = stage
+        self._catalog = catalog
+        self._at = at
+        self._now = now
+
+    async def observe(
+        self, host: Host, calls: Sequence[ActionCall], *, deadline_seconds: float = 60.0
+    ) -> tuple[Observation, ...]:
+        """What the host answered when it was recorded; answers in the order of `calls`."""
+        del deadline_seconds  # nothing here takes time
+        return tuple(self._observed(host, call) for call in calls)
+
+    async def change(self, host: Host, call: ActionCall, *, intent_id: str, fence: int) -> Receipt:
+        """Move the host to where this change led when it was recorded. Once for each intent."""
+        episode = self.stage.episode(host.name)
+        if intent_id in episode.receipts:
+            return episode.receipts[intent_id].model_copy(update={"repeated": True})
+        try:
+            receipt, state = self._changed(host, call, intent_id, episode, fence)
+        except ActionRejected as refusal:
+            return _receipt(intent_id, ReceiptState.REFUSED, reason=str(refusal))
+        self.stage.put(
+            host.name,
+            Episode(
+                state=state,
+                fence=max(fence, episode.fence),
+                receipts={**episode.receipts, intent_id: receipt},
+            ),
+        )
+        return receipt
+
+    async def receipt(self, host: Host, intent_id: str) -> Receipt:
+        """What is known of an intent, without starting anything."""
+        known = self.stage.episode(host.name).receipts.get(intent_id)
+        return known or _receipt(intent_id, ReceiptState.NONE)
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+    def _changed(
+        self, host: Host, call: ActionCall, intent_id: str, episode: Episode, fence: int
+    ) -> tuple[Receipt, str | None]:
+        if not self._catalog.check(call, host).changes:
+            reason = f"{call.label()} changes nothing; observe it"
+            return _receipt(intent_id, ReceiptState.REFUSED, reason=reason), episode.state
+        argv = self._catalog.render(call)
+        if fence < episode.fence:
+            reason = f"fence {fence} is older than {episode.fence}"
+            return _receipt(intent_id, ReceiptState.REFUSED, argv, reason), episode.state
+        recording, state = self.stage.recordings.get(host.name), self.stage.state_name(host.name)
+        found = recording.transition(state, call_key(call)) if recording and state else None
+        if found is None:
+            reason = f"{NOT_RECORDED}: simulated, this would have run: {' '.join(argv)}"
+            return _receipt(intent_id, ReceiptState.REFUSED, argv, reason), episode.state
+        receipt = Receipt(
+            intent_id=intent_id,
+            state=ReceiptState.ENDED,
+            exit_code=found.exit_code,
+            output=found.output,
+            reason="simulated: replayed from a recording",
+            argv=argv,
+            seconds=found.seconds,
+        )
+        return receipt, found.to
+
+    def _observed(self, host: Host, call: ActionCall) -> Observation:
+        try:
+            entry = self._catalog.check(call, host)
+        except ActionRejected as refusal:
+            return self._silent(call, (), Risk.FORBIDDEN, f"refused: {refusal}")
+        argv = self._catalog.render(call)
+        if entry.changes:
+            return self._silent(call, argv, entry.risk, f"refused: {call.action} changes something")
+        answer = self._state(host).observations.get(call_key(call))
+        if answer is None:
+            return self._silent(call, argv, entry.risk, NOT_RECORDED)
+        return Observation(
+            call=call,
+            risk=entry.risk,
+            taken_at=self._now(),
+            simulated=True,
+            **answer.model_dump(),
+        )
+
+    def _state(self, host: Host) -> State:
+        recording = self.stage.recordings.get(host.name)
+        if self._at is not None and recording is not None:
+            return recording.states.get(self._at, State())
+        return self.stage.state(host.name)
+
+    def _silent(
+        self, call: ActionCall, argv: tuple[str, ...], risk: Risk, error: str
+    ) -> Observation:
+        return Observation(
+            call=call,
+            argv=argv,
+            risk=risk,
+            ok=False,
+            error=error,
+            taken_at=self._now(),
+            simulated=True,
+        )
+
+
+class SimulatedProber:
+    """Replays probes of the same recordings, in the state that the host stands in."""
+
+    simulated = True
+
+    def __init__(
+        self, stage: Stage, *, at: str | None = None, now: Callable[[], datetime] = _utc_now
+    ) -> None:
+        self.stage = stage
+        self._at = at
+        self._now = now
+
+    async def probe(self, host: Host, probes: Sequence[Probe]) -> tuple[ProbeResult, ...]:
+        """What users got when it was recorded; in the order given."""
+        recording = self.stage.recordings.get(host.name)
+        state = self.stage.state(host.name)
+        if self._at is not None and recording is not None:
+            state = recording.states.get(self._at, State())
+        return tuple(self._result(state, probe) for probe in probes)
+
+    def _result(self, state: State, probe: Probe) -> ProbeResult:
+        found = state.probes.get(probe_key(probe))
+        if found is None:
+            return ProbeResult(
+                probe=probe,
+                ok=False,
+                error=NOT_RECORDED,
+                detail="the recording holds no answer to this probe",
+                taken_at=self._now(),
+                simulated=True,
+            )
+        return ProbeResult(probe=probe, taken_at=self._now(), simulated=True, **found.model_dump())
+
+
+def _receipt(
+    intent_id: str, state: ReceiptState, argv: tuple[str, ...] = (), reason: str = ""
+) -> Receipt:
+    return Receipt(intent_id=intent_id, state=state, argv=argv, reason=reason)
