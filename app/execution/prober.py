@@ -213,7 +213,7 @@ def _covers(pattern: str, name: str) -> bool:
 
 
 def _any_certificate() -> ssl.SSLContext:
-    """Certificates are judged by `certificate_problem`: a site's own authority is not in our list."""
+    """Certificates are judged by `certificate_problem`: a site may have its own authority."""
     context = ssl.create_default_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE

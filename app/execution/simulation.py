@@ -11,6 +11,8 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from pydantic import Field
+
 from app.domain.action import ActionCall, Risk
 from app.domain.evidence import Observation
 from app.domain.host import Host
@@ -33,7 +35,7 @@ class Episode(Value):
 
     state: str | None = None  # None: the recording's initial state
     fence: int = 0
-    receipts: dict[str, Receipt] = {}
+    receipts: dict[str, Receipt] = Field(default_factory=dict)
 
 
 class Stage:
