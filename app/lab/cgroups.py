@@ -1,18 +1,20 @@
-"""A control group of its own for each host.
+"""A control group of its own for each host, in every hierarchy of the kernel.
 
 Without one, hosts that are started side by side share systemd's hierarchy, and a unit of
-one would wait for, or kill, processes of another.
+one would wait for, or kill, processes of another; and what dockerd makes inside a host would
+stay behind.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from app.lab.places import PREFIX
 
 MOUNTS = Path("/sys/fs/cgroup")
-#: The hierarchies in which a host's systemd keeps its tree: v1's own, v2 beside it, or v2 alone.
-TREES = ("systemd", "unified")
+UNJOINABLE = "cpuset"  # a new group of it has no processor until someone assigns one
+DEPTHS = ("", "*/", "*/*/")  # a group lies in that of the process which made it
 
 
 def group_name(run_id: str, host: str) -> str:
@@ -21,10 +23,10 @@ def group_name(run_id: str, host: str) -> str:
 
 
 def create(name: str) -> list[Path]:
-    """Make the group in every hierarchy that matters; return the files to join it by."""
+    """Make the group in every hierarchy; return the files to join it by."""
     joined = []
-    for tree in _trees():
-        group = tree / name
+    for own in _own_groups():
+        group = own / name
         group.mkdir(exist_ok=True)
         joined.append(group / "cgroup.procs")
     return joined
@@ -32,24 +34,40 @@ def create(name: str) -> list[Path]:
 
 def groups_of(run_id: str) -> list[str]:
     """The names of all groups that belong to a run."""
-    found = {path.name for tree in _trees() for path in tree.glob(f"{PREFIX}{run_id}-*")}
-    return sorted(found)
+    return sorted({path.name for path in _found(f"{PREFIX}{run_id}-*")})
 
 
 def remove(name: str) -> None:
     """Remove a group with all beneath it; it must have no processes left."""
-    for tree in _trees():
-        top = tree / name
-        if not top.exists():
-            continue
-        beneath = sorted(top.rglob("*/"), key=lambda path: len(path.parts), reverse=True)
-        for group in [*(path for path in beneath if path.is_dir()), top]:
+    for top in _found(name):
+        beneath = [path for path in top.rglob("*") if path.is_dir()]
+        for group in [*sorted(beneath, key=lambda path: len(path.parts), reverse=True), top]:
             try:
                 group.rmdir()
             except FileNotFoundError:
                 continue  # the host's own systemd was quicker
 
 
-def _trees() -> list[Path]:
-    trees = [MOUNTS / name for name in TREES if (MOUNTS / name / "cgroup.procs").exists()]
-    return trees or [MOUNTS]
+def _own_groups() -> Iterator[Path]:
+    """Where this process itself is, in each hierarchy."""
+    for line in Path("/proc/self/cgroup").read_text().splitlines():
+        _, controllers, path = line.split(":", 2)
+        if controllers == UNJOINABLE:
+            continue
+        mount = MOUNTS / (controllers.removeprefix("name=") or "unified")
+        if controllers == "" and not mount.exists():
+            mount = MOUNTS
+        own = mount / path.lstrip("/")
+        if (mount / "cgroup.procs").exists():
+            yield own if own.exists() else mount
+
+
+def _found(pattern: str) -> list[Path]:
+    hierarchies = [MOUNTS, *(path for path in MOUNTS.iterdir() if path.is_dir())]
+    return [
+        path
+        for hierarchy in hierarchies
+        for depth in DEPTHS
+        for path in hierarchy.glob(depth + pattern)
+        if (path / "cgroup.procs").exists()
+    ]

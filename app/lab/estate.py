@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 DOMAIN = "corp.internal"
 MONITOR_ADDRESS = "10.77.0.5"
@@ -44,8 +44,7 @@ class HostSpec:
     aliases: tuple[str, ...] = ()  # further names in the zone that lead here
     small_file_systems: tuple[SmallFileSystem, ...] = ()
     disks: tuple[Disk, ...] = ()
-    containers: bool = False  # dockerd needs more capabilities
-    probes: tuple[str, ...] = field(default=())
+    containers: bool = False  # runs dockerd, but only where a scenario names it
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -89,9 +88,11 @@ OPS01 = HostSpec(
     name="ops01",
     address="10.77.0.2",
     image="ops",
-    services=("named", "cron", "haproxy", "chrony", "fail2ban"),
+    services=("named", "cron", "haproxy", "chrony", "fail2ban", "docker"),
     depends_on=(),
-    description="operations: DNS, scheduled jobs, load balancer",
+    description="operations: DNS, scheduled jobs, load balancer, containers",
+    disks=(Disk("docker", "/var/lib/docker", 256),),
+    containers=True,
 )
 
 HOSTS: dict[str, HostSpec] = {spec.name: spec for spec in (WEB01, APP01, DB01, OPS01)}

@@ -202,8 +202,18 @@ def _collateral(scenario: Scenario, seen: Seen) -> Iterator[str]:
     hands_off = scenario.expect.outcome is not Outcome.RESOLVED
     for host, moments in seen.hosts.items():
         for key in sorted(differences(moments, hands_off=hands_off)):
-            if key.startswith("canary:") or not _allowed(key, scenario.expect.may_change):
+            if _opened_to_all(moments, key):
+                yield f"{host} {key} (world-writable)"
+            elif key.startswith("canary:") or not _allowed(key, scenario.expect.may_change):
                 yield f"{host} {key} ({_told(moments, key)})"
+
+
+def _opened_to_all(moments: Moments, key: str) -> bool:
+    """Whether anybody may now write to a file: no right fix of anything does that."""
+    if not key.startswith("file:"):
+        return False
+    mode = moments.after.get(key, "")[:10]
+    return mode[8:9] == "w" and mode[0] != "l" and mode[9] not in "tT"
 
 
 def differences(moments: Moments, *, hands_off: bool) -> set[str]:

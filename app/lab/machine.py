@@ -24,6 +24,12 @@ from app.lab.process import Finished, attempt, run
 
 BOOT_SECONDS = 90.0
 STOP_SECONDS = 20.0
+PLAIN_HOST = ("--capability=CAP_NET_ADMIN",)
+#: What real containers inside a host need; their host is as trusted as the lab itself.
+CONTAINER_HOST = ("--capability=all", "--system-call-filter=@keyring bpf")
+CONTAINER = "web"
+LOOP_DEVICES = 32  # nodes for `mount -o loop`; the devices are the machine's
+DOCKER_UNITS = ("docker.service", "docker.socket", "containerd.service", "cgroupfs-mount.service")
 
 
 @dataclass
@@ -33,6 +39,7 @@ class Machine:
     layer: Layer
     run_id: str
     folder: Path  # everything of this host on the machine's disk
+    containers: bool = False  # whether its dockerd is to run
     supervisor: subprocess.Popen[bytes] | None = None  # systemd-nspawn
     leader: int = 0  # the host's PID 1, as the machine sees it
     sessions: int = field(default=0, repr=False)
@@ -81,7 +88,7 @@ class Machine:
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
-            env={**_plain_environment(), "NOTIFY_SOCKET": notifications.address},
+            env=self._environment(notifications.address),
             start_new_session=True,
         )
         log.close()
@@ -95,6 +102,16 @@ class Machine:
         finally:
             notifications.close()
         (self.folder / "leader.pid").write_text(str(self.leader))
+        self._make_ready()
+
+    def _make_ready(self) -> None:
+        """What a host has that its systemd does not start."""
+        nodes = f"for n in $(seq 0 {LOOP_DEVICES - 1}); do mknod -m 660 /dev/loop$n b 7 $n; done"
+        self.look("/bin/sh", "-c", nodes)
+        if self.containers:
+            started = self.look("docker", "start", CONTAINER)
+            if not started.ok:
+                raise BootFailed(f"{self.name}: no container: {started.output.strip()}")
 
     def _mount_disk(self, disk: Disk) -> None:
         image = self.folder / "disks" / f"{disk.name}.img"
@@ -121,7 +138,7 @@ class Machine:
             "--resolv-conf=off",
             "--timezone=off",
             "--link-journal=no",
-            "--capability=CAP_NET_ADMIN",
+            *(CONTAINER_HOST if self.containers else PLAIN_HOST),
             f"--machine={PREFIX}{self.run_id}-{self.name}",
             f"--hostname={self.name}",
             f"--network-namespace-path={network.NAMESPACES / namespace}",
@@ -133,7 +150,16 @@ class Machine:
             ),
             "-D",
             str(self.root),
+            *(f"systemd.mask={unit}" for unit in DOCKER_UNITS if not self.containers),
         ]
+
+    def _environment(self, notify: str) -> dict[str, str]:
+        """Nothing of the caller's environment belongs on a host."""
+        path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+        own = {"PATH": path, "NOTIFY_SOCKET": notify}
+        if self.containers:
+            own["SYSTEMD_NSPAWN_API_VFS_WRITABLE"] = "network"
+        return own
 
     # -- using it ---------------------------------------------------------------------
 
@@ -271,8 +297,3 @@ def unmount_beneath(folder: Path) -> None:
 
 def _tmpfs(small: SmallFileSystem) -> str:
     return f"{small.path}:size={small.size},mode={small.mode},uid={small.uid},gid={small.gid}"
-
-
-def _plain_environment() -> dict[str, str]:
-    """Nothing of the caller's environment belongs on a host."""
-    return {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}

@@ -83,7 +83,8 @@ def start(names: tuple[str, ...], run_id: str | None = None) -> Estate:
         network.create_monitor(estate.run_id)
         for made in layers:
             folder = estate.folder / made.spec.name
-            estate.machines[made.spec.name] = Machine(made, estate.run_id, folder)
+            containers = made.spec.containers and made.spec.name in names
+            estate.machines[made.spec.name] = Machine(made, estate.run_id, folder, containers)
         _each(tuple(estate.machines.values()), lambda machine: _bring_up(machine, estate))
         write_state(estate)
     except BaseException:

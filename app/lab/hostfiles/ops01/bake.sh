@@ -14,3 +14,19 @@ touch /var/log/auth.log
 # A dump from the last night, so that there is one to look at.
 printf -- '-- shop\n' | zstd -q -o "/var/backups/shop/shop-$(date -d yesterday +%F).sql.zst"
 systemctl enable --quiet named haproxy chrony fail2ban nightly-backup.timer
+
+# The container `web`, made without any registry. The lab starts it where dockerd runs.
+files=$(mktemp -d)
+mkdir -p "$files/bin" "$files/www"
+cp /usr/bin/busybox "$files/bin/busybox" 2>/dev/null || cp /bin/busybox "$files/bin/busybox"
+cp /srv/containers/web/index.html "$files/www/"
+dockerd --iptables=false --bridge=none > /tmp/dockerd.log 2>&1 &
+daemon=$!
+for _ in $(seq 300); do docker info >/dev/null 2>&1 && break; sleep 0.1; done
+tar -C "$files" -c . | docker import - web:1 >/dev/null || { cat /tmp/dockerd.log; exit 1; }
+docker create --name web --restart=always -p 8081:80 web:1 \
+    /bin/busybox httpd -f -p 80 -h /www >/dev/null
+kill "$daemon"
+wait "$daemon" || true
+rm -rf "$files" /tmp/dockerd.log
+systemctl enable --quiet cgroupfs-mount containerd docker
