@@ -20,11 +20,22 @@ import httpx
 
 from app.domain.host import Host
 from app.domain.probe import Probe, ProbeKind, ProbeResult
+from app.execution import dns_query
+from app.execution.certificates import why_not_valid
 from app.execution.redaction import Redactor
 from app.host.probes import serves_nothing
 
 READ_AT_MOST = 64 * 1024
 KEPT_OF_BODY = 2048
+
+
+class NotServed(Exception):
+    """The other side answered, and not with what a user needs."""
+
+    def __init__(self, word: str, detail: str = "") -> None:
+        super().__init__(word)
+        self.word = word
+        self.detail = detail
 
 
 class HttpProber:
@@ -45,6 +56,8 @@ class HttpProber:
         try:
             async with asyncio.timeout(probe.timeout_seconds):
                 status, body = await _ASK[probe.kind](probe)
+        except NotServed as error:
+            return self._result(probe, started, error=error.word, detail=error.detail)
         except (OSError, httpx.HTTPError, ssl.SSLError) as error:
             return self._result(probe, started, error=told(error), detail=str(error)[:200])
         failing = why_not(probe, status, body, monotonic() - started)
@@ -150,22 +163,28 @@ async def _tcp(probe: Probe) -> tuple[int | None, str]:
 
 
 async def _tls(probe: Probe) -> tuple[int | None, str]:
-    """A handshake under the user's name, the certificate judged as a browser would."""
+    """A handshake under the user's name; the certificate's dates and names are judged."""
     name = probe.host_header or probe.address
-    context = ssl.create_default_context()
     _, writer = await asyncio.open_connection(
-        probe.address, probe.port, ssl=context, server_hostname=name
+        probe.address, probe.port, ssl=_any_certificate(), server_hostname=name
     )
+    encoded = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
     writer.close()
     await writer.wait_closed()
+    problem = why_not_valid(encoded, name, datetime.now(UTC))
+    if problem:
+        raise NotServed(f"tls: {problem}")
     return None, ""
 
 
 async def _dns(probe: Probe) -> tuple[int | None, str]:
-    """Whether the name resolves by the service's own resolver; the addresses are the body."""
+    """Whether the resolver at the probe's address knows the name; the addresses are the body."""
     name = probe.host_header or probe.address
-    found = await asyncio.get_running_loop().getaddrinfo(name, None, type=socket.SOCK_STREAM)
-    return None, " ".join(sorted({str(entry[4][0]) for entry in found}))
+    try:
+        found = await dns_query.ask(probe.address, probe.port, name, probe.timeout_seconds)
+    except dns_query.DnsError as error:
+        raise NotServed("dns", f"{name}: {error}") from error
+    return None, " ".join(sorted(found))
 
 
 def _any_certificate() -> ssl.SSLContext:

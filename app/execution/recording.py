@@ -108,22 +108,6 @@ class Recording(Value):
         return next((t for t in self.transitions if (t.before, t.change) == (state, change)), None)
 
 
-class Recordings:
-    """The recordings of a folder, by host."""
-
-    def __init__(self, by_host: dict[str, Recording]) -> None:
-        self.by_host = by_host
-
-    @classmethod
-    def load(cls, folder: Path | None = None) -> Recordings:
-        """Every recording of a folder (default: the shipped ones); an absent folder holds none."""
-        found = [Recording.load(path) for path in sorted((folder or SHIPPED).glob("*.json"))]
-        return cls({recording.host: recording for recording in found})
-
-    def get(self, host: str) -> Recording | None:
-        return self.by_host.get(host)
-
-
 def call_key(call: ActionCall) -> str:
     """A call without its host: what answers are kept under."""
     return f"{call.action}|{canonical_json(call.params)}"

@@ -7,7 +7,7 @@ recorded; where that was never recorded nothing moves, and the receipt says that
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from app.domain.value import Value
 from app.errors import ActionRejected
 from app.execution.catalog import Catalog
 from app.execution.ports import Receipt, ReceiptState
-from app.execution.recording import Recordings, State, call_key, probe_key
+from app.execution.recording import SHIPPED, Recording, State, call_key, probe_key
 
 NOT_RECORDED = "not recorded"
 
@@ -38,16 +38,28 @@ class Episode(Value):
     receipts: dict[str, Receipt] = Field(default_factory=dict)
 
 
-class Stage:
-    """Where every simulated host stands. With a file it survives the service's own restart."""
+class Recordings:
+    """The recordings of a folder, and where each simulated host stands in its own.
 
-    def __init__(self, recordings: Recordings, file: Path | None = None) -> None:
-        self.recordings = recordings
-        self._file = file
+    With a file, where they stand survives the service's own restart.
+    """
+
+    def __init__(self, recordings: Iterable[Recording], *, stage_file: Path | None = None) -> None:
+        self.by_host = {recording.host: recording for recording in recordings}
+        self._file = stage_file
         self._episodes: dict[str, Episode] = {}
-        if file is not None and file.exists():
-            stored = json.loads(file.read_text(encoding="utf-8"))
+        if stage_file is not None and stage_file.exists():
+            stored = json.loads(stage_file.read_text(encoding="utf-8"))
             self._episodes = {name: Episode.model_validate(e) for name, e in stored.items()}
+
+    @classmethod
+    def load(cls, folder: Path | None = None, *, stage_file: Path | None = None) -> Recordings:
+        """Every recording of a folder (default: the shipped ones); an absent folder holds none."""
+        paths = sorted((folder or SHIPPED).glob("*.json"))
+        return cls([Recording.load(path) for path in paths], stage_file=stage_file)
+
+    def get(self, host: str) -> Recording | None:
+        return self.by_host.get(host)
 
     def episode(self, host: str) -> Episode:
         return self._episodes.get(host, Episode())
@@ -68,14 +80,14 @@ class Stage:
 
     def state_name(self, host: str) -> str | None:
         """The name of a host's state; None where it has no recording."""
-        recording = self.recordings.get(host)
+        recording = self.get(host)
         if recording is None:
             return None
         return self.episode(host).state or recording.initial
 
     def state(self, host: str) -> State:
         """What a host answers now; nothing where it has no recording."""
-        recording, name = self.recordings.get(host), self.state_name(host)
+        recording, name = self.get(host), self.state_name(host)
         return State() if recording is None or name is None else recording.states[name]
 
 
@@ -86,13 +98,13 @@ class SimulatedHosts:
 
     def __init__(
         self,
-        stage: Stage,
+        recordings: Recordings,
         catalog: Catalog,
         *,
         at: str | None = None,
         now: Callable[[], datetime] = _utc_now,
     ) -> None:
-        self.stage = stage
+        self.recordings = recordings
         self._catalog = catalog
         self._at = at
         self._now = now
@@ -106,14 +118,14 @@ class SimulatedHosts:
 
     async def change(self, host: Host, call: ActionCall, *, intent_id: str, fence: int) -> Receipt:
         """Move the host to where this change led when it was recorded. Once for each intent."""
-        episode = self.stage.episode(host.name)
+        episode = self.recordings.episode(host.name)
         if intent_id in episode.receipts:
             return episode.receipts[intent_id].model_copy(update={"repeated": True})
         try:
             receipt, state = self._changed(host, call, intent_id, episode, fence)
         except ActionRejected as refusal:
             return _receipt(intent_id, ReceiptState.REFUSED, reason=str(refusal))
-        self.stage.put(
+        self.recordings.put(
             host.name,
             Episode(
                 state=state,
@@ -125,7 +137,7 @@ class SimulatedHosts:
 
     async def receipt(self, host: Host, intent_id: str) -> Receipt:
         """What is known of an intent, without starting anything."""
-        known = self.stage.episode(host.name).receipts.get(intent_id)
+        known = self.recordings.episode(host.name).receipts.get(intent_id)
         return known or _receipt(intent_id, ReceiptState.NONE)
 
     async def close(self) -> None:
@@ -141,7 +153,7 @@ class SimulatedHosts:
         if fence < episode.fence:
             reason = f"fence {fence} is older than {episode.fence}"
             return _receipt(intent_id, ReceiptState.REFUSED, argv, reason), episode.state
-        recording, state = self.stage.recordings.get(host.name), self.stage.state_name(host.name)
+        recording, state = self.recordings.get(host.name), self.recordings.state_name(host.name)
         found = recording.transition(state, call_key(call)) if recording and state else None
         if found is None:
             reason = f"{NOT_RECORDED}: simulated, this would have run: {' '.join(argv)}"
@@ -177,10 +189,10 @@ class SimulatedHosts:
         )
 
     def _state(self, host: Host) -> State:
-        recording = self.stage.recordings.get(host.name)
+        recording = self.recordings.get(host.name)
         if self._at is not None and recording is not None:
             return recording.states.get(self._at, State())
-        return self.stage.state(host.name)
+        return self.recordings.state(host.name)
 
     def _silent(
         self, call: ActionCall, argv: tuple[str, ...], risk: Risk, error: str
@@ -202,16 +214,20 @@ class SimulatedProber:
     simulated = True
 
     def __init__(
-        self, stage: Stage, *, at: str | None = None, now: Callable[[], datetime] = _utc_now
+        self,
+        recordings: Recordings,
+        *,
+        at: str | None = None,
+        now: Callable[[], datetime] = _utc_now,
     ) -> None:
-        self.stage = stage
+        self.recordings = recordings
         self._at = at
         self._now = now
 
     async def probe(self, host: Host, probes: Sequence[Probe]) -> tuple[ProbeResult, ...]:
         """What users got when it was recorded; in the order given."""
-        recording = self.stage.recordings.get(host.name)
-        state = self.stage.state(host.name)
+        recording = self.recordings.get(host.name)
+        state = self.recordings.state(host.name)
         if self._at is not None and recording is not None:
             state = recording.states.get(self._at, State())
         return tuple(self._result(state, probe) for probe in probes)
