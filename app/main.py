@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 from fastapi import FastAPI
 
@@ -23,15 +24,19 @@ from app.api.parts import Parts
 from app.api.v1.router import router as v1
 from app.engine.engine import Engine
 from app.engine.parts import Graph, Hands, Records
+from app.engine.policing import PolicyJudge
 from app.errors import ConfigurationError, DatabaseNotReady, EngineError, SreAgentError
 from app.execution.catalog import Catalog
+from app.execution.hosts import SshHosts
 from app.execution.policy_file import PolicyFile
 from app.execution.ports import Hosts, Prober
 from app.execution.prober import HttpProber
+from app.execution.recording import HEALTHY
 from app.execution.simulation import Recordings, SimulatedHosts, SimulatedProber
-from app.execution.ssh import SshHosts
 from app.execution.targets import Inventory
+from app.knowledge.library import Library
 from app.models.database import Database
+from app.reasoning.builtin import BuiltinReasoner
 from app.services.repairing import WatchTimes
 from app.services.self_healing_sre_agent import Limits, run_execution
 from app.settings import Settings, read_settings
@@ -48,6 +53,7 @@ class Files:
     inventory: Inventory
     catalog: Catalog
     policy: PolicyFile
+    knowledge: Library
 
     @classmethod
     def load(cls, settings: Settings) -> Files:
@@ -56,6 +62,7 @@ class Files:
             inventory=Inventory.load(settings),
             catalog=Catalog.load(),
             policy=PolicyFile.load(settings.policy_file),
+            knowledge=Library.load(*([settings.knowledge_dir] if settings.knowledge_dir else [])),
         )
 
 
@@ -103,7 +110,7 @@ async def _running(app: FastAPI, settings: Settings, files: Files) -> AsyncItera
 def assemble(settings: Settings, files: Files, database: Database) -> Parts:
     """Put the service together. Nothing is opened or started yet."""
     records = Records.of(database)
-    hands = _hands(settings, files)
+    hands, baseline_hands, stage = _hands(settings, files, records)
     return Parts(
         settings=settings,
         database=database,
@@ -111,6 +118,8 @@ def assemble(settings: Settings, files: Files, database: Database) -> Parts:
         inventory=files.inventory,
         policy=files.policy,
         hands=hands,
+        baseline_hands=baseline_hands,
+        stage=stage,
         engine=Engine(settings, database, hands, _graph(settings)),
     )
 
@@ -128,16 +137,43 @@ def _graph(settings: Settings) -> Graph:
     return partial(run_execution, limits=limits)
 
 
-def _hands(settings: Settings, files: Files) -> Hands:
-    """Real ones only where ENABLE_REAL_SSH says so; otherwise those that replay recordings."""
+def _hands(
+    settings: Settings, files: Files, records: Records
+) -> tuple[Hands, Hands, Recordings | None]:
+    """The hands, those for taking baselines, and the stage where hosts are simulated.
+
+    Real ones only where ENABLE_REAL_SSH says so. Baselines are taken of healthy hosts, so the
+    simulated ones for that replay the recordings from before the fault.
+    """
+    judge = PolicyJudge(settings, files.policy, files.catalog, files.inventory, records)
+
+    def with_(hosts: Hosts, prober: Prober) -> Hands:
+        return Hands(
+            inventory=files.inventory,
+            catalog=files.catalog,
+            judge=judge,
+            hosts=hosts,
+            prober=prober,
+            reasoner=BuiltinReasoner(files.knowledge),
+        )
+
     if settings.enable_real_ssh:
-        hosts: Hosts = SshHosts(files.inventory, files.catalog, settings.ssh_known_hosts_file)
-        prober: Prober = HttpProber()
-    else:
-        recordings = Recordings.load(settings.recordings_dir)
-        hosts = SimulatedHosts(recordings, files.catalog)
-        prober = SimulatedProber(recordings)
-    return Hands(files.inventory, files.catalog, files.policy, hosts, prober)
+        pinned = settings.ssh_known_hosts_file
+        hosts = SshHosts(files.inventory, files.catalog, known_hosts_file=pinned)
+        real = with_(hosts, HttpProber())
+        return real, real, None
+    stage = Recordings.load(settings.recordings_dir, stage_file=_stage_file(settings))
+    return (
+        with_(SimulatedHosts(stage, files.catalog), SimulatedProber(stage)),
+        with_(SimulatedHosts(stage, files.catalog, at=HEALTHY), SimulatedProber(stage, at=HEALTHY)),
+        stage,
+    )
+
+
+def _stage_file(settings: Settings) -> Path:
+    """Where simulated hosts keep their state over a restart: beside the database."""
+    path = settings.sqlite_path or Path("var/sre-agent")
+    return path.with_name(f"{path.stem}.simulated.json")
 
 
 async def _bring_up(parts: Parts) -> Parts | SreAgentError:

@@ -15,6 +15,7 @@ from app.engine.engine import Engine
 from app.engine.parts import Hands, Records
 from app.errors import EngineError, SreAgentError
 from app.execution.policy_file import PolicyFile
+from app.execution.simulation import Recordings
 from app.execution.targets import Inventory
 from app.models.database import Database
 from app.settings import Settings
@@ -30,6 +31,8 @@ class Parts:
     inventory: Inventory
     policy: PolicyFile
     hands: Hands
+    baseline_hands: Hands  # the same, but that simulated hosts are healthy for them
+    stage: Recordings | None  # where simulated hosts stand; None: hosts are real
     engine: Engine
 
 

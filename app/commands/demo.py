@@ -48,12 +48,20 @@ def demo(
     }
     with running(environment, folder) as server:
         out.print(f"[black on yellow]SIMULATED[/] no host is contacted · server at {server.url}")
+        baseline(server, FLAT["target"]["hostname"])
         view = hand_in(server, FLAT)
         addresses(server, view, folder)
         if stay:
             _wait_for_ctrl_c()
     if view["outcome"] not in GOOD_OUTCOMES:
         raise typer.Exit(NO)
+
+
+def baseline(server: Server, host: str) -> None:
+    """Let the agent see the host while it is healthy, as one does after installing it."""
+    taken = server.post(f"/api/v1/hosts/{host}/baseline", None)
+    mark = "[black on yellow]SIMULATED[/] " if taken["simulated"] else ""
+    out.print(f"{mark}baseline of {taken['host']}: {taken['files']} files, as it was when healthy")
 
 
 def hand_in(server: Server, incident: JsonObject) -> JsonObject:

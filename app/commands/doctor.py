@@ -20,9 +20,9 @@ from app.commands.server import Server, ServerError
 from app.domain.action import ActionCall
 from app.errors import SreAgentError
 from app.execution.catalog import Catalog
+from app.execution.hosts import SshHosts
 from app.execution.policy_file import PolicyFile
 from app.execution.simulation import Recordings
-from app.execution.ssh import SshHosts
 from app.execution.targets import Inventory
 from app.models.database import Database
 from app.settings import AutonomyLevel, Settings, read_settings
@@ -150,7 +150,7 @@ def _policy(settings: Settings) -> Iterator[Finding]:
 
 def _recordings(settings: Settings) -> str:
     recordings = Recordings.load(settings.recordings_dir)
-    return f"of {', '.join(sorted(recordings.hosts)) or 'no host'}"
+    return f"of {', '.join(sorted(recordings.by_host)) or 'no host'}"
 
 
 def _server() -> Finding:
@@ -166,7 +166,7 @@ def _server() -> Finding:
 async def _reach(settings: Settings) -> list[Finding]:
     """Log in to every host and ask who it is; one finding each."""
     inventory, catalog = Inventory.load(settings), Catalog.load()
-    hosts = SshHosts(inventory, catalog, settings.ssh_known_hosts_file)
+    hosts = SshHosts(inventory, catalog, known_hosts_file=settings.ssh_known_hosts_file)
     try:
         asked = [
             hosts.observe(host, [ActionCall(action="host.identity", host=host.name)])

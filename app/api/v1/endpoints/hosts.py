@@ -48,7 +48,7 @@ async def baseline(name: HostName, parts: PartsOfApp) -> BaselineTaken:
         )
     await _refuse_while_at_work(host, parts.records.reading)
     stored = await take_baseline(
-        host, parts.hands, parts.records.baselines, reason="asked for by the API"
+        host, parts.baseline_hands, parts.records.baselines, reason="asked for by the API"
     )
     return BaselineTaken(
         host=stored.host,

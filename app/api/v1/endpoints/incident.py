@@ -13,7 +13,7 @@ from fastapi import APIRouter, Body, Request
 
 from app import log
 from app.api.errors import documented
-from app.api.parts import PartsOfApp
+from app.api.parts import Parts, PartsOfApp
 from app.api.schemas import Triggered
 from app.api.v1.ticket import Ticket
 from app.api.v1.ticket_examples import EXAMPLES
@@ -47,6 +47,7 @@ async def trigger_agent(
     named = ticket.affected
     host = parts.inventory.match(named.ip_address, named.hostname)
     incident = _incident(ticket, host)
+    await _set_the_stage(parts, host)
     with log.about(incident_number=incident.number):
         accepted = await parts.records.journal.accept(
             incident,
@@ -67,6 +68,14 @@ async def trigger_agent(
         incident_number=incident.number,
         status="running",
     )
+
+
+async def _set_the_stage(parts: Parts, host: Host) -> None:
+    """A simulated host is broken anew for each incident, unless one is being worked on."""
+    if parts.stage is None:
+        return
+    if all(line.host != host.name for line in await parts.records.reading.active()):
+        parts.stage.reset(host.name)
 
 
 def _incident(ticket: Ticket, host: Host) -> Incident:
