@@ -13,7 +13,7 @@ from pathlib import Path
 from app.lab.places import PREFIX
 
 MOUNTS = Path("/sys/fs/cgroup")
-UNJOINABLE = "cpuset"  # a new group of it has no processor until someone assigns one
+ASSIGNED = ("cpuset.cpus", "cpuset.mems")  # empty in a new group, which nobody could join so
 DEPTHS = ("", "*/", "*/*/")  # a group lies in that of the process which made it
 
 
@@ -28,6 +28,9 @@ def create(name: str) -> list[Path]:
     for own in _own_groups():
         group = own / name
         group.mkdir(exist_ok=True)
+        for name_of_file in ASSIGNED:
+            if (own / name_of_file).exists() and not (group / name_of_file).read_text().strip():
+                (group / name_of_file).write_text((own / name_of_file).read_text())
         joined.append(group / "cgroup.procs")
     return joined
 
@@ -52,8 +55,6 @@ def _own_groups() -> Iterator[Path]:
     """Where this process itself is, in each hierarchy."""
     for line in Path("/proc/self/cgroup").read_text().splitlines():
         _, controllers, path = line.split(":", 2)
-        if controllers == UNJOINABLE:
-            continue
         mount = MOUNTS / (controllers.removeprefix("name=") or "unified")
         if controllers == "" and not mount.exists():
             mount = MOUNTS

@@ -110,6 +110,14 @@ def test_a_canary_is_never_allowed_to_change() -> None:
     assert row.collateral == ["web01 canary:files (changed)"]
 
 
+def test_a_file_that_anybody_may_write_is_damage_even_where_it_may_change() -> None:
+    key = "file:/etc/nginx/nginx.conf"
+    allowed = ["unit:nginx.service", "/etc/nginx/*"]
+    assert verdict({**HEALED, key: "-rw-r--r-- 0:0 new"}, may_change=allowed).passed
+    row = verdict({**HEALED, key: "-rw-rw-rw- 0:0 new"}, may_change=allowed)
+    assert row.collateral == [f"web01 {key} (world-writable)"]
+
+
 def test_putting_back_what_the_fault_changed_is_no_damage() -> None:
     row = verdict({**HEALTHY, "unit:nginx.service": "active one"}, may_change=[])
     assert row.passed
