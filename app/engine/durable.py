@@ -96,7 +96,11 @@ async def step(name: str, work: Callable[[], Awaitable[Any]]) -> Any:
     `name` must say which step this is, not only its kind: a resumed graph that asks for another
     step at this place then fails loudly instead of being handed somebody else's answer.
     """
-    return await DBOS.run_step_async({"name": name}, work)
+
+    async def run() -> Any:  # DBOS tells by the function's kind whether to await it
+        return await work()
+
+    return await DBOS.run_step_async({"name": name}, run)
 
 
 class Durable:

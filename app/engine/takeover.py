@@ -14,7 +14,7 @@ from app.engine.parts import Records
 
 logger = log.get(__name__)
 
-MAX_TAKEOVERS = 5
+MAX_TAKEOVERS = 3
 REAPER = "#reaper"  # a name in the table of leases that no host can have
 
 

@@ -1,0 +1,62 @@
+"""An agent's process for tests: `python -m tests.integration.engine.service URL FOLDER ...`.
+
+It works on what is in the database until it is told to stop, prints "ready" once it has started,
+and is an Engine of the product with a folder for a host.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import signal
+from pathlib import Path
+
+from app import log
+from app.domain.verdict import Verdict
+from app.engine.engine import Engine
+from app.engine.parts import Graph, Hands
+from app.execution.catalog import Catalog
+from app.knowledge.library import Library
+from app.models.database import Database
+from app.reasoning.builtin import BuiltinReasoner
+from app.settings import Settings
+from tests.integration.engine import graph
+from tests.integration.engine.world import Folder, FolderHosts, FolderProber, OneHost, Says
+
+GRAPHS: dict[str, Graph] = {"repair": graph.repair, "breaks": graph.breaks, "kills": graph.kills}
+
+
+def hands(folder: Folder, verdict: Verdict) -> Hands:
+    return Hands(
+        inventory=OneHost(),
+        catalog=Catalog.load(),
+        judge=Says(verdict),
+        hosts=FolderHosts(folder),
+        prober=FolderProber(folder),
+        reasoner=BuiltinReasoner(Library.load()),
+    )
+
+
+async def serve(url: str, folder: Path, verdict: Verdict, name: str) -> None:
+    settings = Settings(database_url=url, _env_file=None)
+    database = Database(settings)
+    engine = Engine(settings, database, hands(Folder(folder), verdict), GRAPHS[name])
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    await engine.start()
+    print("ready", flush=True)
+    await stop.wait()
+    await engine.stop()
+    await database.close()
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("url")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--verdict", type=Verdict, default=Verdict.ALLOW)
+    parser.add_argument("--graph", choices=GRAPHS, default="repair")
+    given = parser.parse_args()
+    log.configure("INFO", "console")
+    asyncio.run(serve(given.url, given.folder, given.verdict, given.graph))
