@@ -138,18 +138,17 @@ class Intents(Writer):
         return await self._select(open_ended)
 
     async def recent(
-        self, host: str, *, within_seconds: float, simulated: bool
+        self, host: str | None = None, *, within_seconds: float, simulated: bool
     ) -> tuple[Intent, ...]:
-        """What was sent to a host lately: what budgets and the guard against flapping count."""
+        """What was sent to a host (or to any) lately: what budgets and the flap guard count."""
         async with self._database.reading() as session:
             since = await database_now(session) - timedelta(seconds=within_seconds)
-        return await self._select(
-            select(CommandIntent).where(
-                CommandIntent.host == host,
-                CommandIntent.simulated == simulated,
-                CommandIntent.dispatched_at >= since,
-            )
+        wanted = select(CommandIntent).where(
+            CommandIntent.simulated == simulated, CommandIntent.dispatched_at >= since
         )
+        if host is not None:
+            wanted = wanted.where(CommandIntent.host == host)
+        return await self._select(wanted)
 
     async def _select(self, wanted: Select[CommandIntent]) -> tuple[Intent, ...]:
         in_order = wanted.order_by(CommandIntent.intended_at, CommandIntent.id)
