@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from app.host.facts import ConfigProblem, ConfigTestFacts
-from app.host.parsers.complaint import kind_of_errno, kind_of_words, worst_first
+from app.host.parsers.complaint import kind_of_errno, kind_of_words, sayings, worst_first
 from app.host.parsers.raw import ParseError, RawOutput
 
 #: Said beside the real complaint, and telling nothing.
@@ -33,11 +33,11 @@ _KNOWN = re.compile(r"AH\d{5}|Syntax error|apache2:|httpd:|^\(\d+\)|\[pid \d+")
 
 def parse_apache_test(raw: RawOutput) -> ConfigTestFacts:
     """Apache's verdict and its complaints; a failing test is facts, not an error."""
-    text = f"{raw.stderr}\n{raw.stdout}"
-    passed = any(line.strip() == "Syntax OK" for line in text.splitlines())
-    if not passed and not any(_KNOWN.search(line) for line in text.splitlines()):
+    lines = sayings(f"{raw.stderr}\n{raw.stdout}")
+    passed = "Syntax OK" in lines
+    if not passed and not any(_KNOWN.search(line) for line in lines):
         raise ParseError(f"apache configtest: expected its verdict: {raw.complaint()}")
-    problems = [_problem(said) for said in _complaints(text.splitlines())]
+    problems = [_problem(said) for said in _complaints(lines)]
     ok = passed and raw.exit_code in (0, None)
     return ConfigTestFacts(program="apache2", ok=ok, problems=worst_first(problems))
 
@@ -46,7 +46,7 @@ def _complaints(lines: Iterable[str]) -> Iterator[str]:
     """One text for each complaint: `Syntax error on line 12 of FILE:` goes on on the next line."""
     begun = ""
     for line in lines:
-        said = _LOG_PREFIX.sub("", line.strip())
+        said = _LOG_PREFIX.sub("", line)
         if not said or _NOISE.fullmatch(said):
             continue
         if begun:

@@ -20,7 +20,13 @@ _OF_ERRNO = {
     98: "bind",
     99: "bind",  # the address is not one of this host
 }
+_LONGEST = 4096
 _SEVERITY = {"emerg": 0, "alert": 1, "crit": 2, "error": 3, "warn": 4, "notice": 5, "info": 6}
+
+
+def sayings(text: str) -> list[str]:
+    """The lines of a tool's opinion, each cut where no complaint of either program is as long."""
+    return [line[:_LONGEST].strip() for line in text.splitlines()]
 
 
 def kind_of_errno(number: str) -> str:

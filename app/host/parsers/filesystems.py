@@ -7,6 +7,7 @@ Percentages are df's: used / (used + available), for blocks reserved to root are
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Iterable, Iterator
 
 from app.domain.value import JsonObject
@@ -66,13 +67,13 @@ def parse_df(raw: RawOutput) -> FilesystemsFacts:
 
 
 def _flat(rows: Iterable[object]) -> Iterator[JsonObject]:
-    waiting = list(rows)
+    waiting = deque(rows)
     while waiting:
-        row = waiting.pop(0)
+        row = waiting.popleft()
         if isinstance(row, dict):
             yield row
             children = row.get("children")
-            waiting[:0] = children if isinstance(children, list) else []
+            waiting.extendleft(reversed(children) if isinstance(children, list) else ())
 
 
 def _of_kernel(target: str) -> bool:

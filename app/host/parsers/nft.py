@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Any, TypeGuard
 
 from app.domain.value import JsonObject
@@ -12,6 +13,7 @@ from app.host.parsers.nft_text import VERDICTS, rule_text
 from app.host.parsers.raw import ParseError, RawOutput
 
 _WIDEST_RANGE = 4096
+_MOST_PORTS = 20_000
 _WITH_PORTS = ("tcp", "udp", "th", "sctp", "dccp", "udplite")
 
 Sets = dict[tuple[object, object, object], list[Any]]
@@ -67,7 +69,7 @@ def _rule(rule: JsonObject, sets: Sets) -> FirewallRule:
         handle=handle if isinstance(handle, int) and not isinstance(handle, bool) else 0,
         text=rule_text(expr, rule.get("comment")),
         verdict=_verdict(expr),
-        ports=tuple(dict.fromkeys(_ports(expr, rule, sets))),
+        ports=tuple(dict.fromkeys(islice(_ports(expr, rule, sets), _MOST_PORTS))),
     )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from app.host.facts import NginxFacts
 from app.host.parsers.json_text import json_object
 from app.host.parsers.nginx_include import Expansion
-from app.host.parsers.nginx_servers import first_argument, servers_of
+from app.host.parsers.nginx_servers import first_argument, scope_of, servers_of
 from app.host.parsers.raw import ParseError, RawOutput
 
 _FILE_MARK = re.compile(r"^# configuration file (/.+):$", re.MULTILINE)
@@ -54,6 +54,6 @@ def _facts(expansion: Expansion, *, complete: bool) -> NginxFacts:
     return NginxFacts(
         servers=servers_of(expansion.directives),
         files=tuple(expansion.files),
-        user=first_argument((expansion.directives,), "user"),
+        user=first_argument((scope_of(expansion.directives),), "user"),
         complete=complete,
     )

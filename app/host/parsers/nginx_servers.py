@@ -6,32 +6,46 @@ Only HTTP: `stream` and `mail` servers speak no HTTP and would be asked wrongly.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 
 from app.host.facts import NginxServer, NginxUpstream
 from app.host.parsers.nginx_syntax import Directive
 from app.host.parsers.nginx_upstreams import PASS_DIRECTIVES, Pools, leads_to, pool_of
 
-Scopes = tuple[Sequence[Directive], ...]
+Scope = Mapping[str, Sequence[Directive]]
+"""One block's directives by name."""
+
+Scopes = tuple[Scope, ...]
 """The blocks around a place, innermost last: main, http, server, location."""
 
 _NOT_HTTP = ("stream", "mail", "upstream", "map", "geo", "types")
 _PORT = re.compile(r"(?:.*:)?(\d{1,5})(?:-(\d{1,5}))?")
 _MOST_PORTS = 100
+_MOST_UPSTREAMS = 1000
 _NO_FILE = ("off", "stderr", "syslog:", "memory:", "/dev/")
 
 
 def servers_of(main: Sequence[Directive]) -> tuple[NginxServer, ...]:
     """Every HTTP server block, wherever a broken file may have left it."""
     pools: Pools = {one.args[0]: pool_of(one) for one in _upstream_blocks(main) if one.args}
-    return tuple(_server(one, around, pools) for one, around in _server_blocks(main, (main,)))
+    found = _server_blocks(main, (scope_of(main),))
+    return tuple(_server(one, around, pools) for one, around in found)
+
+
+def scope_of(block: Sequence[Directive]) -> Scope:
+    """A block's directives by name, made once: a site may have thousands of servers."""
+    scope: dict[str, list[Directive]] = {}
+    for one in block:
+        scope.setdefault(one.name, []).append(one)
+    return scope
 
 
 def first_argument(scopes: Scopes, name: str) -> str | None:
     """A directive's first argument: the innermost block that has it decides."""
     for scope in reversed(scopes):
-        for one in scope:
-            if one.name == name and one.args:
+        for one in scope.get(name, ()):
+            if one.args:
                 return one.args[0]
     return None
 
@@ -52,26 +66,28 @@ def _server_blocks(
             continue
         if one.name == "server":
             yield one, around
-        yield from _server_blocks(one.block, (*around, one.block))
+        yield from _server_blocks(one.block, (*around, scope_of(one.block)))
 
 
 def _server(server: Directive, around: Scopes, pools: Pools) -> NginxServer:
     block = server.block or []
-    scopes = (*around, block)
+    own = scope_of(block)
+    scopes = (*around, own)
     listens = tuple(" ".join(one.args) for one in block if one.name == "listen" and one.args)
     listens = listens or ("80",)  # nginx's own default
-    certificates = first_argument(scopes, "ssl_certificate")
+    upstreams = _upstreams(block, "/", scopes, pools)
+    certificate = first_argument(scopes, "ssl_certificate")
     return NginxServer(
         file=server.file,
         line=server.line,
         names=_names(block),
         listens=listens,
         ports=tuple(dict.fromkeys(port for listen in listens for port in _ports(listen))),
-        tls=_speaks_tls(listens) or first_argument((block,), "ssl") == "on",
+        tls=_speaks_tls(listens) or first_argument((own,), "ssl") == "on",
         root=first_argument(scopes, "root"),
-        certificate=certificates,
+        certificate=certificate,
         certificate_key=first_argument(scopes, "ssl_certificate_key"),
-        upstreams=tuple(dict.fromkeys(_upstreams(block, "/", scopes, pools))),
+        upstreams=tuple(dict.fromkeys(islice(upstreams, _MOST_UPSTREAMS))),
         logs=_logs(block, around),
     )
 
@@ -106,15 +122,15 @@ def _upstreams(
             yield from leads_to(one, location, pools, _variables(scopes))
         elif one.block is not None and one.name not in ("server", *_NOT_HTTP):
             inner = " ".join(one.args) if one.name == "location" and one.args else location
-            yield from _upstreams(one.block, inner, (*scopes, one.block), pools)
+            yield from _upstreams(one.block, inner, (*scopes, scope_of(one.block)), pools)
 
 
 def _variables(scopes: Scopes) -> dict[str, str]:
     """Variables set to a constant, and to one only: others are known to nginx alone."""
     values: dict[str, set[str]] = {}
     for scope in scopes:
-        for one in scope:
-            if one.name == "set" and len(one.args) == 2:
+        for one in scope.get("set", ()):
+            if len(one.args) == 2:
                 values.setdefault(one.args[0].lstrip("$"), set()).add(one.args[1])
     return {name: found.pop() for name, found in values.items() if len(found) == 1}
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 
 from app.host.facts import ConfigProblem, ConfigTestFacts
-from app.host.parsers.complaint import kind_of_errno, kind_of_words, worst_first
+from app.host.parsers.complaint import kind_of_errno, kind_of_words, sayings, worst_first
 from app.host.parsers.raw import ParseError, RawOutput
 
 _LINE = re.compile(
@@ -61,16 +61,12 @@ _KINDS: tuple[tuple[re.Pattern[str], Classify], ...] = tuple(
 def parse_nginx_test(raw: RawOutput) -> ConfigTestFacts:
     """nginx's verdict and its complaints; a failing test is facts, not an error."""
     text = f"{raw.stderr}\n{raw.stdout}"
-    problems = [_problem(match) for match in map(_LINE.fullmatch, _lines(text)) if match]
+    problems = [_problem(match) for match in map(_LINE.fullmatch, sayings(text)) if match]
     passed, failed = _PASSED.search(text), _FAILED.search(text)
     if not (passed or failed or problems):
         raise ParseError(f"nginx -t: expected its verdict on standard error: {raw.complaint()}")
     ok = passed is not None and failed is None and raw.exit_code in (0, None)
     return ConfigTestFacts(program="nginx", ok=ok, problems=worst_first(problems))
-
-
-def _lines(text: str) -> list[str]:
-    return [line.strip() for line in text.splitlines()]
 
 
 def _problem(found: re.Match[str]) -> ConfigProblem:

@@ -19,7 +19,6 @@ Properties = dict[str, list[str]]
 
 _NOT_SET = {"", "[not set]", "[no data]", "infinity", "18446744073709551615"}
 _EXIT_CODES = {"1": "exited", "2": "killed", "3": "dumped"}  # CLD_EXITED, CLD_KILLED, CLD_DUMPED
-_ARGV = re.compile(r"argv\[\]=(.*) ; (?:ignore_errors|flags)=")
 #: How a command ended; `code=(null)` is one that never ran or runs still.
 _ENDED = re.compile(r" ; code=(\w+) ; status=(\d+)")
 _KEY = re.compile(r"[A-Z][A-Za-z0-9]*")
@@ -118,8 +117,9 @@ def _flag(block: Properties, key: str) -> bool | None:
 def _argv(block: Properties) -> tuple[str, ...]:
     """systemd prints the vector joined by blanks: an argument with a blank comes out as two."""
     values = block.get("ExecStart", [])
-    match = _ARGV.search(values[0]) if values else None
-    return tuple(match[1].split()) if match else ()
+    _, begun, rest = values[0].partition(" argv[]=") if values else ("", "", "")
+    argv, _, _ = rest.rpartition(" ; ignore_errors=")
+    return tuple(argv.split()) if begun else ()
 
 
 def _any_failed(commands: list[str]) -> bool | None:

@@ -152,3 +152,19 @@ def test_what_the_gate_should_not_say_is_refused_by_field(text: str, words: str)
 def test_characters_that_cannot_be_stored_are_replaced() -> None:
     text = '{"host": "a\\u0000\\ud800b", "port": 1, "ok": true}'
     assert PARSERS["json:ConnectFacts"](said(text))["host"] == "a\ufffd\ufffdb"
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("nginx-test", "2026/11/23 09:11:13 [emerg] 7#7: " + " in /a:" * 60_000),
+        ("apache-test", "Syntax error on line 1 of " * 20_000),
+        ("systemctl-show", "Id=a.service\nExecStart=" + "argv[]= ; ignore_errors" * 20_000),
+        ("nginx-dump", "# configuration file /a:\n" + "server{}" * 5_000),
+        ("log-lines", "[1:" * 100_000),
+    ],
+    ids=lambda value: value if len(value) < 20 else "",
+)
+def test_a_hostile_line_takes_no_longer_than_its_length(name: str, text: str) -> None:
+    """Each of the first three took minutes with patterns that try every split."""
+    run(name, text, text)
