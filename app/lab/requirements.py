@@ -19,6 +19,7 @@ PACKAGES = {
     "openssl": "openssl",
     "ssh-keygen": "openssh-client",
     "curl": "curl",
+    "update-ca-certificates": "ca-certificates",
     "dig": "bind9-dnsutils",
     "sysctl": "procps",
 }

@@ -19,6 +19,7 @@ from app.lab.layers import layer
 from app.lab.machine import Machine
 from app.lab.places import RUNS
 from app.lab.process import Finished, attempt, run
+from app.lab.secrets import trusted_certificates
 
 KEY_NAME = "id_ed25519"
 Item = TypeVar("Item")
@@ -54,7 +55,8 @@ class Estate:
 
     def on_monitor(self, script: str, timeout: float = 120) -> Finished:
         """Run bash on the monitor: in its network, with its resolver."""
-        argv = ["ip", "netns", "exec", self.namespace, "/bin/bash", "-s"]
+        trust = [f"{name}={value}" for name, value in monitor_trust().items()]
+        argv = ["ip", "netns", "exec", self.namespace, "env", *trust, "/bin/bash", "-s"]
         return attempt(argv, stdin=script, timeout=timeout)
 
     def throw_away(self) -> None:
@@ -63,6 +65,12 @@ class Estate:
         self.machines.clear()
         network.delete_namespace(self.namespace)
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def monitor_trust() -> dict[str, str]:
+    """Environment that lets programs on the monitor trust the lab's own CA."""
+    bundle = str(trusted_certificates())
+    return {"CURL_CA_BUNDLE": bundle, "SSL_CERT_FILE": bundle}
 
 
 def new_run_id() -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from app.lab.places import cache
 from app.lab.process import run
 
+MACHINE_CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 PASSWORDS = ("SHOP_DB_PASSWORD", "DBA_DB_PASSWORD", "PORTAL_DB_PASSWORD")
 
 
@@ -32,3 +33,12 @@ def certificate_authority() -> Path:
         files = ["-keyout", str(folder / "ca.key"), "-out", str(folder / "ca.pem")]
         run(["openssl", *kind, "-subj", "/CN=corp.internal lab CA", *files])
     return folder
+
+
+def trusted_certificates() -> Path:
+    """What the monitor trusts: the machine's authorities and the lab's own, in one file."""
+    bundle = cache() / "ca" / "bundle.pem"
+    if not bundle.exists():
+        own = (certificate_authority() / "ca.pem").read_text()
+        bundle.write_text(MACHINE_CERTIFICATES.read_text() + own)
+    return bundle

@@ -16,7 +16,7 @@ from app.lab.inventory import Policy, write_inventory, write_policy
 from app.lab.machine import stop_process
 from app.lab.network import inside
 from app.lab.places import PROJECT
-from app.lab.running import Estate
+from app.lab.running import Estate, monitor_trust
 
 PORT = 8000  # in the monitor's own namespace, so it cannot be taken
 READY_SECONDS = 60.0
@@ -78,6 +78,7 @@ def _environment(estate: Estate, policy: Policy) -> dict[str, str]:
         "HOST": "127.0.0.1",
         "PORT": str(PORT),
         "LOG_LEVEL": "INFO",
+        **monitor_trust(),
     }
 
 

@@ -19,7 +19,7 @@ def estate() -> Iterator[Estate]:
     requirements.ensure()
     run_id = new_run_id()
     with leftovers.held(run_id):
-        up = start(("web01", "db01", "app01"), run_id)
+        up = start(("web01", "db01", "app01", "ops01"), run_id)
         try:
             yield up
         finally:
@@ -63,7 +63,8 @@ def test_the_shop_is_served_by_name(estate: Estate) -> None:
     health = ask(estate, "curl -fsS http://shop.corp.internal/healthz")
     assert json.loads(health) == {"status": "ok", "db": "ok", "cache": "ok"}
     assert "orders" in ask(estate, "curl -fsS http://shop.corp.internal/orders")
-    assert "shop-ok" in ask(estate, "curl -fsSk https://shop.corp.internal/")
+    assert "shop-ok" in ask(estate, "curl -fsS https://shop.corp.internal/")
+    assert "shop-ok" in inside(estate, "ops01", "curl -fsS https://shop.corp.internal/")
 
 
 def test_the_report_takes_its_time(estate: Estate) -> None:
@@ -118,3 +119,24 @@ def test_a_full_log_folder_fails_the_shop(estate: Estate) -> None:
 def test_postgresql_lives_on_a_volume_of_its_own(estate: Estate) -> None:
     assert inside(estate, "db01", "findmnt -no FSTYPE /srv/pgdata") == "ext4"
     assert "/srv/pgdata/15/main" in inside(estate, "db01", "pg_lsclusters -h")
+
+
+def test_the_nightly_backup_and_the_report_work(estate: Estate) -> None:
+    inside(estate, "ops01", "systemctl start nightly-backup.service")
+    dump = "zstd -dc /var/backups/shop/shop-$(date +%F).sql.zst | grep -c 'ledger entry'"
+    assert int(inside(estate, "ops01", dump)) == 50
+    line = inside(estate, "ops01", "sed -n 's/^[0-9* ]* root //p' /etc/cron.d/report")
+    inside(estate, "ops01", line)
+    assert inside(estate, "ops01", "cat /srv/reports/orders-*.txt").startswith("50")
+
+
+def test_a_real_container_runs_on_ops01(estate: Estate) -> None:
+    assert "web-ok" in ask(estate, "curl -fsS http://ops01:8081/")
+    assert inside(estate, "ops01", "docker ps --format '{{.Names}}'") == "web"
+
+
+def test_a_loop_device_can_be_mounted_inside(estate: Estate) -> None:
+    make = "truncate -s 8M /srv/x.img && mkfs.ext4 -q /srv/x.img && mount -o loop /srv/x.img /mnt"
+    inside(estate, "web01", make)
+    assert inside(estate, "web01", "findmnt -no FSTYPE /mnt") == "ext4"
+    inside(estate, "web01", "umount /mnt; rm /srv/x.img")

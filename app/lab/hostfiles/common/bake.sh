@@ -30,6 +30,9 @@ mkdir -p /var/log/journal "/var/log/journal/$(cat /etc/machine-id)"
 chgrp -R systemd-journal /var/log/journal
 chmod 2755 /var/log/journal "/var/log/journal/$(cat /etc/machine-id)"
 
+cp /run/lab-ca/ca.pem /usr/local/share/ca-certificates/lab-root.crt
+update-ca-certificates >/dev/null
+
 rm -f /etc/ssh/ssh_host_*
 ssh-keygen -q -t ed25519 -N '' -C "$HOST" -f /etc/ssh/ssh_host_ed25519_key
 
