@@ -258,7 +258,7 @@ def it_shows_its_commands(server: Server) -> str:
         expect_shape(
             line,
             {
-                "step": str,
+                "step": (int, str),
                 "action_type": str,
                 "command_executed": str,
                 "command_output": str,

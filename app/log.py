@@ -25,6 +25,7 @@ OWN_HANDLERS = ("uvicorn", "uvicorn.error", "uvicorn.access", "dbos", "alembic",
 # What these say at INFO is said better by our own lines (a request, a step, a command).
 QUIETER = {
     "uvicorn.access": logging.WARNING,
+    "alembic": logging.WARNING,
     "asyncssh": logging.WARNING,
     "sqlalchemy": logging.WARNING,
     "httpx": logging.WARNING,

@@ -101,8 +101,9 @@ async def _running(app: FastAPI, settings: Settings, files: Files) -> AsyncItera
         coming_up.cancel()
         with suppress(asyncio.CancelledError):
             await coming_up
+        if isinstance(app.state.now, Parts):
+            await parts.engine.stop()
         app.state.now = None
-        await parts.engine.stop()
         await database.close()
         _log.info("stopped")
 

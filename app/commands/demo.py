@@ -92,7 +92,9 @@ def fresh(folder: Path) -> None:
 
 
 @contextmanager
-def running(environment: Mapping[str, str], folder: Path) -> Iterator[Server]:
+def running(
+    environment: Mapping[str, str], folder: Path, *, end_with: signal.Signals = signal.SIGTERM
+) -> Iterator[Server]:
     """A server of our own as a child process, ready; stopped at the end."""
     port = _free_port()
     argv = [sys.executable, "-m", "app.cli", "serve", "--host", "127.0.0.1", "--port", str(port)]
@@ -110,12 +112,12 @@ def running(environment: Mapping[str, str], folder: Path) -> Iterator[Server]:
             _wait_until_ready(server, child, log_path)
             yield server
     finally:
-        stop(child)
+        stop(child, end_with)
 
 
-def stop(child: subprocess.Popen[bytes]) -> None:
+def stop(child: subprocess.Popen[bytes], how: signal.Signals = signal.SIGTERM) -> None:
     """Ask the child to end; make it, where it does not."""
-    child.send_signal(signal.SIGTERM)
+    child.send_signal(how)
     try:
         child.wait(STOP_SECONDS)
     except subprocess.TimeoutExpired:

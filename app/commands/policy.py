@@ -10,7 +10,6 @@ from typing import Annotated
 import typer
 
 from app.commands.screen import give_up
-from app.execution.policy_check import check_lines
 from app.execution.targets import Inventory
 from app.settings import AutonomyLevel
 
@@ -34,6 +33,9 @@ def check(
     ] = None,
 ) -> None:
     """Print one JSON row for each row of the file, in order. Exit 0 even where rows are denied."""
+    # imported here: no other command needs it
+    from app.execution.policy_check import check_lines
+
     try:
         lines = file.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:

@@ -19,7 +19,7 @@ err = Console(stderr=True, highlight=False, soft_wrap=True)
 def give_up(why: str | SreAgentError, *, hint: str = "") -> NoReturn:
     """End the command with a sentence and exit code 2."""
     message, advice = (why.message, why.hint) if isinstance(why, SreAgentError) else (why, hint)
-    err.print(f"[bold red]{message}[/]" if not message.startswith("[") else message)
+    err.print(message, style="bold red", markup=False)
     if advice:
-        err.print(advice)
+        err.print(advice, markup=False)
     raise typer.Exit(CANNOT)

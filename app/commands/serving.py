@@ -34,6 +34,7 @@ def serve(
 
     app = create_app(settings)
     upgrade(settings)
+    _log.info("database migrated", database=settings.database_url_shown)
     _log.info("serving", url=_url(settings, listening), docs=f"{_url(settings, listening)}/docs")
     server = uvicorn.Server(
         uvicorn.Config(

@@ -113,7 +113,7 @@ _ANY_TEXT = WithJsonSchema(
                 "properties": {
                     "value": {"type": ["string", "null"]},
                     "display_value": {"type": ["string", "null"]},
-                    "link": {"type": ["string", "null"]},
+                    "link": {},
                 },
             },
         ]

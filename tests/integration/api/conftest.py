@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -39,12 +38,12 @@ class Api:
         return await self.post("/api/v1/incident/trigger-agent", body)
 
     async def rows(self) -> dict[str, int]:
-        """How many rows each table has, those with any; workers come and go by themselves."""
+        """How many rows each table has, those with any. Workers note themselves at the start."""
         async with self.database.reading() as session:
             counts = {
                 name: (await session.execute(select(func.count()).select_from(table))).scalar_one()
                 for name, table in Base.metadata.tables.items()
-                if name != "worker"
+                if name not in ("worker", "host_lease")
             }
         return {name: count for name, count in counts.items() if count}
 
@@ -53,13 +52,14 @@ Start = Callable[..., AbstractAsyncContextManager[Api]]
 
 
 @pytest.fixture
-def start(database_url: str, tmp_path: Path) -> Start:
-    """Starts the application with these settings beside the usual ones."""
+def start() -> Start:
+    """Starts the application on a database, with these settings beside the usual ones."""
 
     @asynccontextmanager
-    async def running(**more: Any) -> AsyncIterator[Api]:
-        given = {"database_url": database_url, "log_level": "WARNING"} | more
-        settings = Settings(_env_file=None, **given)
+    async def running(database_url: str, **more: Any) -> AsyncIterator[Api]:
+        settings = Settings(
+            _env_file=None, database_url=database_url, log_level="WARNING", **more
+        )
         app = create_app(settings)
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         database = Database(settings)
@@ -74,7 +74,7 @@ def start(database_url: str, tmp_path: Path) -> Start:
 
 
 @pytest.fixture
-async def api(start: Start) -> AsyncIterator[Api]:
+async def api(start: Start, database_url: str) -> AsyncIterator[Api]:
     """The application with the usual settings."""
-    async with start() as running:
+    async with start(database_url) as running:
         yield running

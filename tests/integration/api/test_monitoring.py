@@ -67,7 +67,8 @@ async def test_logs_come_in_pages(api: Api) -> None:
     path = f"/api/v1/incident/execution/{execution_id}/logs"
     whole = (await api.get(path)).json()["logs"]
     assert len(whole) > 2
-    paged, after = [], 0
+    paged: list[dict[str, Any]] = []
+    after: int | None = 0
     while after is not None:
         page = (await api.get(path, after=after, limit=2)).json()
         paged += page["logs"]
@@ -91,27 +92,29 @@ async def test_executions_are_listed_and_filtered(api: Api) -> None:
     assert (await api.get("/api/v1/incident/executions/active")).json() == {"executions": []}
 
 
-@pytest.mark.parametrize(
-    ("method", "path", "status"),
-    [
-        ("GET", "/api/v1/incident/execution/999999", 404),
-        ("GET", f"/api/v1/incident/execution/{2**63 - 1}/logs", 404),
-        ("GET", f"/api/v1/incident/execution/{2**63}", 422),
-        ("GET", "/api/v1/incident/execution/0", 422),
-        ("GET", "/api/v1/incident/execution/abc", 422),
-        ("GET", "/api/v1/incident/executions?status=odd", 422),
-        ("GET", "/api/v1/incident/executions?host=%00", 200),
-        ("GET", "/api/v1/incident/executions?incident_number=%ED%A0%80", 200),
-        ("GET", "/api/v1/approvals/999999", 404),
-        ("GET", "/nowhere", 404),
-        ("PUT", "/api/v1/incident/executions", 405),
-    ],
-)
-async def test_what_is_not_there(api: Api, method: str, path: str, status: int) -> None:
-    answer = await api.client.request(method, path)
-    assert answer.status_code == status, answer.text
-    if status != 200:
-        assert answer.json()["error"]["code"]
+NOT_THERE = [
+    ("GET", "/api/v1/incident/execution/999999", 404),
+    ("GET", f"/api/v1/incident/execution/{2**63 - 1}/logs", 404),
+    ("GET", f"/api/v1/incident/execution/{2**63}", 422),
+    ("GET", "/api/v1/incident/execution/0", 422),
+    ("GET", "/api/v1/incident/execution/abc", 422),
+    ("GET", "/api/v1/incident/executions?status=odd", 422),
+    ("GET", "/api/v1/incident/executions?host=%00", 200),
+    ("GET", "/api/v1/incident/executions?incident_number=%ED%A0%80", 200),
+    ("GET", "/api/v1/approvals/999999", 404),
+    ("GET", "/nowhere", 404),
+    ("PUT", "/api/v1/incident/executions", 405),
+    ("POST", "/api/v1/hosts/no-such-host/baseline", 404),
+]
+
+
+async def test_what_is_not_there(api: Api, subtests: pytest.Subtests) -> None:
+    for method, path, status in NOT_THERE:
+        with subtests.test(path):
+            answer = await api.client.request(method, path)
+            assert answer.status_code == status, answer.text
+            if status != 200:
+                assert answer.json()["error"]["code"]
 
 
 async def test_hosts_are_listed_without_their_keys(api: Api) -> None:
@@ -132,14 +135,16 @@ async def test_a_cancelled_execution_cannot_be_cancelled_again(api: Api) -> None
     assert unknown.status_code == 404
 
 
-async def test_answering_takes_an_approvers_token(start: Start, tmp_path: Path) -> None:
+async def test_answering_takes_an_approvers_token(
+    start: Start, database_url: str, tmp_path: Path
+) -> None:
     token = "t" * 32
     policy = tmp_path / "policy.yaml"
     policy.write_text(yaml.safe_dump({"approvers": {"ann": token}}))
     policy.chmod(0o600)
     vote = {"decision": "approve", "reason": "ok", "plan_hash": "0" * 64}
     path = "/api/v1/approvals/1/decision"
-    async with start(policy_file=policy) as api:
+    async with start(database_url, policy_file=policy) as api:
         nobody = await api.post(path, vote)
         assert (nobody.status_code, nobody.headers["www-authenticate"]) == (401, "Bearer")
         stranger = await api.post(path, vote, Authorization="Bearer wrong")
@@ -173,7 +178,7 @@ async def _ready(api: Api) -> None:
 async def test_without_tables_it_says_what_to_run_and_comes_up_by_itself(
     start: Start, empty_database_url: str
 ) -> None:
-    async with start(database_url=empty_database_url) as api:
+    async with start(empty_database_url) as api:
         assert (await api.get("/healthz")).status_code == 200
         for answer in (await api.get("/readyz"), await api.trigger(FLAT)):
             assert answer.status_code == 503

@@ -1,0 +1,75 @@
+"""The real thing: the server as a process of its own, spoken to over HTTP."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from app.commands.demo import running, stop
+from app.commands.server import Server
+
+PROJECT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="session")
+def bare_environment() -> dict[str, str]:
+    """The environment of a child process: nothing of this machine's own settings."""
+    kept = ("PATH", "HOME", "LANG", "TMPDIR", "PYTHONPATH")
+    return {name: os.environ[name] for name in kept if name in os.environ}
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A simulated server with a database of its own."""
+    folder = tmp_path_factory.mktemp("server")
+    environment = {
+        "ENABLE_REAL_SSH": "false",
+        "DATABASE_URL": f"sqlite+aiosqlite:///{folder}/sre-agent.sqlite",
+        "LOG_LEVEL": "WARNING",
+    }
+    with running(environment, folder) as server:
+        yield server
+
+
+@contextmanager
+def uvicorn_server(environment: Mapping[str, str], folder: Path) -> Iterator[str]:
+    """`uvicorn app.main:app` as one starts it by hand: nothing is migrated. Yields its address."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    address = f"http://127.0.0.1:{port}"
+    with (folder / "server.log").open("wb") as log:
+        child = subprocess.Popen(
+            [sys.executable, "-m", "uvicorn", "app.main:app", "--port", str(port)],
+            cwd=PROJECT,
+            env=dict(environment),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+        )
+    try:
+        _wait_until_it_answers(address, child)
+        yield address
+    finally:
+        stop(child)
+
+
+def _wait_until_it_answers(address: str, child: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        assert child.poll() is None, "the server ended by itself"
+        try:
+            httpx.get(f"{address}/healthz", trust_env=False)
+        except httpx.TransportError:
+            time.sleep(0.1)
+        else:
+            return
+    raise TimeoutError(address)
