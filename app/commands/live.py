@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from rich.console import Console
@@ -26,6 +26,8 @@ POLL_SECONDS = 0.25
 ENDED = frozenset({"completed", "failed", "cancelled"})
 PAUSED = ENDED | {"waiting_approval"}
 OUTPUT_WIDTH = 110
+ARGUMENT_WIDTH = 40
+UNLIKELY = 1.0  # per cent; below it an open hypothesis is not worth a line
 
 _SIGNS = {
     "diagnostic": "$",
@@ -98,7 +100,7 @@ class Live:
             page = self.server.get(f"{self._path()}/logs", after=self._logs_seen, limit=200)
             for entry in page["logs"]:
                 self._logs_seen = entry["step"]
-                yield _at(entry), self._line(entry, entry["state"], _command(entry))
+                yield _at(entry), self._line(_at(entry), entry["state"], _command(entry))
             if page.get("next_after") is None:
                 return
 
@@ -109,7 +111,9 @@ class Live:
             self._timeline_seen[entry["key"]] = entry["status"]
             colour = _COLOURS[entry["status"]]
             text = f"[{colour}]*[/] [bold]{escape(entry['title'])}[/] [dim]{entry['status']}[/]"
-            yield _at(entry), self._line(entry, entry["action_type"], text)
+            ended = timedelta(seconds=entry["duration_seconds"])
+            when = _at(entry) + (ended if entry["status"] != "running" else timedelta())
+            yield when, self._line(when, entry["action_type"], text)
 
     def _new_beliefs(self, view: JsonObject) -> Iterator[str]:
         for belief in view["hypotheses"]:
@@ -117,10 +121,12 @@ class Live:
             if self._beliefs_seen.get(belief["key"]) == now:
                 continue
             self._beliefs_seen[belief["key"]] = now
+            if belief["status"] == "open" and belief["confidence_score"] < UNLIKELY:
+                continue
             yield f"{self._mark}{'':8} {'':11} {_belief(belief)}"
 
-    def _line(self, entry: JsonObject, state: str, text: str) -> str:
-        return f"{self._mark}[dim]{_at(entry):%H:%M:%S}[/] {state:<11} {text}"
+    def _line(self, when: datetime, state: str, text: str) -> str:
+        return f"{self._mark}[dim]{when:%H:%M:%S}[/] {state:<11} {text}"
 
 
 def print_verdict(view: JsonObject, console: Console = out) -> None:
@@ -153,12 +159,22 @@ def _command(entry: JsonObject) -> str:
     """A command or a probe, how it went, and the evidence that it left."""
     sign = _SIGNS.get(entry["action_type"], "-")
     colour = _COLOURS.get(entry["status"], "white")
-    what = escape(entry["command_executed"] or entry["action"])
+    what = escape(_shortened(entry))
     took = f"{entry['duration_seconds']:.2f} s"
     cited = f", evidence {entry['evidence_id']}" if entry["evidence_id"] else ""
     said = _first_line(entry["error"] or "") if entry["status"] != "completed" else ""
     line = f"{sign} {what} [{colour}]{entry['status']}[/] [dim]{took}{cited}[/]"
     return f"{line} {escape(said)}" if said else line
+
+
+def _shortened(entry: JsonObject) -> str:
+    """The command with its long arguments cut: /logs has them whole."""
+    if not entry["argv"]:
+        return str(entry["command_executed"] or entry["action"])
+    return " ".join(
+        part if len(part) <= ARGUMENT_WIDTH else f"{part[: ARGUMENT_WIDTH - 1]}…"
+        for part in entry["argv"]
+    )
 
 
 def _belief(belief: JsonObject) -> str:

@@ -81,7 +81,7 @@ async def test_a_wrong_service_never_rejects(api: Api, subtests: pytest.Subtests
             assert (await api.trigger(ticket(target=named))).status_code == 200
 
 
-BAD = [
+BAD: list[object] = [
     {},
     [],
     "INC0010001",
