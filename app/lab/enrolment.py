@@ -8,22 +8,22 @@ from typing import Any
 
 from app.domain.host import Host
 from app.execution.enrolment import HostFile, enrolment_files
-from app.lab.estate import ACCOUNT
-from app.lab.layers import Layer
+from app.lab.estate import ACCOUNT, CONTAINER_ENGINE
 from app.lab.machine import Machine
 
 
-def inventory_entry(layer: Layer, key: Path, up: set[str]) -> dict[str, Any]:
+def inventory_entry(machine: Machine, key: Path, up: set[str]) -> dict[str, Any]:
     """One host as a site would write it into its inventory."""
-    spec = layer.spec
+    spec = machine.spec
+    runs = [name for name in spec.services if name != CONTAINER_ENGINE or machine.containers]
     return {
         "address": spec.address,
         "names": list(spec.names),
         "port": 22,
         "username": ACCOUNT,
         "ssh_key_path": str(key),
-        "host_key": layer.host_key,
-        "services": list(spec.services),
+        "host_key": machine.layer.host_key,
+        "services": runs,
         "depends_on": [other for other in spec.depends_on if other in up],
         "groups": ["lab"],
         "description": spec.description,
@@ -34,7 +34,7 @@ def inventory_entry(layer: Layer, key: Path, up: set[str]) -> dict[str, Any]:
 
 def enrol(machine: Machine, key: Path, up: set[str]) -> None:
     """Put the service's host-side files on a host that is not booted yet."""
-    entry = inventory_entry(machine.layer, key, up)
+    entry = inventory_entry(machine, key, up)
     host = Host.model_validate({"name": machine.name, **entry})
     public_key = key.with_suffix(".pub").read_text().strip()
     for file in enrolment_files(host=host, public_key=public_key):

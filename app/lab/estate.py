@@ -8,6 +8,7 @@ DOMAIN = "corp.internal"
 MONITOR_ADDRESS = "10.77.0.5"
 PREFIX_LENGTH = 24
 RESOLVER = "ops01"
+CONTAINER_ENGINE = "docker"  # runs only where a scenario names its host
 ACCOUNT = "sre-agent"
 
 
@@ -88,7 +89,7 @@ OPS01 = HostSpec(
     name="ops01",
     address="10.77.0.2",
     image="ops",
-    services=("named", "cron", "haproxy", "chrony", "fail2ban", "docker"),
+    services=("named", "cron", "haproxy", "chrony", "fail2ban", CONTAINER_ENGINE),
     depends_on=(),
     description="operations: DNS, scheduled jobs, load balancer, containers",
     disks=(Disk("docker", "/var/lib/docker", 256),),

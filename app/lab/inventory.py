@@ -28,8 +28,7 @@ def write_inventory(estate: Estate) -> Path:
     path = estate.folder / "inventory.yaml"
     up = set(estate.machines)
     hosts = {
-        name: inventory_entry(machine.layer, estate.key, up)
-        for name, machine in estate.machines.items()
+        name: inventory_entry(machine, estate.key, up) for name, machine in estate.machines.items()
     }
     path.write_text(yaml.safe_dump({"hosts": hosts}, sort_keys=False))
     return path

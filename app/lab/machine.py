@@ -77,6 +77,8 @@ class Machine:
         run(["mount", "-t", "overlay", "overlay", "-o", options, str(self.root)])
         for disk in self.spec.disks:
             self._mount_disk(disk)
+        if self.containers:
+            run(["systemctl", "--quiet", f"--root={self.root}", "enable", *DOCKER_UNITS])
 
     def boot(self) -> None:
         """Start it and wait until its systemd says that it is ready."""
@@ -150,7 +152,6 @@ class Machine:
             ),
             "-D",
             str(self.root),
-            *(f"systemd.mask={unit}" for unit in DOCKER_UNITS if not self.containers),
         ]
 
     def _environment(self, notify: str) -> dict[str, str]:

@@ -29,4 +29,3 @@ docker create --name web --restart=always -p 8081:80 web:1 \
 kill "$daemon"
 wait "$daemon" || true
 rm -rf "$files" /tmp/dockerd.log
-systemctl enable --quiet cgroupfs-mount containerd docker
