@@ -109,8 +109,8 @@ def as_receipt(intent_id: str, answer: JsonObject, argv: tuple[str, ...]) -> Rec
 def enrolment_hint(host: Host) -> str:
     """What to run."""
     return (
-        f"Enrol it: `sre-agent enrol {host.name} --key FILE.pub` (docs/howto/ssh-keys.md); after an upgrade "
-        "of the service every host is enrolled again."
+        f"Enrol it: `sre-agent enrol {host.name} --key FILE.pub` (docs/howto/ssh-keys.md); after "
+        "an upgrade of the service every host is enrolled again."
     )
 
 

@@ -21,6 +21,7 @@ SECONDS_TO_ASK = 20
 def main(places: Places | None = None) -> int:
     """The whole program. 0: every answer was given; 1: nobody listens any more; 2: no request."""
     places = places or Places()
+    os.umask(0o077)  # whatever is made here is root's alone, folders on the way to it too
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
         signal.signal(number, _interrupt)
     try:

@@ -87,7 +87,8 @@ class Receipts:
     def remove_old(self) -> None:
         """Remove receipts of which nobody will ask any more."""
         limit = time.time() - KEPT_SECONDS
-        with contextlib.suppress(FileNotFoundError), os.scandir(self._root) as found:
+        # tidying up never stands in the way of a change: `claim` tells what is wrong
+        with contextlib.suppress(OSError), os.scandir(self._root) as found:
             old = (one.path for one in found if one.stat().st_mtime < limit)
             for path in itertools.islice(old, _MOST_REMOVED):
                 shutil.rmtree(path, ignore_errors=True)
