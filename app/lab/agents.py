@@ -19,7 +19,7 @@ from app.lab.client import Body, Client, incident
 from app.lab.errors import BadScenario
 from app.lab.judge import Said
 from app.lab.running import Estate
-from app.lab.scenario import Scenario
+from app.lab.scenario import Outcome, Scenario
 from app.lab.service import Service, start_service
 
 ENDED = frozenset({"completed", "failed", "cancelled"})
@@ -111,7 +111,8 @@ class ServiceAgent(Agent):
         execution_id = self.client.trigger(incident(scenario, number))
         with _HealthWatch(self.estate, scenario) as watch:
             said = self._follow(execution_id, scenario)
-        self.seconds_to_healthy = watch.seconds
+        if scenario.expect.outcome is not Outcome.NO_FAULT:  # there it was never otherwise
+            self.seconds_to_healthy = watch.seconds
         return said
 
     def _follow(self, execution_id: int, scenario: Scenario) -> Said:
