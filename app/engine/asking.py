@@ -29,10 +29,11 @@ class Asking:
     async def ask(self, row: str, plan: Plan, decision: Decision) -> Decision:
         """The decision with people's word in it.
 
-        A grant is taken once, by this step; it carries only for the same proposal.
+        A grant is taken once, by this step; it carries only for the same proposal, and only where
+        as many people said yes as are needed now.
         """
         grant = await self._records.approvals.take_grant(self._id, plan.proposal(), key=row)
-        if grant is not None:
+        if grant is not None and grant.needed >= decision.approvals_needed:
             return _decided(decision, Verdict.ALLOW, f"Approved by {_people(grant)}.")
         asked = await self._records.approvals.request(
             self._id,

@@ -115,22 +115,38 @@ class Durable:
         self._stopping = False
 
     async def launch(self, body: Body) -> None:
-        """Create or migrate the tables, then start taking executions from the queue."""
+        """Create or migrate the tables, then start taking executions from the queue.
+
+        Raises EngineError; it may be called again then.
+        """
         quiet_logs()
-        await asyncio.to_thread(self._prepare)
-        DBOS(config=self._config())
-        self._workflow = DBOS.workflow(name=_WORKFLOW, max_recovery_attempts=None)(
-            self._tracked(body)
-        )
-        DBOS.launch()
+        self._stopping = False
+        try:
+            await asyncio.to_thread(self._prepare)
+            DBOS(config=self._config())
+            self._workflow = DBOS.workflow(name=_WORKFLOW, max_recovery_attempts=None)(
+                self._tracked(body)
+            )
+            DBOS.launch()
+        except Exception as error:
+            await self.shutdown()
+            raise EngineError(
+                f"The durable engine cannot start: {error}.",
+                hint="It keeps its tables beside the service's own: check DATABASE_URL, the disk, "
+                "and on PostgreSQL that the user may create the schema dbos.",
+            ) from error
 
     async def shutdown(self) -> None:
         """Stop within a second; executions under way go back to the queue as they are.
 
         DBOS joins its threads while these wait for the loop, so it is taken down from a thread
-        of its own, and the loop's default executor, which DBOS had replaced, is made anew.
+        of its own, and the loop's default executor, which DBOS had replaced, is made anew. What was
+        never launched is left alone.
         """
+        if self._workflow is None:
+            return
         await self.abandon()
+        self._workflow = None
         loop = asyncio.get_running_loop()
         gone = asyncio.Event()
 
@@ -138,6 +154,8 @@ class Durable:
             try:
                 DBOS.destroy(destroy_registry=True)
                 self._hand_back()
+            except Exception:  # peers, or the next start, find what is left by its worker's death
+                log.exception("executions could not be handed back")
             finally:
                 loop.call_soon_threadsafe(gone.set)
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from time import monotonic
 
 from app.domain.action import ActionCall, Plan
 from app.domain.event import ProvenanceLink, TimelineEntry
 from app.domain.evidence import Evidence
-from app.domain.execution import Step
+from app.domain.execution import ExecutionStatus, Step
 from app.domain.host import Host
 from app.domain.hypothesis import Hypothesis
 from app.domain.probe import Probe, ProbeResult
@@ -28,6 +29,7 @@ from app.engine.keys import Keys
 from app.engine.limits import Spending
 from app.engine.observing import Observing
 from app.engine.parts import Hands, Records, Terminal
+from app.errors import Conflict
 from app.host.baseline import Baseline
 from app.reasoning.port import Assessment, Case
 from app.services.ports import Conclusion, Control
@@ -59,6 +61,7 @@ class HostEffects:
         self._eyes = Observing(keys, host, records, hands, spending)
         self._judging = Judging(records, hands)
         self._asking = Asking(keys, records, settings, simulated=hands.simulated)
+        self._shown: Step | None = None
         self._changes = Changes(records, hands, capture=self._eyes.capture)
 
     async def now(self, key: str) -> datetime:
@@ -169,6 +172,8 @@ class HostEffects:
             verification=verification,
             provenance=provenance,
         )
+        if timeline and timeline[-1].step is not self._shown:
+            await self._show(timeline[-1].step)
 
     async def conclude(self, key: str, conclusion: Conclusion) -> None:
         await self._records.journal.conclude(
@@ -181,6 +186,12 @@ class HostEffects:
             recommended=conclusion.recommended,
         )
         await self._records.approvals.withdraw(self._id)  # nobody need decide any more
+
+    async def _show(self, step: Step) -> None:
+        """Say in which state the execution is, for who watches it."""
+        self._shown = step
+        with suppress(Conflict):  # it has ended: its last state stays
+            await self._records.journal.set_status(self._id, ExecutionStatus.RUNNING, step)
 
     def _wanted(
         self,

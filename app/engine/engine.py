@@ -21,6 +21,7 @@ from app.engine.resuming import Resuming
 from app.engine.runs import Runs
 from app.engine.takeover import Takeover
 from app.engine.worker import Worker
+from app.errors import AuditWriteFailed, EngineError
 from app.models.database import Database
 from app.settings import Settings
 
@@ -34,8 +35,8 @@ class Engine:
         self._settings = settings
         self._hands = hands
         self._records = Records.of(database)
-        self._worker_id = new_worker_id()
-        self._durable = Durable(settings, worker_id=self._worker_id)
+        self.worker_id = new_worker_id()
+        self._durable = Durable(settings, worker_id=self.worker_id)
         self._endings = Endings(self._records)
         self._queue = Queue(self._durable, self._records, self._endings)
         self._worker = self._make_worker()
@@ -49,12 +50,19 @@ class Engine:
     async def start(self) -> None:
         """Take up what an earlier process left, and work on what comes.
 
-        Raises EngineError or DatabaseNotReady. Call it on the event loop that serves the API.
+        Raises EngineError, after which it may be called again. Call it on the event loop that
+        serves the API.
         """
-        await self._worker.register()
-        await self._durable.launch(self._runs.run)
-        await self._worker.start()
-        logger.info("engine started", worker=self._worker_id, simulated=self._hands.simulated)
+        try:
+            await self._worker.register()
+            await self._durable.launch(self._runs.run)
+            await self._worker.start()
+        except AuditWriteFailed as error:
+            await self._durable.shutdown()
+            raise EngineError(
+                "The engine cannot write to the database.", hint=str(error)
+            ) from error
+        logger.info("engine started", worker=self.worker_id, simulated=self._hands.simulated)
 
     async def stop(self) -> None:
         """Stop within about a second. Executions under way go on at the next start, or on a peer.
@@ -65,7 +73,7 @@ class Engine:
         await self._durable.shutdown()
         await self._worker.leave()
         await self._hands.hosts.close()
-        logger.info("engine stopped", worker=self._worker_id)
+        logger.info("engine stopped", worker=self.worker_id)
 
     async def submit(self, execution_id: int) -> None:
         """Have an accepted execution worked on. Submitting it again changes nothing."""
@@ -98,7 +106,5 @@ class Engine:
 
     def _make_worker(self) -> Worker:
         resuming = Resuming(self._records, self._queue, self._endings)
-        takeover = Takeover(self._durable, self._records, self._endings, worker_id=self._worker_id)
-        return Worker(
-            self._worker_id, self._durable, self._records, self._queue, resuming, takeover
-        )
+        takeover = Takeover(self._durable, self._records, self._endings, worker_id=self.worker_id)
+        return Worker(self.worker_id, self._durable, self._records, self._queue, resuming, takeover)

@@ -73,10 +73,14 @@ class Worker:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
+            self._task = None
 
     async def leave(self) -> None:
-        """Tell the others that what is left here is theirs."""
-        await self._records.workers.leave(self.id)
+        """Tell the others that what is left here is theirs; without a database they find out."""
+        try:
+            await self._records.workers.leave(self.id)
+        except SreAgentError as error:
+            logger.warning("left without saying so", reason=str(error))
 
     def wake(self) -> None:
         """Make the next pass now: a person has decided."""
@@ -111,14 +115,19 @@ class Worker:
             await self._sweep()
 
     async def _beat(self) -> bool:
-        """Beat; after having overslept, let the others beat before anyone is judged late."""
+        """Beat; False: given up by the others.
+
+        After having slept, or after the database was away, the others get time to beat too before
+        anyone is judged late.
+        """
+        known = await self._records.workers.beat(
+            self.id, hostname=socket.gethostname(), pid=os.getpid()
+        )
         now = time.time()
         if now - self._last_beat > DEAD_AFTER_SECONDS / 2:
             self._judge_from = now + DEAD_AFTER_SECONDS
         self._last_beat = now
-        return await self._records.workers.beat(
-            self.id, hostname=socket.gethostname(), pid=os.getpid()
-        )
+        return known
 
     async def _give_up_the_dead(self) -> None:
         for other in await self._records.workers.live():

@@ -8,15 +8,19 @@ import os
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
+from app.audit.approvals import Approval
 from app.audit.journal import Journal
 from app.audit.reading import Reading
 from app.audit.views import ExecutionView
+from app.domain.approval import ApprovalState, Vote
 from app.domain.execution import ACTIVE, ExecutionStatus
+from app.engine.endings import Endings
 from app.engine.parts import Records
 from app.models.database import Database
 from tests.integration.engine.world import Folder, incident
@@ -25,10 +29,11 @@ from tests.integration.engine.world import Folder, incident
 class Agent:
     """One process of the service."""
 
-    def __init__(self, process: asyncio.subprocess.Process, output: Path, seconds: float) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, output: Path, worker_id: str) -> None:
         self._process = process
         self._output = output
-        self.seconds_to_ready = seconds
+        self.worker_id = worker_id
+        self.seconds_to_ready = 0.0
 
     def said(self) -> str:
         return self._output.read_text()
@@ -66,6 +71,7 @@ class Site:
         self.folder = folder
         self.database = database
         self.records = Records.of(database)
+        self.endings = Endings(self.records)
         self._journal = Journal(database)
         self._reading = Reading(database)
         self._outputs = outputs
@@ -91,29 +97,72 @@ class Site:
             )
         assert process.stdout is not None
         async with asyncio.timeout(20):
-            await process.stdout.readline()
-        agent = Agent(process, output, time.monotonic() - started)
+            ready = (await process.stdout.readline()).decode().split()
+        assert ready, output.read_text()
+        agent = Agent(process, output, worker_id=ready[1])
+        agent.seconds_to_ready = time.monotonic() - started
         self._agents.append(agent)
         return agent
 
     async def ended(self, execution_id: int, *, seconds: float = 20) -> ExecutionView:
         """The execution once it has ended."""
         async with asyncio.timeout(seconds):
-            while (view := await self._reading.execution(execution_id)).status in ACTIVE:
-                await asyncio.sleep(0.05)
-        return view
+            return await _polled(
+                lambda: self._reading.execution(execution_id), lambda e: e.status not in ACTIVE
+            )
 
     async def until(
         self, execution_id: int, status: ExecutionStatus, *, seconds: float = 20
     ) -> None:
         async with asyncio.timeout(seconds):
-            while (await self._reading.execution(execution_id)).status is not status:
-                await asyncio.sleep(0.02)
+            await _polled(
+                lambda: self._reading.execution(execution_id), lambda e: e.status is status
+            )
+
+    async def given_back(self, *, seconds: float = 5) -> None:
+        """Wait until nobody holds the host; a moment after the end of an execution at most."""
+        async with asyncio.timeout(seconds):
+            await _polled(lambda: self.records.leases.holder("alpha"), lambda held: held is None)
+
+    async def asked(self, execution_id: int, *, seconds: float = 20) -> Approval:
+        """The question that waits for a person."""
+        await self.until(execution_id, ExecutionStatus.WAITING_APPROVAL, seconds=seconds)
+        (pending,) = await self.records.approvals.listed(
+            execution_id=execution_id, state=ApprovalState.PENDING
+        )
+        return pending
+
+    async def vote(self, approval: Approval, vote: Vote, person: str = "ann") -> Approval:
+        """A decision as another process writes it: only a row."""
+        return await self.records.approvals.vote(
+            approval.id,
+            person=person,
+            vote=vote,
+            reason="as agreed",
+            plan_hash=approval.plan_hash,
+            grant_seconds=900,
+        )
+
+    async def workflows(self, execution_id: int) -> list[str]:
+        """The workflows that changed something for an execution."""
+        return [i.workflow_id for i in await self.records.intents.of_execution(execution_id)]
 
     async def close(self) -> None:
         for agent in self._agents:
             with contextlib.suppress(ProcessLookupError):
                 await agent.kill()
+
+
+Seen = TypeVar("Seen")
+
+
+async def _polled(look: Callable[[], Awaitable[Seen]], good: Callable[[Seen], bool]) -> Seen:
+    """What is seen once it is good. Another process brings it about: there is no event."""
+    while True:
+        seen = await look()
+        if good(seen):
+            return seen
+        await asyncio.sleep(0.03)
 
 
 @pytest.fixture

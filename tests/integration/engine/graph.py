@@ -9,7 +9,7 @@ from app.domain.event import EntryStatus, TimelineEntry
 from app.domain.execution import Outcome, Step
 from app.domain.verdict import Decision, Verdict
 from app.services.ports import Conclusion, Effects, Ending, EndingKind, ExecutionInput
-from tests.integration.engine.world import HOST, PROBE, plan
+from tests.integration.engine.world import HOST, PROBE, RESTART, plan
 
 WATCH_SECONDS = 0.2
 
@@ -47,6 +47,28 @@ async def _change(effects: Effects, wanted: Plan, decision: Decision) -> Ending:
         await effects.undo("verify-1", wanted, result)
         return await _conclude(effects, Outcome.ESCALATED, "It did not heal.")
     return await _conclude(effects, Outcome.RESOLVED, "Users are served again.")
+
+
+async def insists(effects: Effects, case: ExecutionInput) -> Ending:
+    """A graph that restarts the unit whatever it sees."""
+    wanted = plan(case.execution_id).model_copy(update={"steps": (RESTART,)})
+    decision = await effects.decide("remediate-1", wanted)
+    assert await effects.lease("remediate-1", HOST.name)
+    result = await effects.change("remediate-1", wanted, 0, decision)
+    await effects.release("verify-1", HOST.name)
+    outcome = Outcome.RESOLVED if result.succeeded else Outcome.ESCALATED
+    return await _conclude(effects, outcome, f"{result.status}: {result.output}")
+
+
+async def asks_control(effects: Effects, case: ExecutionInput) -> Ending:
+    """A graph with a safe boundary after its change."""
+    wanted = plan(case.execution_id)
+    decision = await effects.decide("remediate-1", wanted)
+    assert await effects.lease("remediate-1", HOST.name)
+    await effects.change("remediate-1", wanted, 0, decision)
+    control = await effects.control("verify-1")
+    outcome = Outcome.CANCELLED if control.cancelled else Outcome.RESOLVED
+    return await _conclude(effects, outcome, control.reason)
 
 
 async def breaks(effects: Effects, case: ExecutionInput) -> Ending:

@@ -1,7 +1,7 @@
 """An agent's process for tests: `python -m tests.integration.engine.service URL FOLDER ...`.
 
-It works on what is in the database until it is told to stop, prints "ready" once it has started,
-and is an Engine of the product with a folder for a host.
+It works on what is in the database until it is told to stop, and is an Engine of the product with
+a folder for a host. Once it has started it prints "ready" and its worker's id.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import signal
+import sys
 from pathlib import Path
 
 from app import log
@@ -23,7 +24,13 @@ from app.settings import Settings
 from tests.integration.engine import graph
 from tests.integration.engine.world import Folder, FolderHosts, FolderProber, OneHost, Says
 
-GRAPHS: dict[str, Graph] = {"repair": graph.repair, "breaks": graph.breaks, "kills": graph.kills}
+GRAPHS: dict[str, Graph] = {
+    "repair": graph.repair,
+    "insists": graph.insists,
+    "asks_control": graph.asks_control,
+    "breaks": graph.breaks,
+    "kills": graph.kills,
+}
 
 
 def hands(folder: Folder, verdict: Verdict) -> Hands:
@@ -45,7 +52,8 @@ async def serve(url: str, folder: Path, verdict: Verdict, name: str) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     await engine.start()
-    print("ready", flush=True)
+    sys.stdout.write(f"ready {engine.worker_id}\n")
+    sys.stdout.flush()
     await stop.wait()
     await engine.stop()
     await database.close()

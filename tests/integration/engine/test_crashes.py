@@ -17,7 +17,7 @@ async def test_an_execution_is_worked_on_and_the_host_given_back(site: Site) -> 
     assert ended.outcome is Outcome.RESOLVED
     assert site.folder.state == "active"
     assert len(site.folder.started()) == 1
-    assert await site.records.leases.holder("alpha") is None
+    await site.given_back()
 
 
 async def test_killed_in_the_middle_of_a_change_it_is_made_once(site: Site) -> None:
@@ -105,7 +105,7 @@ async def test_an_execution_that_kills_its_workers_is_given_up(site: Site) -> No
     assert view is not None
     assert view.outcome is Outcome.FAILED
     assert "died 4 times" in view.summary
-    assert await site.records.leases.holder("alpha") is None
+    await site.given_back()
 
 
 async def test_an_error_of_ours_ends_in_failed_with_the_reason(site: Site) -> None:
@@ -114,4 +114,4 @@ async def test_an_error_of_ours_ends_in_failed_with_the_reason(site: Site) -> No
     ended = await site.ended(execution_id)
     assert ended.outcome is Outcome.FAILED
     assert "a mistake of ours" in ended.summary
-    assert await site.records.leases.holder("alpha") is None
+    await site.given_back()

@@ -26,6 +26,7 @@ UNIT = "edge.service"
 PROBE = Probe(name="tcp edge", kind=ProbeKind.TCP, address="192.0.2.7", port=8080)
 HOST = Host(name="alpha", address="192.0.2.7", services=("edge",), probes=(PROBE,))
 CALL = ActionCall(action="service.start", host=HOST.name, params={"unit": UNIT})
+RESTART = ActionCall(action="service.restart", host=HOST.name, params={"unit": UNIT})
 
 # $1: the intent, $2: what is done, $3: the state that it brings about
 _COMMAND = """
@@ -36,7 +37,7 @@ echo "$3" > state
 echo "end $1 $2" >> diary
 echo 0 > "receipts/$1/rc.new"; mv "receipts/$1/rc.new" "receipts/$1/rc"
 """
-_BRINGS = {"service.start": "active", "service.stop": "inactive"}
+_BRINGS = {"service.start": "active", "service.restart": "active", "service.stop": "inactive"}
 
 
 def incident(number: str) -> Incident:
@@ -101,7 +102,7 @@ class Folder:
     async def until(self, word: str, *, seconds: float = 15.0) -> None:
         """Wait for a line of the diary to begin with `word`."""
         async with asyncio.timeout(seconds):
-            while not any(line.startswith(word) for line in self.diary()):
+            while not any(line.startswith(word) for line in self.diary()):  # noqa: ASYNC110  a file
                 await asyncio.sleep(0.02)
 
 
@@ -135,9 +136,11 @@ class FolderHosts:
 
     async def change(self, host: Host, call: ActionCall, *, intent_id: str, fence: int) -> Receipt:
         self._run(call, intent_id)
-        while (receipt := await self.receipt(host, intent_id)).state is not ReceiptState.ENDED:
+        while True:
+            receipt = await self.receipt(host, intent_id)
+            if receipt.state is ReceiptState.ENDED:
+                return receipt
             await asyncio.sleep(0.02)
-        return receipt
 
     def _run(self, call: ActionCall, intent_id: str) -> None:
         """Start the command as a process that nobody here owns."""
