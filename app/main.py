@@ -8,7 +8,7 @@ the service answers 503 with the reason and comes up by itself once it is mended
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -108,10 +108,20 @@ async def _running(app: FastAPI, settings: Settings, files: Files) -> AsyncItera
         _log.info("stopped")
 
 
-def assemble(settings: Settings, files: Files, database: Database) -> Parts:
-    """Put the service together. Nothing is opened or started yet."""
+Wrap = Callable[[Hands], Hands]
+
+
+def assemble(
+    settings: Settings, files: Files, database: Database, wrap: Wrap | None = None
+) -> Parts:
+    """Put the service together. Nothing is opened or started yet.
+
+    `wrap` may put something between the service and its hands: the lab records what they do.
+    """
     records = Records.of(database)
     hands, baseline_hands, stage = _hands(settings, files, records)
+    if wrap is not None:
+        hands, baseline_hands = wrap(hands), wrap(baseline_hands)
     return Parts(
         settings=settings,
         database=database,

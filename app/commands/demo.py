@@ -22,7 +22,7 @@ import typer
 
 from app.api.v1.ticket_examples import FLAT
 from app.commands.incidents import GOOD_OUTCOMES
-from app.commands.live import Live, print_verdict
+from app.commands.live import MARK, Live, print_verdict
 from app.commands.screen import NO, give_up, out
 from app.commands.server import Server, ServerError
 from app.domain.value import JsonObject
@@ -37,8 +37,9 @@ def demo(
         Path, typer.Option(help="Where it keeps its database and log; emptied first")
     ] = Path("var/demo"),
     stay: Annotated[
-        bool, typer.Option("--stay", help="Leave the server running until Ctrl-C")
-    ] = False,
+        bool | None,
+        typer.Option(help="Leave the server up until Ctrl-C; default: where there is a terminal"),
+    ] = None,
 ) -> None:
     """Heal a simulated host: no root, no key, no account. Exit 1: it did not end well."""
     fresh(folder)
@@ -47,38 +48,48 @@ def demo(
         "DATABASE_URL": f"sqlite+aiosqlite:///{folder.resolve()}/demo.sqlite",
     }
     with running(environment, folder) as server:
-        out.print(f"[black on yellow]SIMULATED[/] no host is contacted · server at {server.url}")
-        baseline(server, FLAT["target"]["hostname"])
-        view = hand_in(server, FLAT)
-        addresses(server, view, folder)
-        if stay:
+        out.print(f"{MARK}no host is contacted; the server listens at {server.url}")
+        _baseline(server, FLAT["target"]["hostname"])
+        view = hand_in(server, FLAT, MARK)
+        _addresses(server, view, folder)
+        if sys.stdin.isatty() if stay is None else stay:
             _wait_for_ctrl_c()
+        else:
+            out.print(f"{MARK}again      {_serve_again(environment)}")
     if view["outcome"] not in GOOD_OUTCOMES:
         raise typer.Exit(NO)
 
 
-def baseline(server: Server, host: str) -> None:
+def _baseline(server: Server, host: str) -> None:
     """Let the agent see the host while it is healthy, as one does after installing it."""
     taken = server.post(f"/api/v1/hosts/{host}/baseline", None)
-    mark = "[black on yellow]SIMULATED[/] " if taken["simulated"] else ""
-    out.print(f"{mark}baseline of {taken['host']}: {taken['files']} files, as it was when healthy")
+    out.print(f"{MARK}baseline   {taken['files']} files of {taken['host']}, while it was healthy")
 
 
-def hand_in(server: Server, incident: JsonObject) -> JsonObject:
+def hand_in(server: Server, incident: JsonObject, mark: str = "") -> JsonObject:
     """Post an incident, show its execution to the end; returns the execution."""
-    out.print(f"incident   {incident['incident_number']}: {incident['short_description']}")
+    out.print(f"{mark}incident   {incident['incident_number']}: {incident['short_description']}")
     taken = server.post("/api/v1/incident/trigger-agent", incident)
-    out.print(f"execution  {taken['execution_id']}\n")
+    out.print(f"{mark}execution  {taken['execution_id']}")
     view = Live(server, taken["execution_id"]).follow(seconds=DEMO_SECONDS)
     print_verdict(view)
     return view
 
 
-def addresses(server: Server, view: JsonObject, folder: Path) -> None:
+def _addresses(server: Server, view: JsonObject, folder: Path) -> None:
     """Where to look at what was just seen."""
     path = f"{server.url}/api/v1/incident/execution/{view['execution_id']}"
-    out.print(f"\nlook at    {path}\n           {path}/logs\n           {server.url}/docs")
-    out.print(f"server log {folder / 'server.log'}")
+    for label, where in (
+        ("look at", path),
+        ("", f"{path}/logs"),
+        ("", f"{server.url}/docs"),
+        ("log", str(folder / "server.log")),
+    ):
+        out.print(f"{MARK}{label:<10} {where}")
+
+
+def _serve_again(environment: Mapping[str, str]) -> str:
+    return f"DATABASE_URL={environment['DATABASE_URL']} sre-agent serve"
 
 
 def fresh(folder: Path) -> None:
@@ -152,7 +163,7 @@ def _free_port() -> int:
 
 
 def _wait_for_ctrl_c() -> None:
-    out.print("\nThe server runs until Ctrl-C.")
+    out.print(f"{MARK}The server runs until Ctrl-C.")
     try:
         signal.pause()
     except KeyboardInterrupt:

@@ -27,7 +27,11 @@ ENDED = frozenset({"completed", "failed", "cancelled"})
 PAUSED = ENDED | {"waiting_approval"}
 OUTPUT_WIDTH = 110
 ARGUMENT_WIDTH = 40
+SENTENCE_WIDTH = 150
 UNLIKELY = 1.0  # per cent; below it an open hypothesis is not worth a line
+
+MARK = "[black on yellow]SIMULATED[/] "
+"""Stands before every line that tells of a simulated host."""
 
 _SIGNS = {
     "diagnostic": "$",
@@ -89,7 +93,7 @@ class Live:
 
     def _news(self, view: JsonObject) -> Iterator[str]:
         """What happened since the last look, in its order."""
-        self._mark = "[black on yellow]SIMULATED[/] " if view["simulated"] else ""
+        self._mark = MARK if view["simulated"] else ""
         happened = [*self._new_logs(), *self._new_timeline(view)]
         for _, line in sorted(happened, key=lambda item: item[0]):
             yield line
@@ -110,7 +114,9 @@ class Live:
                 continue
             self._timeline_seen[entry["key"]] = entry["status"]
             colour = _COLOURS[entry["status"]]
-            text = f"[{colour}]*[/] [bold]{escape(entry['title'])}[/] [dim]{entry['status']}[/]"
+            text = (
+                f"[{colour}]*[/] [bold]{escape(_cut(entry['title']))}[/] [dim]{entry['status']}[/]"
+            )
             ended = timedelta(seconds=entry["duration_seconds"])
             when = _at(entry) + (ended if entry["status"] != "running" else timedelta())
             yield when, self._line(when, entry["action_type"], text)
@@ -131,24 +137,28 @@ class Live:
 
 def print_verdict(view: JsonObject, console: Console = out) -> None:
     """How it ended: the outcome, its cause, what proves it, what a person should do next."""
-    mark = "SIMULATED " if view["simulated"] else ""
+    mark = MARK if view["simulated"] else ""
     outcome = view["outcome"] or view["status"]
     colour = _OUTCOME_COLOURS.get(outcome, "red")
-    console.rule(f"[bold {colour}]{mark}{outcome}[/]", align="left", style=colour)
+    console.print(f"{mark}[bold {colour}]{outcome.upper()}[/]")
+    for label, text in _verdict(view):
+        console.print(f"{mark}{label:<10} {escape(text)}")
+
+
+def _verdict(view: JsonObject) -> Iterator[tuple[str, str]]:
+    sure = f" ({view['confidence_score']:.0f} %)" if view["confidence_score"] else ""
     if view["root_cause"]:
-        sure = f" ({view['confidence_score']:.0f} %)" if view["confidence_score"] else ""
-        console.print(f"cause      {escape(view['root_cause'])}{sure}")
+        yield "cause", f"{view['root_cause']}{sure}"
     if view["summary"]:
-        console.print(f"summary    {escape(view['summary'])}")
-    proof = view["verification"]
-    if proof:
-        console.print(f"proof      {escape(proof['statement'])}")
+        yield "summary", view["summary"]
+    if view["verification"]:
+        yield "proof", view["verification"]["statement"]
     for taken in view["actions_taken"]:
-        console.print(f"changed    {escape(taken['command_executed'])}  {taken['status']}")
+        yield "changed", f"{taken['command_executed']}  {taken['status']}"
     if view["evidence_ids"]:
-        console.print("evidence   " + ", ".join(str(number) for number in view["evidence_ids"]))
+        yield "evidence", ", ".join(str(number) for number in view["evidence_ids"])
     for advice in view["recommended"]:
-        console.print(f"next       {escape(advice)}")
+        yield "next", advice
 
 
 def _at(entry: JsonObject) -> datetime:
@@ -181,9 +191,14 @@ def _belief(belief: JsonObject) -> str:
     colour = {"confirmed": "green", "refuted": "dim"}.get(belief["status"], "cyan")
     cited = ", ".join(str(number) for number in belief["evidence_ids"][:8])
     return (
-        f"[{colour}]{belief['confidence_score']:5.1f} %[/] {escape(belief['hypothesis_text'])} "
+        f"[{colour}]{belief['confidence_score']:5.1f} %[/] {escape(_cut(belief['hypothesis_text']))} "
         f"[dim]{belief['status']}{f', evidence {cited}' if cited else ''}[/]"
     )
+
+
+def _cut(text: str) -> str:
+    """A sentence at a length that can be read while it scrolls; the verdict has it whole."""
+    return text if len(text) <= SENTENCE_WIDTH else f"{text[: SENTENCE_WIDTH - 1]}…"
 
 
 def _first_line(text: str) -> str:

@@ -11,6 +11,8 @@ from app.lab import commands
 from app.lab.batch import COULD_NOT_RUN, PASSED_ALL, RunOptions
 from app.lab.errors import LabError
 
+PLAYS = "web-prod-01.company.com"  # of the inventory that is shipped as an example
+
 FLAGS = {
     "resume": "skip scenarios that already have a row in --out",
     "prove": "run no agent: apply each scenario's own fix, and let the judge see it",
@@ -41,6 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     listing = verbs.add_parser("list", help="the scenarios of a folder")
     listing.add_argument("--scenarios", type=Path, metavar="DIR", default=RunOptions.scenarios)
     listing.set_defaults(call=_list)
+    _add_record(verbs)
     new = verbs.add_parser("new", help="write a commented template of a scenario")
     new.add_argument("id", help="kebab-case; becomes the file's name")
     new.add_argument("--scenarios", type=Path, metavar="DIR", default=RunOptions.scenarios)
@@ -73,6 +76,19 @@ def _add_run(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     for name, told in FLAGS.items():
         run.add_argument(f"--{name}", action="store_true", help=told)
     run.set_defaults(call=lambda given: commands.run(_options(given)))
+
+
+def _add_record(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    recording = verbs.add_parser("record", help="record a scenario for simulated hosts to replay")
+    recording.add_argument("id", metavar="ID", help="a scenario that the agent heals")
+    recording.add_argument("--plays", metavar="HOST", default=PLAYS, help="in this host's name")
+    recording.add_argument("--scenarios", type=Path, metavar="DIR", default=RunOptions.scenarios)
+    recording.add_argument("--out", type=Path, metavar="DIR", help="instead of the shipped ones")
+    recording.set_defaults(call=_record)
+
+
+def _record(given: argparse.Namespace) -> None:
+    print(commands.record(given.id, given.scenarios, given.plays, given.out))
 
 
 def _options(given: argparse.Namespace) -> RunOptions:

@@ -80,6 +80,16 @@ def prove(options: RunOptions) -> int:
     return batch.run(replace(options, prove=True))
 
 
+def record(name: str, scenarios: Path, plays: str, out: Path | None) -> Path:
+    """Record what a real host answers while a scenario is healed; returns the file."""
+    requirements.ensure()
+    # imported here: only this command runs the service in its own process
+    from app.lab.record import record as record_scenario
+
+    (scenario,) = load_folder(scenarios, (name,))
+    return record_scenario(scenario, plays, *([out] if out else []))
+
+
 def list_scenarios(folder: Path) -> list[tuple[str, str, str]]:
     """Id, expected outcome and title of every scenario of a folder."""
     return [(each.id, each.expect.outcome.value, each.title) for each in load_folder(folder)]
