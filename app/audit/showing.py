@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from app.audit.views import (
     ActionView,
@@ -85,13 +86,18 @@ def cancellation_of(row: tables.Execution) -> Cancellation:
     )
 
 
+def _between(began: datetime, ended: datetime) -> float:
+    """How long a line of the story was written at, for those that did not say."""
+    return round(max(0.0, (ended - began).total_seconds()), 3)
+
+
 def timeline_of(row: tables.TimelineRow) -> TimelineView:
     return TimelineView(
         step_number=row.step_number,
         action_type=row.step,
         title=row.title,
         status=row.status,
-        duration_seconds=row.duration_seconds,
+        duration_seconds=row.duration_seconds or _between(row.created_at, row.updated_at),
         key=row.key,
         detail=row.detail,
         created_at=row.created_at,
