@@ -190,8 +190,9 @@ def _shortened(entry: JsonObject) -> str:
 def _belief(belief: JsonObject) -> str:
     colour = {"confirmed": "green", "refuted": "dim"}.get(belief["status"], "cyan")
     cited = ", ".join(str(number) for number in belief["evidence_ids"][:8])
+    text = escape(_cut(belief["hypothesis_text"]))
     return (
-        f"[{colour}]{belief['confidence_score']:5.1f} %[/] {escape(_cut(belief['hypothesis_text']))} "
+        f"[{colour}]{belief['confidence_score']:5.1f} %[/] {text} "
         f"[dim]{belief['status']}{f', evidence {cited}' if cited else ''}[/]"
     )
 

@@ -75,3 +75,24 @@ def _commands(command: object, path: str) -> Iterator[str]:
         return
     for name, below in inner.items():
         yield from _commands(below, f"{path} {name}")
+
+
+SOURCES = ("app", "Makefile", "migrations", "start_server.py", "ssh_config.py")
+
+
+def test_common_problems_quote_the_real_messages() -> None:
+    """What stands in a heading is printed by something, word for word but for the numbers."""
+    root = REFERENCE.parents[1]
+    files = [path for name in SOURCES for path in (root / name, *(root / name).rglob("*.py"))]
+    text = " ".join(
+        re.sub(r'"\s+f?"', "", path.read_text(encoding="utf-8")) for path in files if path.is_file()
+    )
+    page = (root / "docs" / "howto" / "common-problems.md").read_text(encoding="utf-8")
+    headings = re.findall(r"^## `(.+)`$", page, re.MULTILINE)
+    assert len(headings) > 8
+    for heading in headings:
+        # an address, a port or a value of the moment stands where the code has a placeholder
+        parts = re.split(r"127\.0\.0\.1:8000|text/plain|: address already in use", heading)
+        for part in parts:
+            words = part.strip(" .:,")
+            assert words in text, f"nothing prints {words!r}"
