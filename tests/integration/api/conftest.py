@@ -57,9 +57,7 @@ def start() -> Start:
 
     @asynccontextmanager
     async def running(database_url: str, **more: Any) -> AsyncIterator[Api]:
-        settings = Settings(
-            _env_file=None, database_url=database_url, log_level="WARNING", **more
-        )
+        settings = Settings(_env_file=None, database_url=database_url, log_level="WARNING", **more)
         app = create_app(settings)
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         database = Database(settings)
