@@ -108,6 +108,9 @@ def _of_change(entry: CatalogEntry) -> Iterator[str]:
         yield "`rollback: none` needs its note"
     captured = set(entry.capture)
     conditions = [*entry.precondition, *(c for u in entry.undo for c in u.when)]
+    compared = [*conditions, *entry.verify]
+    values = [v for one in compared for v in (*one.one_of, *one.none_of) if isinstance(v, str)]
+    yield from _of_words(entry, values)
     for condition in conditions:
         if condition.of not in captured:
             yield f"a condition is over {condition.of!r}, which is not captured"
@@ -116,6 +119,7 @@ def _of_change(entry: CatalogEntry) -> Iterator[str]:
 def _of_templates(entry: CatalogEntry, actions: Mapping[str, CatalogEntry]) -> Iterator[str]:
     reading: list[CallTemplate] = [*entry.capture.values(), *entry.verify]
     for template in [*reading, *entry.undo]:
+        yield from _of_words(entry, [str(word) for word in template.params.values()])
         target = actions.get(template.action)
         if target is None:
             yield f"names the unknown action {template.action!r}"
@@ -123,6 +127,16 @@ def _of_templates(entry: CatalogEntry, actions: Mapping[str, CatalogEntry]) -> I
             yield f"calls {template.action} with {sorted(template.params)}"
         elif template in reading and target.changes:
             yield f"would run {template.action}, a change, in order to look"
+
+
+def _of_words(entry: CatalogEntry, words: list[str]) -> Iterator[str]:
+    """Every brace of a template belongs to a placeholder that something fills."""
+    for word in words:
+        if set("{}") & set(PLACEHOLDER.sub("", word)):
+            yield f"{word!r} has braces that are no placeholder"
+        for name in PLACEHOLDER.findall(word):
+            if name.partition(".")[0] not in {*entry.params, *entry.capture}:
+                yield f"{word!r} names neither a parameter nor a capture"
 
 
 def _of_examples(entry: CatalogEntry, types: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:

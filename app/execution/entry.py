@@ -13,7 +13,7 @@ from app.domain.value import JsonObject, Value
 
 Scalar = str | int | bool | None
 
-PLACEHOLDER = re.compile(r"\{([a-z_]+(?:\.[a-z_0-9]+)?)\}")
+PLACEHOLDER = re.compile(r"\{([a-z_][a-z0-9_]*(?:\.[a-z_][a-z0-9_]*)?)\}")
 """`{unit}` is a parameter of the call, `{before.mode}` a field of what was captured before."""
 
 _LIMIT = re.compile(r"([1-9][0-9]{0,3})/([1-9][0-9]{0,3})(m|h|d)")
