@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import multiprocessing
 import os
 import signal
-import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import TypeVar
 
@@ -20,47 +20,69 @@ from app.audit.reading import Reading
 from app.audit.views import ExecutionView
 from app.domain.approval import ApprovalState, Vote
 from app.domain.execution import ACTIVE, ExecutionStatus
+from app.domain.verdict import Verdict
 from app.engine.endings import Endings
 from app.engine.parts import Records
 from app.models.database import Database
+from tests.integration.engine import service
 from tests.integration.engine.world import Folder, incident
+
+FORKS = multiprocessing.get_context("forkserver")
+FORKS.set_forkserver_preload([service.__name__])
+"""Real processes, but the second in which each would import the service is spent once."""
 
 
 class Agent:
     """One process of the service."""
 
-    def __init__(self, process: asyncio.subprocess.Process, output: Path, worker_id: str) -> None:
+    def __init__(self, process: BaseProcess, output: Path) -> None:
         self._process = process
         self._output = output
-        self.worker_id = worker_id
-        self.seconds_to_ready = 0.0
+
+    @property
+    def worker_id(self) -> str:
+        """Its id among the workers; "" until it is ready."""
+        said = [line.split() for line in self.said().splitlines()]
+        return next((words[1] for words in said if words[:1] == [service.READY]), "")
 
     def said(self) -> str:
-        return self._output.read_text()
+        return self._output.read_text() if self._output.exists() else ""
+
+    async def ready(self) -> None:
+        async with asyncio.timeout(20):
+            await _polled(self._looked_at, lambda agent: agent.worker_id != "")
 
     async def kill(self) -> None:
         """As the kernel or the power would."""
         self._process.kill()
-        await self._process.wait()
+        await self.gone()
 
     async def stop(self) -> float:
         """In good order; how long it took, in seconds."""
         started = time.monotonic()
-        self._process.send_signal(signal.SIGINT)
-        async with asyncio.timeout(15):
-            assert await self._process.wait() == 0, self.said()
+        self._signal(signal.SIGINT)
+        await self.gone()
+        assert self._process.exitcode == 0, self.said()
         return time.monotonic() - started
 
     async def gone(self) -> None:
-        """Wait for the process to end by itself."""
-        async with asyncio.timeout(15):
-            await self._process.wait()
+        """Wait for the process to have ended."""
+        await asyncio.to_thread(self._process.join, 15)
+        assert self._process.exitcode is not None, self.said()
 
     def pause(self) -> None:
-        self._process.send_signal(signal.SIGSTOP)
+        self._signal(signal.SIGSTOP)
 
     def go_on(self) -> None:
-        self._process.send_signal(signal.SIGCONT)
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        assert self._process.pid is not None
+        os.kill(self._process.pid, number)
+
+    async def _looked_at(self) -> Agent:
+        assert self._process.is_alive(), self.said()
+        return self
 
 
 class Site:
@@ -82,25 +104,19 @@ class Site:
         accepted = await self._journal.accept(incident(number), {}, simulated=False, max_active=100)
         return accepted.execution_id
 
-    async def agent(self, *options: str) -> Agent:
+    async def agent(self, graph: str = "repair", verdict: Verdict = Verdict.ALLOW) -> Agent:
         """A process of the service, started and ready."""
+        agent = self.start_agent(graph, verdict)
+        await agent.ready()
+        return agent
+
+    def start_agent(self, graph: str, verdict: Verdict = Verdict.ALLOW) -> Agent:
+        """The same, not waited for."""
         output = self._outputs / f"agent-{len(self._agents)}.log"
-        started = time.monotonic()
-        with output.open("w") as errors:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                *("-m", "tests.integration.engine.service", self.url),
-                *(str(self.folder.path), *options),
-                stdout=asyncio.subprocess.PIPE,
-                stderr=errors,
-                env={"PATH": os.environ["PATH"]},
-            )
-        assert process.stdout is not None
-        async with asyncio.timeout(20):
-            ready = (await process.stdout.readline()).decode().split()
-        assert ready, output.read_text()
-        agent = Agent(process, output, worker_id=ready[1])
-        agent.seconds_to_ready = time.monotonic() - started
+        given = (self.url, self.folder.path, output, verdict, graph)
+        process = FORKS.Process(target=service.run, args=given)
+        process.start()
+        agent = Agent(process, output)
         self._agents.append(agent)
         return agent
 
@@ -149,8 +165,7 @@ class Site:
 
     async def close(self) -> None:
         for agent in self._agents:
-            with contextlib.suppress(ProcessLookupError):
-                await agent.kill()
+            await agent.kill()
 
 
 Seen = TypeVar("Seen")

@@ -1,4 +1,4 @@
-"""An agent's process for tests: `python -m tests.integration.engine.service URL FOLDER ...`.
+"""An agent's process for tests.
 
 It works on what is in the database until it is told to stop, and is an Engine of the product with
 a folder for a host. Once it has started it prints "ready" and its worker's id.
@@ -6,8 +6,8 @@ a folder for a host. Once it has started it prints "ready" and its worker's id.
 
 from __future__ import annotations
 
-import argparse
 import asyncio
+import os
 import signal
 import sys
 from pathlib import Path
@@ -24,6 +24,7 @@ from app.settings import Settings
 from tests.integration.engine import graph
 from tests.integration.engine.world import Folder, FolderHosts, FolderProber, OneHost, Says
 
+READY = "ready"
 GRAPHS: dict[str, Graph] = {
     "repair": graph.repair,
     "insists": graph.insists,
@@ -52,19 +53,17 @@ async def serve(url: str, folder: Path, verdict: Verdict, name: str) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     await engine.start()
-    sys.stdout.write(f"ready {engine.worker_id}\n")
+    sys.stdout.write(f"{READY} {engine.worker_id}\n")
     sys.stdout.flush()
     await stop.wait()
     await engine.stop()
     await database.close()
 
 
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("url")
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--verdict", type=Verdict, default=Verdict.ALLOW)
-    parser.add_argument("--graph", choices=GRAPHS, default="repair")
-    given = parser.parse_args()
+def run(url: str, folder: Path, output: Path, verdict: Verdict, name: str) -> None:
+    """The whole life of a process of its own; what it says goes to `output`."""
+    said = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    os.dup2(said, 1)
+    os.dup2(said, 2)
     log.configure("INFO", "console")
-    asyncio.run(serve(given.url, given.folder, given.verdict, given.graph))
+    asyncio.run(serve(url, folder, verdict, name))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 
-from app.audit.reading import Reading
-from app.domain.execution import ExecutionStatus, Outcome
+from app.domain.execution import Outcome
 from app.domain.intent import IntentState
+from app.engine.takeover import MAX_TAKEOVERS
 from tests.integration.engine.conftest import Site
 
 
@@ -95,22 +95,18 @@ async def test_a_peer_takes_over_at_once_from_a_process_that_is_gone(site: Site)
 
 async def test_an_execution_that_kills_its_workers_is_given_up(site: Site) -> None:
     execution_id = await site.accept()
-    view = None
-    for _ in range(10):
-        agent = await site.agent("--graph", "kills")
-        view = await Reading(site.database).execution(execution_id)
-        if view.status is ExecutionStatus.FAILED:
-            break
-        await agent.gone()
-    assert view is not None
-    assert view.outcome is Outcome.FAILED
-    assert "died 4 times" in view.summary
+    for _ in range(1 + MAX_TAKEOVERS):
+        await site.start_agent("kills").gone()
+    await site.agent("kills")
+    ended = await site.ended(execution_id)
+    assert ended.outcome is Outcome.FAILED
+    assert f"died {1 + MAX_TAKEOVERS} times" in ended.summary
     await site.given_back()
 
 
 async def test_an_error_of_ours_ends_in_failed_with_the_reason(site: Site) -> None:
     execution_id = await site.accept()
-    await site.agent("--graph", "breaks")
+    await site.agent("breaks")
     ended = await site.ended(execution_id)
     assert ended.outcome is Outcome.FAILED
     assert "a mistake of ours" in ended.summary

@@ -12,8 +12,8 @@ from tests.integration.engine.conftest import Site
 async def test_two_executions_never_change_one_host_at_the_same_time(site: Site) -> None:
     site.folder.hold()
     both = [await site.accept("INC0000001"), await site.accept("INC0000002")]
-    await site.agent("--graph", "insists")
-    await site.agent("--graph", "insists")
+    await site.agent("insists")
+    await site.agent("insists")
     await site.folder.until("start")
     await asyncio.sleep(1.0)  # time in which the other would begin, if it could
     assert len(site.folder.started()) == 1
@@ -38,7 +38,7 @@ async def test_who_waited_for_the_host_looks_again_before_changing_it(site: Site
 async def test_cancelled_during_a_change_it_ends_the_change_and_then_stops(site: Site) -> None:
     site.folder.hold()
     execution_id = await site.accept()
-    await site.agent("--graph", "asks_control")
+    await site.agent("asks_control")
     await site.folder.until("start")
     await site.endings.cancel(execution_id, by="ann", reason="we do it by hand")
     site.folder.let_go()
