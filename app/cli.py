@@ -5,8 +5,10 @@ Exit codes: 0 it went well, 1 it was done and the answer is no, 2 it could not b
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Sequence
+from types import FrameType
 
 import typer
 
@@ -50,6 +52,7 @@ app.command(help=lab.HELP, context_settings=lab.PASS_ON)(lab.lab)
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; its exit code. What was foreseen to go wrong is told in a sentence."""
+    signal.signal(signal.SIGTERM, _leave)
     try:
         app(args=None if argv is None else list(argv), prog_name="sre-agent")
     except SreAgentError as error:
@@ -60,6 +63,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else CANNOT
     return 0
+
+
+def _leave(number: int, _frame: FrameType | None) -> None:
+    """End by way of every `with` and `finally`: a demo stops what it started."""
+    raise SystemExit(128 + number)
 
 
 if __name__ == "__main__":

@@ -126,14 +126,14 @@ def running(
         stop(child, end_with)
 
 
-def stop(child: subprocess.Popen[bytes], how: signal.Signals = signal.SIGTERM) -> None:
-    """Ask the child to end; make it, where it does not."""
+def stop(child: subprocess.Popen[bytes], how: signal.Signals = signal.SIGTERM) -> int:
+    """Ask the child to end; make it, where it does not. Returns its exit code."""
     child.send_signal(how)
     try:
-        child.wait(STOP_SECONDS)
+        return child.wait(STOP_SECONDS)
     except subprocess.TimeoutExpired:
         child.kill()
-        child.wait()
+        return child.wait()
 
 
 def _wait_until_ready(server: Server, child: subprocess.Popen[bytes], log_path: Path) -> None:

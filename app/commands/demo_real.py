@@ -99,8 +99,9 @@ def _stay(service: Service, scenario: Scenario, estate: Estate) -> None:
 def _by_hand(service: Service, body: Path) -> tuple[str, ...]:
     post = f"{service.url}/api/v1/incident/trigger-agent"
     enter = f"ip netns exec {service.namespace}"
+    command = Path(sys.executable).with_name("sre-agent")
     return (
-        "sre-agent lab shell web01 systemctl kill -s KILL nginx",
+        f"{command} lab shell web01 systemctl kill -s KILL nginx",
         f"{enter} curl -s -H 'Content-Type: application/json' -d @{shlex.quote(str(body))} {post}",
-        f"{enter} sre-agent watch 2 --url {service.url}",
+        f"{enter} {command} watch 2 --url {service.url}",
     )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import signal
 import socket
+from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -41,7 +43,10 @@ def serve(
             app, log_config=None, access_log=False, timeout_graceful_shutdown=STOP_SECONDS
         )
     )
-    server.run(sockets=[listening])
+    # once it has stopped, uvicorn raises again what stopped it: being told to stop is no failure
+    signal.signal(signal.SIGTERM, lambda _number, _frame: None)
+    with suppress(KeyboardInterrupt):
+        server.run(sockets=[listening])
     if not server.started:
         raise typer.Exit(CANNOT)
 

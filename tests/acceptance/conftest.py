@@ -43,12 +43,21 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 @contextmanager
 def uvicorn_server(environment: Mapping[str, str], folder: Path) -> Iterator[str]:
     """`uvicorn app.main:app` as one starts it by hand: nothing is migrated. Yields its address."""
+    with started(["-m", "uvicorn", "app.main:app"], environment, folder) as (address, _):
+        yield address
+
+
+@contextmanager
+def started(
+    command: list[str], environment: Mapping[str, str], folder: Path
+) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """A server by a Python command that takes --port, once it answers; and its process."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     address = f"http://127.0.0.1:{port}"
     with (folder / "server.log").open("wb") as log:
         child = subprocess.Popen(
-            [sys.executable, "-m", "uvicorn", "app.main:app", "--port", str(port)],
+            [sys.executable, *command, "--port", str(port)],
             cwd=PROJECT,
             env=dict(environment),
             stdin=subprocess.DEVNULL,
@@ -57,9 +66,10 @@ def uvicorn_server(environment: Mapping[str, str], folder: Path) -> Iterator[str
         )
     try:
         _wait_until_it_answers(address, child)
-        yield address
+        yield address, child
     finally:
-        stop(child)
+        if child.poll() is None:
+            stop(child)
 
 
 def _wait_until_it_answers(address: str, child: subprocess.Popen[bytes]) -> None:

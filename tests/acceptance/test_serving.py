@@ -8,10 +8,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx
 import pytest
 
-from app.commands.demo import running
-from tests.acceptance.conftest import PROJECT, uvicorn_server
+from app.commands.demo import stop
+from tests.acceptance.conftest import PROJECT, started, uvicorn_server
 
 
 def start(environment: dict[str, str], *more: str) -> subprocess.CompletedProcess[str]:
@@ -84,10 +85,15 @@ def test_it_says_its_mode_and_stops_when_told(
     assert "Traceback" not in said
 
 
-def test_an_interrupt_ends_it_cleanly(tmp_path: Path) -> None:
-    environment = {"DATABASE_URL": f"sqlite+aiosqlite:///{tmp_path}/x.sqlite"}
-    with running(environment, tmp_path, end_with=signal.SIGINT) as server:
-        assert server.get("/readyz")["ready"] is True
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_it_ends_cleanly_when_told(
+    bare_environment: dict[str, str], tmp_path: Path, how: signal.Signals
+) -> None:
+    url = f"sqlite+aiosqlite:///{tmp_path}/x.sqlite"
+    environment = bare_environment | {"DATABASE_URL": url}
+    with started(["-m", "app.cli", "serve"], environment, tmp_path) as (address, child):
+        assert httpx.get(f"{address}/readyz", trust_env=False).status_code == 200
+        assert stop(child, how) == 0
     said = (tmp_path / "server.log").read_text()
     assert "stopped" in said
     assert "Traceback" not in said
