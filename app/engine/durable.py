@@ -76,6 +76,11 @@ class Workflow(Value):
     worker: str | None  # who ran it last
     takeovers: int = 0  # how often a dead worker's run of it was taken over
 
+    @property
+    def ended(self) -> bool:
+        """Whether it has ended for good, well or not."""
+        return self.state in (WorkflowState.ENDED, WorkflowState.FAILED)
+
 
 def workflow_id(execution_id: int, number: int) -> str:
     """The permanent name of one workflow; enqueuing the same one twice is once."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from app import log
 from app.domain.execution import ExecutionStatus
-from app.engine.durable import Durable, Workflow, WorkflowState, workflow_id
+from app.engine.durable import Durable, Workflow, workflow_id
 from app.engine.endings import Endings
 from app.engine.parts import Records
 
@@ -32,7 +32,7 @@ class Queue:
         """Start workflow `number` once the one before it has ended; False: not yet."""
         before = workflow_id(execution_id, number - 1)
         found = (await self._durable.find([before])).get(before)
-        if found is not None and found.state in (WorkflowState.QUEUED, WorkflowState.RUNNING):
+        if found is not None and not found.ended:
             return False
         await self._durable.enqueue(execution_id, number)
         return True
@@ -45,7 +45,7 @@ class Queue:
     async def ended(self, name: str) -> bool:
         """Whether a workflow has ended for good; what a lease may be taken from."""
         found = (await self._durable.find([name])).get(name)
-        return found is not None and found.state in (WorkflowState.ENDED, WorkflowState.FAILED)
+        return found is not None and found.ended
 
     async def sweep(self) -> None:
         """Enqueue what should be at work and is not; fail what can never end by itself."""
@@ -62,7 +62,7 @@ class Queue:
         if workflow is None:
             logger.info("enqueued what nobody worked on", execution_id=execution_id)
             await self._durable.enqueue(execution_id, number)
-        elif workflow.state in (WorkflowState.ENDED, WorkflowState.FAILED):
+        elif workflow.ended:
             await self._fail_if_still_at_work(execution_id, workflow)
 
     async def _fail_if_still_at_work(self, execution_id: int, workflow: Workflow) -> None:

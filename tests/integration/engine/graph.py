@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 
 from app.domain.action import Plan
@@ -12,6 +13,7 @@ from app.services.ports import Conclusion, Effects, Ending, EndingKind, Executio
 from tests.integration.engine.world import HOST, PROBE, RESTART, plan
 
 WATCH_SECONDS = 0.2
+KILLER = "INC0000666"
 
 
 async def repair(effects: Effects, case: ExecutionInput) -> Ending:
@@ -82,6 +84,15 @@ async def kills(effects: Effects, case: ExecutionInput) -> Ending:
     await effects.lease("remediate-1", HOST.name)
     os.kill(os.getpid(), 9)
     raise AssertionError("unreachable")
+
+
+async def one_kills(effects: Effects, case: ExecutionInput) -> Ending:
+    """One incident kills its process, while the others wait for the host that it holds."""
+    if case.incident.number != KILLER:
+        return await repair(effects, case)
+    await effects.lease("remediate-1", HOST.name)
+    await asyncio.sleep(0.4)
+    return await kills(effects, case)
 
 
 async def _why_stopped(effects: Effects) -> Outcome:

@@ -31,6 +31,7 @@ GRAPHS: dict[str, Graph] = {
     "asks_control": graph.asks_control,
     "breaks": graph.breaks,
     "kills": graph.kills,
+    "one_kills": graph.one_kills,
 }
 
 

@@ -8,6 +8,7 @@ from app.domain.execution import Outcome
 from app.domain.intent import IntentState
 from app.engine.takeover import MAX_TAKEOVERS
 from tests.integration.engine.conftest import Site
+from tests.integration.engine.graph import KILLER
 
 
 async def test_an_execution_is_worked_on_and_the_host_given_back(site: Site) -> None:
@@ -102,6 +103,18 @@ async def test_an_execution_that_kills_its_workers_is_given_up(site: Site) -> No
     assert ended.outcome is Outcome.FAILED
     assert f"died {1 + MAX_TAKEOVERS} times" in ended.summary
     await site.given_back()
+
+
+async def test_who_works_beside_a_killer_is_not_given_up_with_it(site: Site) -> None:
+    killer = await site.accept(KILLER)
+    beside = [await site.accept(f"INC000000{number}") for number in range(3)]
+    for _ in range(1 + MAX_TAKEOVERS):
+        await site.start_agent("one_kills").gone()
+    await site.agent("one_kills")
+    assert (await site.ended(killer)).outcome is Outcome.FAILED
+    outcomes = [(await site.ended(one)).outcome for one in beside]
+    assert sorted(map(str, outcomes)) == ["no_fault", "no_fault", "resolved"]
+    assert len(site.folder.started()) == 1
 
 
 async def test_an_error_of_ours_ends_in_failed_with_the_reason(site: Site) -> None:
