@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
-from app.execution.entry import PLACEHOLDER, CallTemplate, CatalogEntry
+from app.execution.entry import PLACEHOLDER, CallTemplate, CatalogEntry, Check, Condition
 from app.execution.gate.parameters import Unfit, check, check_all
 
 FORBIDDEN_PROGRAMS = frozenset(
@@ -108,7 +108,7 @@ def _of_change(entry: CatalogEntry) -> Iterator[str]:
         yield "`rollback: none` needs its note"
     captured = set(entry.capture)
     conditions = [*entry.precondition, *(c for u in entry.undo for c in u.when)]
-    compared = [*conditions, *entry.verify]
+    compared: list[Condition | Check] = [*conditions, *entry.verify]
     values = [v for one in compared for v in (*one.one_of, *one.none_of) if isinstance(v, str)]
     yield from _of_words(entry, values)
     for condition in conditions:

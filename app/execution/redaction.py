@@ -2,6 +2,7 @@
 
 Ordered patterns, each for one shape that secrets have in the output of operations tools. What is
 taken out leaves `[redacted:1f3a...]`: a keyed hash, so that repeats of one secret can be told.
+Hosts' output is untrusted: every repetition is bounded, so that no line keeps a pattern busy.
 The best control is not to read secrets: no catalog entry reads environments or arguments.
 """
 
@@ -21,39 +22,49 @@ _PEM = re.compile(
 _PEM_TAIL = re.compile(
     r"\A(?:[A-Za-z0-9+/=]{40,}\s+)+[A-Za-z0-9+/=]*\s*-----END [A-Z0-9 ]*PRIVATE KEY-----"
 )
-_NAMED = (
-    r"[A-Za-z0-9_.-]*(?:pass(?:word|wd|phrase)?|pwd|secret|token|api[_-]?key|access[_-]?key|"
+_NAMED = (  # what stands before such a word in a name does not matter
+    r"(?:pass(?:word|wd|phrase)?|pwd|secret|token|api[_-]?key|access[_-]?key|"
     r"private[_-]?key|signing[_-]?key|encryption[_-]?key|credentials?|requirepass|masterauth|"
     r"auth[_-]?key|client[_-]?key|connection[_-]?string|account[_-]?key|session[_-]?id|cookie|dsn)"
-    r"[A-Za-z0-9_]*"
+    r"[A-Za-z0-9_]{0,24}"
 )
 _VALUE = r"(?!\[redacted:|\[value )(?P<secret>%s)"
-_QUOTED = r"\\?\"(?:[^\"\\]|\\.)*\\?\"|'[^']*'"
+_QUOTED = r"\\?\"(?:[^\"\\]|\\.){0,4096}\\?\"|'[^']{0,4096}'"
 _BARE = r"[^\s\"'&;,<>{}\[\]]+"
 
 _SHAPES = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
         # scheme://user:secret@host
-        r"(?P<before>[a-z][a-z0-9+.-]*://[^\s:/@]*:)" + _VALUE % r"[^\s@/]+" + r"(?=@)",
+        r"(?P<before>\b[a-z][a-z0-9+.-]{0,20}://[^\s:/@]{0,128}:)"
+        + _VALUE % r"[^\s@/]{1,512}"
+        + r"(?=@)",
         # Authorization: Bearer ..., Proxy-Authorization: Basic ...
-        r"(?P<before>authorization[\"']?\s*[:=]\s*[\"']?(?:bearer|basic|digest|token|negotiate)?\s*)"
-        + _VALUE % r"[A-Za-z0-9+/=_.~:-]{6,}",
-        r"(?P<before>\b(?:bearer|basic)\s+)" + _VALUE % r"[A-Za-z0-9+/=_.~-]{16,}",
-        r"(?P<before>\b(?:set-)?cookie:\s*)" + _VALUE % r"[^\r\n]+",
+        r"(?P<before>authorization[\"']?\s{0,8}[:=]\s{0,8}[\"']?"
+        r"(?:(?:bearer|basic|digest|token|negotiate)\s{1,8})?)(?!bearer|basic|digest|negotiate)"
+        + _VALUE
+        % r"[A-Za-z0-9+/=_.~:-]{6,}",
+        r"(?P<before>\b(?:bearer|basic)\s{1,8})" + _VALUE % r"[A-Za-z0-9+/=_.~-]{16,}",
+        r"(?P<before>\b(?:set-)?cookie:\s{0,8})" + _VALUE % r"\S[^\r\n]*",
         # "password": "...", PASSWORD=..., password is ..., --password ...
-        rf"(?P<before>[\"']?\b{_NAMED}\\?[\"']?\s*(?:=>|[:=])\s*)" + _VALUE % rf"{_QUOTED}|{_BARE}",
-        rf"(?P<before>--?{_NAMED}[ =])" + _VALUE % rf"{_QUOTED}|{_BARE}",
-        r"(?P<before>\b(?:requirepass|masterauth|pass(?:word|wd|phrase)|identified\s+by)\s+)"
+        r"(?P<before>"
+        + _NAMED
+        + r"\\?[\"']?\s{0,8}(?:=>|[:=])\s{0,8})"
+        + _VALUE % rf"{_QUOTED}|{_BARE}",
+        r"(?P<before>(?<!\S)--?[A-Za-z0-9_.-]{0,24}?"
+        + _NAMED
+        + r"[ =])"
+        + _VALUE % rf"{_QUOTED}|{_BARE}",
+        r"(?P<before>\b(?:requirepass|masterauth|pass(?:word|wd|phrase)|identified\s{1,8}by)\s{1,8})"
         + _VALUE
         % rf"{_QUOTED}|(?!(?:for|is|was|of|from|in|has|to|and|or|not|authentication|"
         r"failed|required|expired|incorrect|mismatch|check|prompt|file|auth|changed|reset)\b)"
-        r"(?=\S*[0-9!@#$%^*])\S{6,}",
+        r"(?=\S{0,256}[0-9!@#$%^*])\S{6,}",
         # mysql -pSECRET, redis-cli -a SECRET, curl -u user:SECRET
-        r"(?P<before>\b(?:mysql|mysqldump|mysqladmin|mariadb|mariadb-dump)\b[^\n|;]*?\s-p)"
+        r"(?P<before>\b(?:mysql|mysqldump|mysqladmin|mariadb|mariadb-dump)\b[^\n|;]{0,300}?\s-p)"
         + _VALUE % r"[^\s'\"]+",
-        r"(?P<before>\bredis-cli\b[^\n|;]*?\s-a\s+)" + _VALUE % r"\S+",
-        r"(?P<before>\bcurl\b[^\n|;]*?\s(?:-u|--user)[ =]?[^\s:]+:)" + _VALUE % r"\S+",
+        r"(?P<before>\bredis-cli\b[^\n|;]{0,300}?\s-a\s{1,8})" + _VALUE % r"\S+",
+        r"(?P<before>\bcurl\b[^\n|;]{0,300}?\s(?:-u|--user)[ =]?[^\s:]{1,128}:)" + _VALUE % r"\S+",
         # signed URLs
         r"(?P<before>[?&](?:sig|signature|x-amz-signature|x-amz-security-token|x-goog-signature|"
         r"access_token|key|code)=)" + _VALUE % r"[^&\s\"']+",
