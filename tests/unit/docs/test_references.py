@@ -1,0 +1,40 @@
+"""Every page of the manual that something points to is there."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from app.execution.catalog import Catalog
+from app.execution.catalog_page import page
+
+ROOT = Path(__file__).parents[3]
+WHERE = ("app/**/*.py", "app/**/*.yaml", "docs/**/*.md", "*.md", "*.toml", "ssh_config.py")
+
+
+def test_no_page_is_missing() -> None:
+    missing = {
+        f"{source.relative_to(ROOT)} -> {page}"
+        for pattern in WHERE
+        for source in ROOT.glob(pattern)
+        for page in re.findall(r"\bdocs/[a-z/-]+\.md", source.read_text(encoding="utf-8"))
+        if not (ROOT / page).is_file()
+    }
+    assert missing == set()
+
+
+def test_relative_links_between_pages_lead_somewhere() -> None:
+    missing = {
+        f"{page.relative_to(ROOT)} -> {link}"
+        for page in [*ROOT.glob("docs/**/*.md"), *ROOT.glob("*.md")]
+        for link in re.findall(r"\]\(([^)#:]+\.md)", page.read_text(encoding="utf-8"))
+        if not (page.parent / link).is_file()
+    }
+    assert missing == set()
+
+
+def test_the_catalogs_page_is_made_from_the_catalog() -> None:
+    made = (ROOT / "docs/reference/catalog.md").read_text(encoding="utf-8")
+    assert made == page(Catalog.load()), (
+        "run: python -m app.execution.catalog_page > docs/reference/catalog.md"
+    )
