@@ -1,7 +1,7 @@
 """The only door to DBOS: launch, enqueue, one durable step, what is unfinished, take-over.
 
 Everything else of the engine speaks in workflow ids `exe-<execution>-<number>` and JSON values.
-DBOS is one to a process, and so is `Durable` while it is launched.
+There is one DBOS to a process, so there is one launched `Durable`.
 
 `launch` must be called on the running event loop: DBOS then runs workflows and steps as tasks of
 that loop, so database and SSH connections are shared with the API. From a thread it would start a
@@ -145,10 +145,9 @@ class Durable:
         """Stop within a second; executions under way go back to the queue as they are.
 
         DBOS joins its threads while these wait for the loop, so it is taken down from a thread
-        of its own, and the loop's default executor, which DBOS had replaced, is made anew. What was
-        never launched is left alone.
+        of its own, and the loop's default executor, which DBOS had replaced, is made anew.
         """
-        if self._workflow is None:
+        if self._workflow is None:  # never launched
             return
         await self.abandon()
         self._workflow = None
@@ -194,11 +193,9 @@ class Durable:
         return {found.id: found for found in await self._list(workflow_ids=list(ids))}
 
     async def take_over(self, workflow: Workflow) -> None:
-        """Put a dead worker's workflow back in the queue.
+        """Put a dead worker's workflow back in the queue; only under the reaper's lease.
 
-        Only under the reaper's lease: the call has no condition on who runs the workflow now, so
-        two reapers could take it from each other. It resets DBOS's count of attempts, so the
-        takeovers are counted here, in the row's attributes.
+        It resets DBOS's count of attempts, so takeovers are counted in the row's attributes.
         """
         await DBOS.update_workflow_attributes_async(
             workflow.id, {_TAKEOVERS: workflow.takeovers + 1}
