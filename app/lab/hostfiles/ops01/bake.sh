@@ -4,7 +4,7 @@ install -d -m 755 /srv/reports /var/backups/shop
 printf 'db01.corp.internal:5432:*:dba:%s\n' "$DBA_DB_PASSWORD" > /root/.pgpass
 chmod 600 /root/.pgpass
 chmod 644 /etc/cron.d/report
-cp /run/lab-ca/ca.pem /opt/ops/pki/lab-root.crt
+install -D -m 644 /run/lab-ca/ca.pem /opt/ops/pki/lab-root.crt
 # Inside a namespace the clock belongs to the machine: chrony serves it, and never sets it.
 sed -i 's/^DAEMON_OPTS=.*/DAEMON_OPTS="-x -F 1"/' /etc/default/chrony
 mkdir -p /etc/systemd/system/chrony.service.d
