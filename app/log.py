@@ -89,7 +89,9 @@ def _shared_processors() -> list[Processor]:
 def _formatter(*, console: bool, colours: bool) -> logging.Formatter:
     last: list[Processor] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
     if console:
-        last.append(structlog.dev.ConsoleRenderer(colors=colours))
+        # plain: the pretty formatter prints every frame's local variables, secrets among them
+        plain = structlog.dev.plain_traceback
+        last.append(structlog.dev.ConsoleRenderer(colors=colours, exception_formatter=plain))
     else:
         last += [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     return structlog.stdlib.ProcessorFormatter(

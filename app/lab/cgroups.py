@@ -14,6 +14,7 @@ from app.lab.places import PREFIX
 
 MOUNTS = Path("/sys/fs/cgroup")
 ASSIGNED = ("cpuset.cpus", "cpuset.mems")  # empty in a new group, which nobody could join so
+LOOKS = 20
 DEPTHS = ("", "*/", "*/*/")  # a group lies in that of the process which made it
 
 
@@ -69,6 +70,16 @@ def _found(pattern: str) -> list[Path]:
         path
         for hierarchy in hierarchies
         for depth in DEPTHS
-        for path in hierarchy.glob(depth + pattern)
+        for path in _matching(hierarchy, depth + pattern)
         if (path / "cgroup.procs").exists()
     ]
+
+
+def _matching(hierarchy: Path, pattern: str) -> list[Path]:
+    """Paths of a pattern; looked for again where one goes away while it is being looked at."""
+    for _ in range(LOOKS):
+        try:
+            return list(hierarchy.glob(pattern))
+        except FileNotFoundError:
+            continue  # another run's group ended meanwhile: its folder was listed, then gone
+    return []

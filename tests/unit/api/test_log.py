@@ -41,3 +41,15 @@ def test_a_traceback_stays_on_one_line(lines: io.StringIO) -> None:
         log.get("app.x").exception("it broke")
     (line,) = lines.getvalue().splitlines()
     assert "ValueError: invalid literal" in json.loads(line)["exception"]
+
+
+@pytest.mark.parametrize("form", ["console", "json"])
+def test_a_traceback_shows_no_local_variables(lines: io.StringIO, form: str) -> None:
+    log.configure("INFO", form, lines)
+    password = "hunter" + "2"
+    try:
+        int("inner" + password[:0])
+    except ValueError:
+        log.get("app.x").exception("it broke")
+    assert "ValueError" in lines.getvalue()
+    assert "hunter2" not in lines.getvalue()
