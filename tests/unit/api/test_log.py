@@ -6,6 +6,7 @@ import io
 import json
 import logging
 from collections.abc import Iterator
+from typing import Literal
 
 import pytest
 
@@ -44,7 +45,9 @@ def test_a_traceback_stays_on_one_line(lines: io.StringIO) -> None:
 
 
 @pytest.mark.parametrize("form", ["console", "json"])
-def test_a_traceback_shows_no_local_variables(lines: io.StringIO, form: str) -> None:
+def test_a_traceback_shows_no_local_variables(
+    lines: io.StringIO, form: Literal["console", "json"]
+) -> None:
     log.configure("INFO", form, lines)
     password = "hunter" + "2"
     try:
