@@ -44,7 +44,7 @@ def groups_of(run_id: str) -> list[str]:
 def remove(name: str) -> None:
     """Remove a group with all beneath it; it must have no processes left."""
     for top in _found(name):
-        beneath = [path for path in top.rglob("*") if path.is_dir()]
+        beneath = [path for path in _matching(top, "**/*") if path.is_dir()]
         for group in [*sorted(beneath, key=lambda path: len(path.parts), reverse=True), top]:
             try:
                 group.rmdir()
