@@ -146,8 +146,10 @@ async def test_nobody_listens_there(server: Server) -> None:
 async def test_through_a_jump_host(bench: Bench, server: Server, tmp_path: Path) -> None:
     with serving(tmp_path / "jump", extra="AllowTcpForwarding yes") as jump:
         keys = (jump.folder / "authorized_keys").read_text()
+        only = f'permitopen="localhost:{server.port}"'  # the line that docs/howto/ssh-keys.md gives
+        nothing = 'command="/usr/sbin/nologin"'
         (jump.folder / "authorized_keys").write_text(
-            keys.replace("restrict", "restrict,port-forwarding")
+            keys.replace("restrict", f"restrict,port-forwarding,{only},{nothing}")
         )
         first = jump.host(name="jump", address="127.0.0.2")
         first = first.model_copy(update={"address": "127.0.0.1"})
