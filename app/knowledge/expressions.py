@@ -4,10 +4,11 @@ Three-valued (Kleene's strong logic): a fact that nobody has looked at is UNKNOW
 condition neither speaks for nor against a cause. `unit.active_state == 'failed'` is UNKNOWN, not
 false, before the unit has been looked at; `false and UNKNOWN` is false all the same.
 
-Allowed: names, attributes, string/number/list literals, `true` and `false`,
+Allowed: names, attributes, literals of text and number, lists, `true` and `false`,
 `== != < <= > >= in not in`, `and or not`, `+ - * /` on numbers, `a if c else b`, and the functions
-of `FUNCTIONS` and `QUANTIFIERS`; a quantifier takes a generator: `any(l.port == 80 for l in listeners)`. Nothing else parses: there is no call of a
-method, no index, no lambda, no underscore name. A condition is data; it cannot do anything.
+of `FUNCTIONS` and `QUANTIFIERS`; a quantifier takes a generator:
+`any(l.port == 80 for l in listeners)`. Nothing else parses: there is no call of a method, no index,
+no lambda, no underscore name. A condition is data; it cannot do anything.
 """
 
 from __future__ import annotations
