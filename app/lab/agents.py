@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from app.lab.client import Body, Client, incident
-from app.lab.errors import BadScenario
+from app.lab.errors import BadScenario, ServiceFailed
 from app.lab.judge import Said
 from app.lab.running import Estate
 from app.lab.scenario import Outcome, Scenario
@@ -110,7 +110,10 @@ class ServiceAgent(Agent):
         number = f"INC{zlib.crc32(scenario.id.encode()) % 10**7:07d}"
         execution_id = self.client.trigger(incident(scenario, number))
         with _HealthWatch(self.estate, scenario) as watch:
-            said = self._follow(execution_id, scenario)
+            try:
+                said = self._follow(execution_id, scenario)
+            except KeyError as error:
+                raise ServiceFailed(f"the API's answer lacks {error}") from error
         if scenario.expect.outcome is not Outcome.NO_FAULT:  # there it was never otherwise
             self.seconds_to_healthy = watch.seconds
         return said

@@ -7,6 +7,8 @@ stay behind.
 
 from __future__ import annotations
 
+import errno
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from app.lab.places import PREFIX
 MOUNTS = Path("/sys/fs/cgroup")
 ASSIGNED = ("cpuset.cpus", "cpuset.mems")  # empty in a new group, which nobody could join so
 LOOKS = 20
+BUSY_SECONDS = 10.0
 DEPTHS = ("", "*/", "*/*/")  # a group lies in that of the process which made it
 
 
@@ -42,14 +45,27 @@ def groups_of(run_id: str) -> list[str]:
 
 
 def remove(name: str) -> None:
-    """Remove a group with all beneath it; it must have no processes left."""
+    """Remove a group with all beneath it, once its last process is gone."""
     for top in _found(name):
-        beneath = [path for path in _matching(top, "**/*") if path.is_dir()]
+        beneath = [path for path in top.rglob("*") if path.is_dir()]
         for group in [*sorted(beneath, key=lambda path: len(path.parts), reverse=True), top]:
-            try:
-                group.rmdir()
-            except FileNotFoundError:
-                continue  # the host's own systemd was quicker
+            _remove_one(group)
+
+
+def _remove_one(group: Path) -> None:
+    """A group stays busy for a moment after its processes were killed."""
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            group.rmdir()
+        except FileNotFoundError:
+            return  # the host's own systemd was quicker
+        except OSError as error:
+            if error.errno != errno.EBUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+        else:
+            return
 
 
 def _own_groups() -> Iterator[Path]:

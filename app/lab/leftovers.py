@@ -36,7 +36,16 @@ def held(run_id: str) -> Iterator[None]:
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     with (folder / "held").open("w") as mark:
         fcntl.flock(mark, fcntl.LOCK_EX)
-        yield
+        try:
+            yield
+        finally:
+            _remove_if_bare(folder)
+
+
+def _remove_if_bare(folder: Path) -> None:
+    """A run that never came to anything leaves its mark only."""
+    if folder.exists() and [path.name for path in folder.iterdir()] == ["held"]:
+        shutil.rmtree(folder)
 
 
 def is_held(run_id: str) -> bool:

@@ -12,6 +12,7 @@ import signal
 import socket
 import subprocess
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -207,14 +208,21 @@ class Machine:
     # -- throwing it away -------------------------------------------------------------
 
     def throw_away(self) -> None:
-        """Stop it and remove everything of it; may be called at any stage, and twice."""
+        """Stop it and remove everything of it; may be called at any stage, and twice.
+
+        Each step is taken even where one before it failed; the failure is raised at the end.
+        """
+        with ExitStack() as steps:  # the last one named is taken first
+            steps.callback(shutil.rmtree, self.folder, ignore_errors=True)
+            steps.callback(unmount_beneath, self.folder)
+            steps.callback(network.delete_namespace, network.host_namespace(self.run_id, self.name))
+            steps.callback(cgroups.remove, cgroups.group_name(self.run_id, self.name))
+            steps.callback(self._stop)
+
+    def _stop(self) -> None:
         if self.supervisor is not None:
             stop_process(self.supervisor.pid)
             self.supervisor.poll()  # it was waited for above; the handle must know
-        cgroups.remove(cgroups.group_name(self.run_id, self.name))
-        network.delete_namespace(network.host_namespace(self.run_id, self.name))
-        unmount_beneath(self.folder)
-        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 class _Notifications:

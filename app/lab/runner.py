@@ -153,7 +153,7 @@ def run_scenario(scenario: Scenario, agent: Agent, keep: Path | None = None) -> 
                     agent.keep_traces(estate, keep / scenario.id)
     except BadScenario as bad:
         return no_verdict(scenario, "broken_scenario", str(bad))
-    except LabError as error:
+    except (LabError, OSError) as error:
         return no_verdict(scenario, "not_run", f"{type(error).__name__}: {error}")
 
 

@@ -7,6 +7,7 @@ import secrets
 import shutil
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -60,11 +61,12 @@ class Estate:
         return attempt(argv, stdin=script, timeout=timeout)
 
     def throw_away(self) -> None:
-        """Stop everything and leave nothing behind."""
-        _each(tuple(self.machines.values()), Machine.throw_away)
-        self.machines.clear()
-        network.delete_namespace(self.namespace)
-        shutil.rmtree(self.folder, ignore_errors=True)
+        """Stop everything and leave nothing behind, also where a host resists."""
+        with ExitStack() as steps:  # the last one named is taken first
+            steps.callback(shutil.rmtree, self.folder, ignore_errors=True)
+            steps.callback(network.delete_namespace, self.namespace)
+            steps.callback(self.machines.clear)
+            steps.callback(_each, tuple(self.machines.values()), Machine.throw_away)
 
 
 def monitor_trust() -> dict[str, str]:
