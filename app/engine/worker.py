@@ -93,7 +93,7 @@ class Worker:
                 await self._pass()
             except SreAgentError as error:
                 logger.warning("a worker's pass failed; it is made again", reason=str(error))
-            except Exception:
+            except Exception:  # a worker that ends silently would strand its executions
                 logger.exception("a worker's pass failed; it is made again")
 
     async def _rest(self) -> None:

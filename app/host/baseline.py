@@ -10,7 +10,7 @@ from app.domain.evidence import Evidence
 from app.domain.host import Host
 from app.domain.probe import Probe
 from app.domain.value import JsonObject, Value
-from app.host.facts import Manifest, UnitFacts
+from app.host.facts import Manifest
 from app.host.view import HostView
 
 KEPT = ("units.show", "unit_files.list", "sockets.listening", "filesystems.list", "nginx.dump",
@@ -66,17 +66,3 @@ def assemble(host: Host, evidence: tuple[Evidence, ...], probes: tuple[Probe, ..
 def load(stored: JsonObject | None) -> Baseline | None:
     """A baseline as the database has it, or None where there is none."""
     return None if stored is None else Baseline.model_validate(stored)
-
-
-def was_active(baseline: Baseline | None, host: Host, unit: str) -> bool | None:
-    """Whether a unit ran when the host was healthy; None where that is not known."""
-    then = unit_then(baseline, host, unit)
-    return None if then is None else then.active_state == "active"
-
-
-def unit_then(baseline: Baseline | None, host: Host, unit: str) -> UnitFacts | None:
-    """A unit as it was when the host was healthy."""
-    if baseline is None:
-        return None
-    found = baseline.view(host).units.get(unit)
-    return None if found is None else found[0]

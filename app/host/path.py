@@ -12,8 +12,7 @@ from collections.abc import Iterable, Mapping
 from enum import StrEnum
 
 from app.domain.action import ActionCall
-from app.domain.host import Host
-from app.domain.probe import ProbeKind, ProbeResult
+from app.domain.probe import ProbeResult
 from app.domain.value import Value
 from app.host.baseline import Baseline
 from app.host.drift import program
@@ -386,18 +385,6 @@ class PathWalker:
             evidence_ids=tuple(evidence),
             asks=tuple(asks),
         )
-
-
-def relevant_host(host: Host, hosts: Mapping[str, Host], address: str) -> Host | None:
-    """The inventory's host behind an address or name, if a plan for `host` may name it."""
-    for name in (host.name, *host.depends_on):
-        if name in hosts and hosts[name].known_as(address):
-            return hosts[name]
-    return None
-
-
-def is_http(failing: ProbeResult) -> bool:
-    return failing.probe.kind is ProbeKind.HTTP
 
 
 def _serving(server: NginxServer, path: str) -> tuple[NginxUpstream, ...]:
