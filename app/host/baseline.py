@@ -9,7 +9,7 @@ from app.domain.action import ActionCall
 from app.domain.evidence import Evidence
 from app.domain.host import Host
 from app.domain.probe import Probe
-from app.domain.value import JsonObject, Value
+from app.domain.value import Value
 from app.host.facts import Manifest
 from app.host.view import HostView
 
@@ -61,8 +61,3 @@ def assemble(host: Host, evidence: tuple[Evidence, ...], probes: tuple[Probe, ..
         probes=probes,
         evidence=tuple(e for e in evidence if e.action in KEPT and e.ok),
     )
-
-
-def load(stored: JsonObject | None) -> Baseline | None:
-    """A baseline as the database has it, or None where there is none."""
-    return None if stored is None else Baseline.model_validate(stored)
