@@ -213,10 +213,12 @@ class PathWalker:
         return hops
 
     def _unit_state(self, layer: Layer, unit: UnitFacts, ident: int, asks: list[ActionCall]) -> Hop:
-        steady = unit.active_state == "active" and unit.sub_state not in ("auto-restart",)
-        if unit.active_state is None:
+        steady = self.view.steady(unit.name)
+        if steady is None:
             return self._hop(layer, unit.name, None, f"{unit.name}: state unknown", asks=asks)
         text = f"{unit.name} is {unit.active_state} ({unit.sub_state}, {unit.result})"
+        if self.view.flapping(unit.name):
+            text = f"{unit.name} dies and is started again ({unit.n_restarts} restarts so far)"
         if unit.load_state not in (None, "loaded"):
             text = f"{unit.name} is {unit.load_state}"
             steady = False

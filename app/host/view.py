@@ -6,6 +6,7 @@ A fact that nobody looked at is absent (None), never a default: what is absent i
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import TypeVar
 
@@ -30,6 +31,9 @@ from app.host.facts import (
 )
 
 T = TypeVar("T", bound=Value)
+
+SETTLED = timedelta(seconds=60)
+"""How long a service that systemd had to restart must run before its running means anything."""
 
 
 class HostView:
@@ -73,14 +77,8 @@ class HostView:
     @cached_property
     def units(self) -> dict[str, tuple[UnitFacts, int]]:
         """Every unit seen, the single look winning over the survey."""
-        found: dict[str, tuple[UnitFacts, int]] = {}
-        for item in self.every("units.show"):
-            if (many := _typed(UnitsFacts, item)) is not None:
-                found |= {unit.name: (unit, many[1]) for unit in many[0].units}
-        for item in self.every("unit.show"):
-            if (one := _typed(UnitFacts, item)) is not None:
-                found[one[0].name] = one
-        return found
+        looks = (*self.every("units.show"), *self.every("unit.show"))
+        return {unit.name: (unit, item.id) for item in looks for unit in _units_of(item)}
 
     @cached_property
     def unit_files(self) -> dict[str, str]:
@@ -123,6 +121,40 @@ class HostView:
 
     # --- questions over them ---------------------------------------------------------------------
 
+    def flapping(self, unit: str) -> bool:
+        """Whether a unit that runs at this moment dies again and again.
+
+        A look that falls between two deaths of a crash loop shows an active unit and an open port;
+        only its restarts tell it from a healthy one.
+        """
+        found = self.units.get(unit)
+        if found is None or not found[0].n_restarts:
+            return False
+        return self._restarted_between_looks(unit) or self._just_restarted(*found)
+
+    def _restarted_between_looks(self, unit: str) -> bool:
+        seen = {
+            looked.n_restarts
+            for item in (*self.every("units.show"), *self.every("unit.show"))
+            for looked in _units_of(item)
+            if looked.name == unit
+        }
+        return len(seen - {None}) > 1
+
+    def _just_restarted(self, unit: UnitFacts, ident: int) -> bool:
+        if unit.active_since is None:
+            return False
+        taken = next(item.taken_at for item in self._latest.values() if item.id == ident)
+        return abs(taken - datetime.fromisoformat(unit.active_since)) < SETTLED
+
+    def steady(self, unit: str) -> bool | None:
+        """Whether a unit runs, and has not only just been restarted; None where unknown."""
+        found = self.units.get(unit)
+        if found is None or found[0].active_state is None:
+            return None
+        running = found[0].active_state == "active" and found[0].sub_state != "auto-restart"
+        return running and not self.flapping(unit)
+
     def listening_on(self, port: int) -> tuple[Listener, ...] | None:
         """TCP listeners on a port; None where listeners are unknown."""
         if self.listeners is None:
@@ -151,6 +183,15 @@ def beneath(path: str, folder: str) -> bool:
     """Whether a path is the folder or lies below it."""
     root = folder.rstrip("/")
     return path == root or path.startswith(root + "/")
+
+
+def _units_of(item: Evidence) -> tuple[UnitFacts, ...]:
+    """The units of a survey, or the one of a single look."""
+    if item.action == "unit.show":
+        one = _typed(UnitFacts, item)
+        return () if one is None else (one[0],)
+    many = _typed(UnitsFacts, item)
+    return () if many is None else many[0].units
 
 
 def _typed(model: type[T], item: Evidence) -> tuple[T, int] | None:

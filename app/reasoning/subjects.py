@@ -140,7 +140,8 @@ class HostCase:
             "failing": name in self.failing_units(),
             "declared": name in {self.walker.unit_named(s) for s in self.host.services},
             "enabled": self.view.unit_files.get(name) or unit.unit_file_state,
-            "steady": unit.active_state == "active" and unit.sub_state != "auto-restart",
+            "steady": self.view.steady(name) is True,
+            "flapping": self.view.flapping(name),
         }
         self._add_held(name, facts, sources)
         self._add_config(name, facts, sources)

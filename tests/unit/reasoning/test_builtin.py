@@ -109,6 +109,41 @@ async def test_a_changed_environment_of_a_crash_looping_service_is_put_back() ->
     ]
 
 
+RUNS_AGAIN = [
+    pytest.param({"n_restarts": 4, "active_since": "2025-12-31T23:59:57+00:00"}, 4, id="just-now"),
+    pytest.param({"n_restarts": 4, "active_since": None}, 3, id="between-two-looks"),
+]
+
+
+@pytest.mark.parametrize(("seen", "restarts_before"), RUNS_AGAIN)
+async def test_a_crash_loop_seen_while_it_runs_is_still_one(
+    seen: dict[str, Any], restarts_before: int
+) -> None:
+    """A look between two deaths shows an active unit with its port open."""
+    loops = tickets(**seen)
+    facts = facts_of([nginx(), tickets(**seen | {"n_restarts": restarts_before})], [])
+    facts |= asked(nginx(), loops)
+    facts["sockets.listening"] = {"listeners": HEALTHY_LISTENERS}
+    local = {"url": "http://127.0.0.1:9100/", "error": "reset"}
+    facts |= {
+        "baseline.manifest": manifest_now(file(ENV, "b" * 64)),
+        f"file.diff path={ENV} sha256={'a' * 64}": {"path": ENV},
+        "http.local url=http://127.0.0.1:9100/ host_header=tickets.example": local,
+    }
+    judged = await judge(case(facts, status=502))
+    assert steps(judged)[-1] == "service.restart unit=tickets.service"
+    assert judged.leader is not None
+    assert ENV in judged.leader.text
+
+
+async def test_a_restart_of_long_ago_is_no_crash_loop() -> None:
+    settled = tickets(n_restarts=2, active_since="2025-12-20T00:00:00+00:00")
+    facts = facts_of([nginx(), settled], HEALTHY_LISTENERS) | asked(nginx(), settled)
+    facts["baseline.manifest"] = manifest_now(file(ENV, "b" * 64))
+    judged = await judge(case(facts, status=404))
+    assert judged.repair is None
+
+
 async def test_a_change_that_carries_a_reason_is_not_put_back() -> None:
     loops = tickets("activating", "auto-restart", result="exit-code", n_restarts=4)
     facts = facts_of([nginx(), loops], HEALTHY_LISTENERS[:1]) | asked(nginx(), loops)
