@@ -22,6 +22,7 @@ from app.commands import (
     enrol,
     incidents,
     lab,
+    policies,
     serving,
 )
 from app.commands.screen import CANNOT, err
@@ -45,6 +46,7 @@ app.command()(incidents.executions)
 app.add_typer(asking.app, name="approvals")
 app.add_typer(baselines.app, name="baseline")
 app.add_typer(actions.app, name="catalog")
+app.add_typer(policies.app, name="policy")
 app.command()(demo.demo)
 app.command()(demo_real.demo_real)
 app.command(help=lab.HELP, context_settings=lab.PASS_ON)(lab.lab)

@@ -172,7 +172,7 @@ def _not_asked(case: Case, calls: Iterable[ActionCall]) -> Iterable[ActionCall]:
 def _closer_look(host: HostCase) -> Iterable[ActionCall]:
     """What an expert looks at once a unit is in question."""
     name = host.host.name
-    for unit in dict.fromkeys([*host.failing_units(), *host.units]):
+    for unit in _in_question(host):
         yield ActionCall(action="unit.show", host=name, params={"unit": unit})
         params: dict[str, str | int] = {"unit": unit, "lines": JOURNAL_LINES}
         yield ActionCall(action="journal.unit", host=name, params=params)
@@ -187,6 +187,12 @@ def _closer_look(host: HostCase) -> Iterable[ActionCall]:
             yield ask
         if subject.kind == "mount":
             yield ActionCall(action="disk.usage", host=name, params={"path": subject.name})
+
+
+def _in_question(host: HostCase) -> tuple[str, ...]:
+    """Units of the failing paths; those that the host is there for only where no path names one."""
+    on_paths = tuple(unit for walk in host.walks for unit in walk.units)
+    return tuple(dict.fromkeys([*host.failing_units(), *(on_paths or host.units)]))
 
 
 # --- verdicts ------------------------------------------------------------------------------------

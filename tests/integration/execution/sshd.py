@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import os
 import socket
 import subprocess
 import time
@@ -82,6 +83,23 @@ def serving(folder: Path, *, command: str | None = None, extra: str = "") -> Ite
         process.terminate()
         process.wait(10)
         log.close()
+
+
+@contextmanager
+def key_agent(address: Path, key: Path) -> Iterator[str]:
+    """A real ssh-agent that holds one key; the address of its socket."""
+    process = subprocess.Popen(["ssh-agent", "-D", "-a", str(address)], stdout=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + 10
+        while not address.is_socket():
+            assert time.monotonic() < deadline, "ssh-agent made no socket"
+            time.sleep(0.02)
+        add = ["ssh-add", "-q", str(key)]
+        subprocess.run(add, check=True, env={"SSH_AUTH_SOCK": str(address), "PATH": os.defpath})
+        yield str(address)
+    finally:
+        process.terminate()
+        process.wait(10)
 
 
 def _is_root() -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shlex
+import shutil
 import signal
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -22,7 +23,7 @@ from app.execution.hosts import SshHosts
 from app.execution.ports import ReceiptState
 from app.execution.targets import Inventory
 from tests.integration.execution.gate_bench import Bench, running_with
-from tests.integration.execution.sshd import SSHD, Server, make_key, serving
+from tests.integration.execution.sshd import SSHD, Server, key_agent, make_key, serving
 
 pytestmark = pytest.mark.skipif(not SSHD.exists(), reason="openssh-server is not installed")
 Until = Callable[[Callable[[], bool]], None]
@@ -130,6 +131,30 @@ async def test_an_rsa_key_works_too(bench: Bench, server: Server, tmp_path: Path
     host = server.host(ssh_key_path=str(tmp_path / "rsa_key"))
     async with reaching(host) as hosts:
         await hosts.enrolled(host)
+
+
+@pytest.mark.skipif(shutil.which("ssh-agent") is None, reason="openssh-client is not installed")
+async def test_a_key_that_only_an_agent_holds(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with key_agent(tmp_path / "agent.sock", server.user_key) as address:
+        server.user_key.unlink()
+        monkeypatch.setenv("SSH_AUTH_SOCK", address)
+        host = server.host(ssh_key_path=None)
+        async with reaching(host) as hosts:
+            await hosts.enrolled(host)
+
+
+async def test_an_agent_is_not_asked_where_a_key_file_is_named(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_key(tmp_path / "stranger")
+    with key_agent(tmp_path / "agent.sock", server.user_key) as address:
+        monkeypatch.setenv("SSH_AUTH_SOCK", address)
+        host = server.host(ssh_key_path=str(tmp_path / "stranger"))
+        async with reaching(host) as hosts:
+            with pytest.raises(LoginRefused):
+                await hosts.enrolled(host)
 
 
 async def test_nobody_listens_there(server: Server) -> None:

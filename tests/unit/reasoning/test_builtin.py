@@ -94,6 +94,16 @@ async def test_it_asks_before_it_repairs() -> None:
     assert "unit.show" in {c.action for c in judged.wanted}
 
 
+async def test_it_looks_closer_at_what_is_on_the_path_and_not_at_its_neighbours() -> None:
+    down = nginx("inactive", "dead")
+    facts = facts_of([down, tickets(), cases.unit("cron.service")], [])
+    given = case(facts, error="refused")
+    host = given.host.model_copy(update={"services": ("nginx", "cron")})
+    judged = await judge(given.model_copy(update={"host": host, "hosts": (host,)}))
+    looked_at = {c.params["unit"] for c in judged.wanted if c.action == "journal.unit"}
+    assert looked_at == {"nginx.service", "tickets.service"}
+
+
 async def test_a_changed_environment_of_a_crash_looping_service_is_put_back() -> None:
     loops = tickets("activating", "auto-restart", result="exit-code", n_restarts=4)
     changed = manifest_now(file(ENV, "b" * 64))
