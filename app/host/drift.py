@@ -38,6 +38,8 @@ class Relation(StrEnum):
     ENVIRONMENT = "environment"
     CONFIGURATION = "configuration"
     PROGRAM = "program"  # what it executes, where it works
+    CONTENT = "content"  # what it serves: pages below a site's root, and the folders above them
+    STATE = "state"  # folders that it keeps data, logs and sockets in
     NAMING = "naming"  # hosts, resolv.conf, nsswitch.conf: everything resolves by them
 
 
@@ -56,6 +58,15 @@ _CONFIG_FOLDERS = {
     "httpd": ("/etc/httpd",),
 }
 """Where packages keep a service's configuration when the folder is not named after the unit."""
+
+
+_STATE_NAMES = {
+    "mariadb": ("mysql", "mysqld"),
+    "postgresql": ("postgresql",),
+    "named": ("bind", "named"),
+    "apache2": ("apache2", "httpd"),
+}
+"""Under which further names a service keeps its data, logs and sockets."""
 
 
 def changes(then: Manifest, now: Manifest) -> tuple[Change, ...]:
@@ -92,8 +103,12 @@ def relation(path: str, unit: UnitFacts, nginx: NginxFacts | None = None) -> Rel
         return Relation.CONFIGURATION
     if nginx is not None and program(unit.name) == "nginx" and _in_nginx(path, nginx):
         return Relation.CONFIGURATION
+    if nginx is not None and program(unit.name) == "nginx" and _in_content(path, nginx):
+        return Relation.CONTENT
     if _in_program(path, unit):
         return Relation.PROGRAM
+    if any(beneath(path, folder) for folder in _state_folders(unit)):
+        return Relation.STATE
     return Relation.NAMING if path in _NAMING else None
 
 
@@ -116,12 +131,26 @@ def _config_places(unit: UnitFacts) -> tuple[str, ...]:
     name = program(unit.name)
     usual = (f"/etc/{name}", f"/etc/{name}.conf", f"/etc/default/{name}", f"/etc/sysconfig/{name}")
     named = tuple(a for a in unit.exec_start[1:] if a.startswith("/etc/"))
-    return (*usual, *_CONFIG_FOLDERS.get(name, ()), *named)
+    packaged = ("/etc/php",) if name.startswith("php") else _CONFIG_FOLDERS.get(name, ())
+    return (*usual, *packaged, *named)
 
 
 def _in_nginx(path: str, nginx: NginxFacts) -> bool:
     secrets = {s.certificate for s in nginx.servers} | {s.certificate_key for s in nginx.servers}
     return path in nginx.files or path in secrets
+
+
+def _in_content(path: str, nginx: NginxFacts) -> bool:
+    """Pages, and the folders that lead to them: one that is closed closes all below it."""
+    roots = [s.root for s in nginx.servers if s.root and s.root.strip("/")]
+    return path != "/" and any(beneath(path, root) or beneath(root, path) for root in roots)
+
+
+def _state_folders(unit: UnitFacts) -> tuple[str, ...]:
+    name = program(unit.name)
+    names = {name, name.removesuffix("-server"), *_STATE_NAMES.get(name, ())}
+    bases = ("/var/lib", "/var/log", "/var/spool", "/var/cache", "/run")
+    return tuple(f"{base}/{one}" for base in bases for one in sorted(names))
 
 
 def _in_program(path: str, unit: UnitFacts) -> bool:

@@ -39,6 +39,8 @@ class UnitFacts(Value):
     control_group: str | None = None
     active_since: str | None = None  # ISO 8601, UTC
     inactive_since: str | None = None
+    state_since: str | None = None  # also a reload is a change of state
+    can_reload: bool | None = None
     requires: tuple[str, ...] = ()
     wants: tuple[str, ...] = ()
     after: tuple[str, ...] = ()

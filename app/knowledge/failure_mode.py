@@ -19,8 +19,10 @@
       - {if: "...", because: "..."}
 
 A parameter that begins with `=` is an expression; anything else is literal. Braces in texts hold
-expressions. Two kinds of step are not single actions: `restore: change` puts one changed path back
-as the baseline has it, `start: unit` brings a unit up from whatever state it is in.
+expressions. Three kinds of step are not single actions: `restore: change` puts one changed path
+back as the baseline has it, `start: unit` brings a unit up from whatever state it is in,
+`renew: unit` lets it read its files again: by a reload where it runs well and can, by a restart
+otherwise.
 """
 
 from __future__ import annotations
@@ -85,19 +87,20 @@ class Ask(Parameterised):
 
 
 class RemedyStep(_Part):
-    """One step of a remedy: an action, or one of the two composed kinds."""
+    """One step of a remedy: an action, or one of the composed kinds."""
 
     action: str | None = None
     params: dict[str, str | int] = Field(default_factory=dict)
     restore: Literal["change"] | None = None
     start: Condition | None = None  # names a unit's facts
+    renew: Condition | None = None  # likewise
     condition: Condition | None = Field(default=None, alias="if")
 
     @model_validator(mode="after")
     def _one_kind(self) -> RemedyStep:
-        kinds = [k for k in (self.action, self.restore, self.start) if k is not None]
-        if len(kinds) != 1:
-            raise ValueError("a step has exactly one of action, restore, start")
+        kinds = (self.action, self.restore, self.start, self.renew)
+        if sum(kind is not None for kind in kinds) != 1:
+            raise ValueError("a step has exactly one of action, restore, start, renew")
         for value in self.params.values():
             computed(value)
         return self

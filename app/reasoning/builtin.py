@@ -11,16 +11,23 @@ from collections.abc import Iterable
 
 from app.domain.action import ActionCall
 from app.domain.hypothesis import Hypothesis, HypothesisStatus
-from app.host.path import Hop
+from app.host.hops import Hop
 from app.host.view import config_test_of
 from app.knowledge.library import Library
+from app.reasoning.change_subjects import diff_ask
+from app.reasoning.first_look import first_look
+from app.reasoning.gathering import subjects_of
+from app.reasoning.host_case import HostCase, host_cases
 from app.reasoning.matching import Candidate, candidates
 from app.reasoning.odds import confidences
 from app.reasoning.port import Advice, Assessment, Case
-from app.reasoning.subjects import HostCase, host_cases
+from app.reasoning.unit_facts import unit_facts
 
 SURE_ENOUGH = 0.75
 """Confidence from which the leading cause counts as separated from its rivals."""
+
+RESTORING = frozenset({"changed-since-healthy", "naming-changed"})
+"""Modes whose repair puts back exactly what changed: wrong ones cost a moment and no more."""
 
 ASKS_A_ROUND = 24
 """Diagnostics asked at most in one round; they run in parallel over one connection."""
@@ -55,7 +62,7 @@ class BuiltinReasoner:
         return _unseparated(hosts, found, hypotheses)
 
     def _candidates(self, case: Case, hosts: tuple[HostCase, ...]) -> list[Candidate]:
-        subjects = [s for h in hosts for s in h.subjects()]
+        subjects = [s for h in hosts for s in subjects_of(h)]
         return [c for c in candidates(self.library.modes, subjects) if c.key not in case.refuted]
 
 
@@ -86,7 +93,7 @@ def _is_down(host: HostCase, unit: str) -> bool:
     """A unit that ran while the host was healthy, or is enabled, and does not run now."""
     if unit not in host.view.units:
         return False
-    facts, _ = host.unit_facts(unit)
+    facts, _ = unit_facts(host, unit)
     expected = facts["active_then"] if facts["active_then"] is not None else facts["enabled"]
     oneshot = facts["type"] == "oneshot"
     return expected in (True, "enabled") and not facts["steady"] and not oneshot
@@ -138,9 +145,26 @@ def _refuted(case: Case) -> Iterable[Hypothesis]:
 
 
 def _leader(found: list[Candidate], hypotheses: tuple[Hypothesis, ...]) -> Candidate | None:
-    if not found or hypotheses[0].confidence < SURE_ENOUGH:
+    """The cause to act on: one that stands out, or the first of rivals that can be tried.
+
+    Where several things changed and each can be put back and taken back, the surest way to tell
+    them apart is to try the likeliest and prove it; what does not heal is undone and refuted.
+    """
+    if not found:
         return None
-    return found[0]
+    if hypotheses[0].confidence >= SURE_ENOUGH:
+        return found[0]
+    shares = {h.key: h.confidence for h in hypotheses}
+    if hypotheses[0].key != found[0].key or not _triable(found[0]):
+        return None
+    together = sum(shares[c.key] for c in found if _triable(c))
+    return found[0] if together >= SURE_ENOUGH else None
+
+
+def _triable(candidate: Candidate) -> bool:
+    repair = candidate.repair
+    restores = candidate.mode in RESTORING and not candidate.handovers
+    return restores and repair is not None and repair.revocable and not repair.requires_person
 
 
 # --- what to ask ---------------------------------------------------------------------------------
@@ -160,6 +184,7 @@ def _wanted(
     for host in hosts:
         calls.extend(ask for walk in host.walks for ask in walk.asks)
         calls.extend(_closer_look(host))
+    calls.extend(_look_behind(case, hosts))
     return tuple(_not_asked(case, calls))[:ASKS_A_ROUND]
 
 
@@ -182,17 +207,27 @@ def _closer_look(host: HostCase) -> Iterable[ActionCall]:
         found = host.view.units.get(unit)
         for path in found[0].environment_files if found is not None else ():
             yield ActionCall(action="environment.read", host=name, params={"path": path})
-    for subject in host.subjects():
-        if subject.kind == "change" and (ask := host.diff_ask(subject.facts["change"])):
+    for subject in subjects_of(host):
+        if subject.kind == "change" and (ask := diff_ask(host, subject.facts["change"])):
             yield ask
         if subject.kind == "mount":
             yield ActionCall(action="disk.usage", host=name, params={"path": subject.name})
 
 
+def _look_behind(case: Case, hosts: tuple[HostCase, ...]) -> Iterable[ActionCall]:
+    """A first look at what the host depends on, where a service fails for no reason of its own."""
+    if not hosts[0].breaks_at_a_service:
+        return
+    seen = {h.host.name for h in hosts}
+    for host in case.hosts:
+        if host.name not in seen:
+            yield from first_look(case, host)
+
+
 def _in_question(host: HostCase) -> tuple[str, ...]:
     """Units of the failing paths; those that the host is there for only where no path names one."""
     on_paths = tuple(unit for walk in host.walks for unit in walk.units)
-    return tuple(dict.fromkeys([*host.failing_units(), *(on_paths or host.units)]))
+    return tuple(dict.fromkeys([*host.failing, *(on_paths or host.units)]))
 
 
 # --- verdicts ------------------------------------------------------------------------------------

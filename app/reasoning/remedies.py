@@ -18,6 +18,10 @@ _GENTLE = ("file.", "daemon.reload", "service.start", "service.enable", "service
 """Actions that take nothing down. A repair made only of these is watched for a shorter time."""
 
 
+_REVOCABLE = ("file.", "daemon.reload", "service.")
+"""Actions whose failure to heal can be taken back, so that a rival cause may be tried next."""
+
+
 def repair_for(mode: FailureMode, key: str, host: str, facts: Facts) -> Repair | None:
     """The first remedy that fits and whose every parameter is known."""
     for remedy in mode.remedies:
@@ -31,6 +35,7 @@ def repair_for(mode: FailureMode, key: str, host: str, facts: Facts) -> Repair |
                 steps=steps,
                 requires_person=remedy.person,
                 disruptive=not all(s.action.startswith(_GENTLE) for s in steps),
+                revocable=all(s.action.startswith(_REVOCABLE) for s in steps),
             )
     return None
 
@@ -50,9 +55,10 @@ def _unfold(remedy: Remedy, host: str, facts: Facts) -> tuple[ActionCall, ...]:
 def _calls(step: RemedyStep, host: str, facts: Facts) -> list[ActionCall] | None:
     if step.restore is not None:
         return restore_change(facts.get("change"), host)
-    if step.start is not None:
-        unit = step.start.value(facts)
-        return bring_up(unit, host) if isinstance(unit, Mapping) else None
+    for named, way in ((step.start, bring_up), (step.renew, renew)):
+        if named is not None:
+            unit = named.value(facts)
+            return way(unit, host) if isinstance(unit, Mapping) else None
     assert step.action is not None
     params = parameters(step.params, facts)
     return None if params is None else [_call(host, step.action, params)]
@@ -116,6 +122,18 @@ def bring_up(unit: Mapping[str, Any], host: str) -> list[ActionCall]:
     if unit.get("enabled_then") == "enabled" and unit.get("enabled") == "disabled":
         calls.append(_call(host, "service.enable", {"unit": name}))
     return calls
+
+
+def renew(unit: Mapping[str, Any], host: str) -> list[ActionCall]:
+    """Calls that let a unit read its files again, with as little interruption as it can.
+
+    A reload does not move a service to another address: where a port of its is not served, and
+    where it does not run well, it is restarted.
+    """
+    gentle = unit.get("can_reload") and unit.get("steady") and not unit.get("missing_ports")
+    if gentle and not _definition_changed(unit):
+        return [_call(host, "service.reload", {"unit": str(unit["name"])})]
+    return bring_up(unit, host)
 
 
 def _definition_changed(unit: Mapping[str, Any]) -> bool:

@@ -9,9 +9,9 @@ from app.domain.event import EntryStatus, ProvenanceLink, TimelineEntry
 from app.domain.execution import Outcome, Step
 from app.domain.host import Host
 from app.domain.probe import Probe, ProbeResult
-from app.host.baseline import Baseline
 from app.host.probes import derive
 from app.host.view import HostView
+from app.reasoning.first_look import first_look
 from app.reasoning.port import Advice, Assessment, Case
 from app.services.ports import Conclusion, Effects
 from app.services.progress import Progress
@@ -101,29 +101,6 @@ async def look(
     names = ", ".join(host.name for host in hosts)
     found = await effects.observe(f"{key}.look", during, calls, f"A look at {names}")
     return at.with_evidence(found)
-
-
-def first_look(case: Case, host: Host) -> Iterable[ActionCall]:
-    """What is asked of a host before anything is suspected."""
-    baseline = case.baseline_of(host.name)
-    yield _call(host, "units.show", pattern="*.service")
-    for action in ("unit_files.list", "sockets.listening", "filesystems.list", "persons.list"):
-        yield _call(host, action)
-    if _may_run(host, case, "nginx", baseline):
-        yield _call(host, "nginx.dump")
-    if baseline is not None:
-        yield _call(host, "baseline.manifest")
-
-
-def _may_run(host: Host, case: Case, program: str, baseline: Baseline | None) -> bool:
-    claimed = case.incident.claimed_service or ""
-    if any(program in service for service in (*host.services, claimed)):
-        return True
-    return baseline is not None and f"{program}.service" in baseline.view(host).units
-
-
-def _call(host: Host, action: str, **params: str | int) -> ActionCall:
-    return ActionCall(action=action, host=host.name, params=params)
 
 
 async def ask_as_users(at: Progress, effects: Effects, key: str) -> Progress:

@@ -85,6 +85,8 @@ def _unit(block: Properties) -> UnitFacts:
         control_group=_text(block, "ControlGroup"),
         active_since=from_systemd(_text(block, "ActiveEnterTimestamp") or ""),
         inactive_since=from_systemd(_text(block, "InactiveEnterTimestamp") or ""),
+        state_since=from_systemd(_text(block, "StateChangeTimestamp") or ""),
+        can_reload=_flag(block, "CanReload"),
         requires=_words(block, "Requires"),
         wants=_words(block, "Wants"),
         after=_words(block, "After"),

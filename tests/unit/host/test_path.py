@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from app.domain.probe import ProbeResult
-from app.host.path import HopState, Layer, PathWalker, Walk
+from app.host.hops import HopState, Layer, Walk
+from app.host.path import PathWalker
 from app.host.view import HostView
 from tests.unit.reasoning.cases import (
     ENV,
@@ -84,7 +85,7 @@ def test_a_listener_on_loopback_only_is_told() -> None:
     inner = listener(80, "nginx.service") | {"address": "127.0.0.1"}
     found = walk(facts_of(UP, [inner, HEALTHY_LISTENERS[1]]), error="refused")
     assert found.first_failed is not None
-    assert "loopback" in found.first_failed.statement
+    assert "only at 127.0.0.1" in found.first_failed.statement
 
 
 def test_a_listener_that_outsiders_do_not_reach_is_the_networks() -> None:

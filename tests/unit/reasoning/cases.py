@@ -26,6 +26,7 @@ SITE = {
         {
             "file": "/etc/nginx/conf.d/tickets.conf", "line": 1, "names": ["tickets.example"],
             "listens": ["80"], "ports": [80],
+            "root": "/srv/pages/tickets",
             "upstreams": [{"url": "http://127.0.0.1:9100", "host": "127.0.0.1", "port": 9100}],
         }
     ],

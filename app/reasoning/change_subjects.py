@@ -1,0 +1,122 @@
+"""Changes since the baseline as subjects: what may have been broken by whom touched it last."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from app.domain.action import ActionCall
+from app.host.drift import Change, ChangeKind, Relation
+from app.host.facts import FileDiffFacts, Manifest, UnitFacts
+from app.reasoning.host_case import HostCase
+from app.reasoning.subjects import Subject
+from app.reasoning.unit_facts import unit_facts
+
+_NEAR = {
+    Relation.ENVIRONMENT: 0,
+    Relation.DEFINITION: 0,
+    Relation.CONFIGURATION: 1,
+    Relation.PROGRAM: 2,
+    Relation.CONTENT: 1,
+    Relation.STATE: 1,
+    Relation.NAMING: 3,
+}
+
+_READ_AT_START = frozenset({Relation.DEFINITION, Relation.ENVIRONMENT, Relation.CONFIGURATION})
+"""What a service reads when it starts or reloads, and not again."""
+
+_CODE = (".py", ".php", ".js", ".rb", ".pl", ".java", ".jar", ".go", ".ts", ".war", ".wsgi")
+
+
+def change_subjects(case: HostCase) -> Iterable[Subject]:
+    """Each changed path once, with the unit nearest to the failure that it belongs to."""
+    found: dict[str, tuple[Change, Relation, str]] = {}
+    for name in dict.fromkeys((*case.failing, *case.units)):
+        if name in case.view.units:
+            for change, how in case.related(case.view.units[name][0]):
+                found.setdefault(change.path, (change, how, name))
+    for change, how, name in found.values():
+        yield _subject(case, change, how, name, alone=len(found) == 1)
+
+
+def diff_ask(case: HostCase, change: Mapping[str, Any]) -> ActionCall | None:
+    """The diagnostic that shows a changed file's difference, where there are two versions."""
+    then, now = change.get("then"), change.get("now")
+    if not then or not now or not then.get("sha256") or change["kind"] != "content":
+        return None
+    params = {"path": change["path"], "sha256": then["sha256"]}
+    return ActionCall(action="file.diff", host=case.host.name, params=params)
+
+
+def _subject(
+    case: HostCase, change: Change, how: Relation, unit: str, *, alone: bool
+) -> Subject:
+    facts, sources = case.common()
+    facts["unit"], unit_sources = unit_facts(case, unit)
+    assert case.drift is not None
+    facts["change"] = {
+        "path": change.path,
+        "kind": change.kind.value,
+        "relation": how.value,
+        "then": None if change.then is None else change.then.model_dump(mode="json"),
+        "now": None if change.now is None else change.now.model_dump(mode="json"),
+        "blamed": _blamed(case, change.path, facts["unit"]),
+        "alone": alone,
+        "is_code": change.path.endswith(_CODE),
+        "unread": _unread(change, how, case.view.units[unit][0]),
+    }
+    sources |= unit_sources | {"change": case.drift[1]}
+    diff = _diff(case, change)
+    if diff is not None:
+        facts["change"]["diff"] = diff[0].diff
+        facts["change"]["comments"] = "\n".join(diff[0].comments)
+        sources |= {"change.diff": diff[1], "change.comments": diff[1]}
+    return Subject(
+        kind="change",
+        host=case.host.name,
+        name=change.path,
+        facts=facts,
+        sources=sources,
+        nearness=case.nearness(unit) + _NEAR[how],
+    )
+
+
+def _unread(change: Change, relation: Relation, unit: UnitFacts) -> bool | None:
+    """Whether the running service has not read the file as it is now; None where not known."""
+    if relation not in _READ_AT_START or change.kind is not ChangeKind.CONTENT:
+        return None
+    read = max((m for m in (unit.active_since, unit.state_since) if m), default=None)
+    if change.now is None or not change.now.modified or read is None:
+        return None
+    return datetime.fromisoformat(change.now.modified) > datetime.fromisoformat(read)
+
+
+def _blamed(case: HostCase, path: str, unit: Mapping[str, Any]) -> bool | None:
+    """Whether the unit's own configuration test names this file."""
+    config = unit.get("config")
+    if config is None:
+        return None
+    named = {p.get("file") for p in config["problems"]} | {
+        p.get("subject") for p in config["problems"]
+    }
+    return path in named or _real(case, path) in named
+
+
+def _real(case: HostCase, path: str) -> str | None:
+    """Where a symlink of the same content points: sites-enabled and sites-available."""
+    now = case.view.facts(Manifest, "baseline.manifest")
+    links = () if now is None else (f for f in now[0].files if f.target)
+    return next((f.path for f in links if _points_to(f) == path), None)
+
+
+def _points_to(link: Manifest.File) -> str:
+    """The absolute path that a symlink names."""
+    return posixpath.normpath(posixpath.join(posixpath.dirname(link.path), link.target or ""))
+
+
+def _diff(case: HostCase, change: Change) -> tuple[FileDiffFacts, int] | None:
+    if change.then is None or change.then.sha256 is None:
+        return None
+    return case.view.facts(FileDiffFacts, "file.diff", path=change.path, sha256=change.then.sha256)

@@ -1,0 +1,38 @@
+"""What is asked of a host before anything is suspected: cheap, and nearly always of use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from app.domain.action import ActionCall
+from app.domain.host import Host
+from app.host.baseline import Baseline
+from app.reasoning.port import Case
+
+_ALWAYS = ("unit_files.list", "sockets.listening", "filesystems.list", "persons.list")
+
+
+def first_look(case: Case, host: Host) -> Iterable[ActionCall]:
+    """The diagnostics of a first look at a host of the case."""
+    baseline = case.baseline_of(host.name)
+    yield _call(host, "units.show", pattern="*.service")
+    for action in _ALWAYS:
+        yield _call(host, action)
+    if _may_run(host, case, "nginx", baseline):
+        yield _call(host, "nginx.dump")
+    if baseline is not None:
+        yield _call(host, "baseline.manifest")
+
+
+def _may_run(host: Host, case: Case, program: str, baseline: Baseline | None) -> bool:
+    """Whether a program is likely to be there: declared, seen while healthy, or blamed."""
+    if any(program in service for service in host.services):
+        return True
+    if baseline is not None:
+        return f"{program}.service" in baseline.view(host).units
+    own = host.name == case.host.name
+    return own and program in (case.incident.claimed_service or "")
+
+
+def _call(host: Host, action: str, **params: str | int) -> ActionCall:
+    return ActionCall(action=action, host=host.name, params=params)

@@ -1,0 +1,77 @@
+"""Every subject of a host: its units, what changed on it, and what lies beneath its services."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from app.host.hops import Hop, Layer
+from app.reasoning.change_subjects import change_subjects
+from app.reasoning.host_case import HostCase
+from app.reasoning.subjects import Subject
+from app.reasoning.unit_facts import unit_facts
+
+_NAMING_FILES = frozenset({"/etc/hosts", "/etc/resolv.conf", "/etc/nsswitch.conf"})
+
+
+def subjects_of(case: HostCase) -> tuple[Subject, ...]:
+    """Everything that may be at fault on this host."""
+    units = (_unit(case, name) for name in case.units if name in case.view.units)
+    return (*units, *change_subjects(case), *_mounts(case), *_names(case))
+
+
+def _unit(case: HostCase, name: str) -> Subject:
+    facts, sources = case.common()
+    facts["unit"], unit_sources = unit_facts(case, name)
+    return Subject(
+        kind="unit",
+        host=case.host.name,
+        name=name,
+        facts=facts,
+        sources=sources | unit_sources,
+        nearness=case.nearness(name),
+    )
+
+
+def _failed(case: HostCase, layer: Layer) -> Iterable[Hop]:
+    """Failing hops of a layer; the first walk has them all, for they are the host's."""
+    return (h for walk in case.walks[:1] for h in walk.failed if h.layer is layer)
+
+
+def _mounts(case: HostCase) -> Iterable[Subject]:
+    for hop in _failed(case, Layer.STORAGE):
+        yield _mount(case, hop.subject, hop.evidence_ids[0])
+
+
+def _mount(case: HostCase, mount: str, ident: int) -> Subject:
+    facts, sources = case.common()
+    entries, _ = case.view.filesystems or ((), 0)
+    entry = next(e for e in entries if e.mount == mount)
+    facts["mount"] = entry.model_dump(mode="json") | {"path": mount}
+    sources |= {"mount": ident}
+    usage = case.view.disk_usage(mount)
+    if usage is not None:
+        for part in ("files", "deleted_open"):
+            facts["mount"][part] = [f.model_dump(mode="json") for f in getattr(usage[0], part)]
+        sources["mount.files"] = usage[1]
+    facts["units"] = [unit_facts(case, u)[0] for u in case.units if u in case.view.units]
+    return Subject(
+        kind="mount", host=case.host.name, name=mount, facts=facts, sources=sources, nearness=0
+    )
+
+
+def _names(case: HostCase) -> Iterable[Subject]:
+    for hop in _failed(case, Layer.DEPENDENCY):
+        if case.view.asked("name.resolve", name=hop.subject):
+            yield _name(case, hop.subject, hop.evidence_ids)
+
+
+def _name(case: HostCase, name: str, idents: tuple[int, ...]) -> Subject:
+    facts, sources = case.common()
+    item = case.view.evidence("name.resolve", name=name)
+    facts["name"] = {"asked": name, **(item.facts if item is not None else {})}
+    changed = [c.path for c in (case.drift or ((), 0))[0] if c.path in _NAMING_FILES]
+    facts["name"]["changed_files"] = changed
+    sources |= {"name": idents[-1]}
+    return Subject(
+        kind="name", host=case.host.name, name=name, facts=facts, sources=sources, nearness=3
+    )

@@ -1,0 +1,129 @@
+"""One host of a case: what is known of it, where its users' paths break, what changed on it."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+from app.host.drift import Change, ChangeKind, Relation, changes, relation
+from app.host.facts import Manifest, UnitFacts
+from app.host.hops import HopState, Layer, Walk
+from app.host.path import PathWalker
+from app.host.view import HostView
+from app.reasoning.port import Case
+
+_OTHERS_DATA = (Relation.CONTENT, Relation.STATE)
+"""Where services and users put new files every day: one that was added there means nothing."""
+
+
+class HostCase:
+    """One host of a case: its view, its failing paths, and what they lead to."""
+
+    def __init__(self, case: Case, host: str) -> None:
+        self.case = case
+        self.host = case.host_named(host)
+        self.view = HostView(self.host, case.evidence)
+        self.baseline = case.baseline_of(host)
+        self.then = None if self.baseline is None else self.baseline.view(self.host)
+        self.red = tuple(p for p in case.red if p.probe.address == self.host.address)
+        claimed = case.incident.claimed_service if host == case.host.name else None
+        self.walker = PathWalker(self.view, self.baseline, claimed)
+        self.serving = self.walker.serving
+
+    @cached_property
+    def walks(self) -> tuple[Walk, ...]:
+        return tuple(self.walker.walk(p) for p in self.red)
+
+    @cached_property
+    def declared(self) -> tuple[str, ...]:
+        """Units of the services that the ticket and the inventory name."""
+        named = (
+            self.serving.unit_named(s) for s in (self.serving.claimed, *self.host.services) if s
+        )
+        return tuple(dict.fromkeys(u for u in named if u is not None))
+
+    @cached_property
+    def units(self) -> tuple[str, ...]:
+        """Units on failing paths, nearest to the user first; then the claimed and declared ones."""
+        on_paths = [u for walk in self.walks for u in walk.units]
+        return tuple(dict.fromkeys([*on_paths, *self.declared]))
+
+    @cached_property
+    def failing(self) -> tuple[str, ...]:
+        """Units of failing hops, in the order of the path."""
+        failed = [h.subject for w in self.walks for h in w.hops if h.state is HopState.FAILED]
+        return tuple(dict.fromkeys(s for s in failed if s.endswith(".service")))
+
+    @cached_property
+    def suspects(self) -> tuple[str, ...]:
+        """Services that may be behind a failure that shows in another one.
+
+        Where the path breaks at a service that does nothing wrong by itself, whatever else the
+        inventory declares may be what it misses.
+        """
+        own = self.host.name == self.case.host.name
+        if not self.case.red or (own and not self.breaks_at_a_service):
+            return ()
+        on_paths = {u for walk in self.walks for u in walk.units}
+        return tuple(u for u in self.declared if u in self.view.units and u not in on_paths)
+
+    @property
+    def breaks_at_a_service(self) -> bool:
+        """Whether a path breaks where a service answers badly, with nothing broken beneath it."""
+        firsts = [walk.first_failed for walk in self.walks]
+        layers = (Layer.APPLICATION, Layer.UPSTREAM)
+        return any(
+            hop is not None and hop.layer in layers and self.view.steady(hop.subject) is not False
+            for hop in firsts
+        )
+
+    @cached_property
+    def drift(self) -> tuple[tuple[Change, ...], int] | None:
+        """What changed since the baseline, and the evidence; None where that is not known."""
+        now = self.view.facts(Manifest, "baseline.manifest")
+        if now is None or self.baseline is None:
+            return None
+        return changes(self.baseline.manifest, now[0]), now[1]
+
+    def related(self, unit: UnitFacts) -> list[tuple[Change, Relation]]:
+        """The changes that have to do with a unit, and how."""
+        nginx = next((v.nginx[0] for v in (self.then, self.view) if v and v.nginx), None)
+        pairs = ((c, relation(c.path, unit, nginx)) for c in (self.drift or ((), 0))[0])
+        return [
+            (c, r)
+            for c, r in pairs
+            if r is not None and not (r in _OTHERS_DATA and c.kind is ChangeKind.ADDED)
+        ]
+
+    def nearness(self, unit: str) -> int:
+        """How far down the path a unit stands: 0 for the first that fails."""
+        if unit in self.failing:
+            return self.failing.index(unit)
+        return len(self.failing) + 1
+
+    def common(self) -> tuple[dict[str, Any], dict[str, int]]:
+        """What every condition may read, and the evidence behind it."""
+        probe = self.red[0] if self.red else next(iter(self.case.red), None)
+        facts: dict[str, Any] = {
+            "host": {"name": self.host.name, "address": self.host.address},
+            "has_baseline": self.baseline is not None,
+            "suffering": bool(self.case.red),
+            "probe": None if probe is None else probe.model_dump(mode="json", exclude={"probe"}),
+        }
+        sources: dict[str, int] = {}
+        if probe is not None and probe.evidence_id is not None:
+            sources |= {"probe": probe.evidence_id, "suffering": probe.evidence_id}
+        if self.view.persons is not None:
+            persons, sources["persons"] = self.view.persons
+            facts["persons"] = {
+                "logged_in": list(persons.logged_in),
+                "notes": [{"path": p, "text": t} for p, t in persons.notes.items()],
+            }
+        return facts, sources
+
+
+def host_cases(case: Case) -> tuple[HostCase, ...]:
+    """The incident's host first, then those it depends on that have been looked at."""
+    looked_at = {e.host for e in case.evidence} | {case.host.name}
+    names = [case.host.name, *(h.name for h in case.hosts if h.name != case.host.name)]
+    return tuple(HostCase(case, name) for name in names if name in looked_at)

@@ -1,0 +1,114 @@
+"""A unit as conditions read it, and the evidence behind each part of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from app.host.drift import program
+from app.host.facts import UnitFacts
+from app.host.needs import FULL_PERCENT
+from app.reasoning.host_case import HostCase
+
+Known = tuple[dict[str, Any], dict[str, int]]
+"""Facts, and for each name that a condition may read the id of the evidence behind it."""
+
+
+def unit_facts(case: HostCase, name: str) -> Known:
+    """Everything known of a unit that was seen: `name` is in `case.view.units`."""
+    unit, ident = case.view.units[name]
+    facts: dict[str, Any] = unit.model_dump(mode="json")
+    sources = {"unit": ident}
+    suspected = name in case.suspects
+    facts |= _then(case, name) | {
+        "program": program(name),
+        "host": case.host.name,
+        "on_path": any(name in w.units for w in case.walks),
+        "failing": name in case.failing or (suspected and case.view.steady(name) is False),
+        "suspected": suspected,
+        "declared": name in case.declared,
+        "enabled": case.view.unit_files.get(name) or unit.unit_file_state,
+        "steady": case.view.steady(name) is True,
+        "flapping": case.view.flapping(name),
+    }
+    for part in (_held(case, name), _config(case, name), _log(case, name), _mounts(case, name)):
+        facts |= part[0]
+        sources |= part[1]
+    more, more_sources = _changes(case, unit)
+    return facts | more, sources | more_sources
+
+
+def _then(case: HostCase, name: str) -> dict[str, Any]:
+    found = None if case.then is None else case.then.units.get(name)
+    if case.then is None or (found is None and not case.then.units):
+        return {"active_then": None, "enabled_then": None}
+    return {
+        "active_then": found is not None and found[0].active_state == "active",
+        "enabled_then": case.then.unit_files.get(name),
+    }
+
+
+def _held(case: HostCase, name: str) -> Known:
+    """Listeners of others on ports that this unit should serve."""
+    if case.view.listeners is None:
+        return {}, {}
+    listening, ident = case.view.listeners
+    ports = {p.probe.port for p in case.red if case.serving.expected_unit(p.probe.port) == name}
+    if case.then is not None and case.then.listeners is not None:
+        ports |= {e.port for e in case.then.listeners[0] if e.unit == name}
+    held = [e for e in listening if e.port in ports and e.protocol == "tcp" and e.unit != name]
+    facts = {
+        "ports": sorted(ports),
+        "held": [e.model_dump(mode="json") | _holder(case, e.unit) for e in held],
+        "listening": any(e.unit == name for e in listening),
+        "missing_ports": sorted(ports - {e.port for e in listening if e.unit == name}),
+    }
+    return facts, {f"unit.{part}": ident for part in ("held", "listening", "missing_ports")}
+
+
+def _holder(case: HostCase, unit: str | None) -> dict[str, Any]:
+    if unit is None:
+        return {"declared": False, "active_then": None, "enabled": None}
+    declared = unit in {case.serving.unit_named(s) for s in case.host.services}
+    return _then(case, unit) | {
+        "declared": declared,
+        "enabled": case.view.unit_files.get(unit),
+    }
+
+
+def _config(case: HostCase, name: str) -> Known:
+    found = case.view.config_test(name)
+    if found is None:
+        return {}, {}
+    return {"config": found[0].model_dump(mode="json")}, {"unit.config": found[1]}
+
+
+def _log(case: HostCase, name: str) -> Known:
+    found = case.view.log(name)
+    if found is None:
+        return {}, {}
+    facts = {
+        "log": [line.model_dump(mode="json") for line in found[0].lines],
+        "log_text": "\n".join(line.example for line in found[0].lines[-40:]),
+    }
+    return facts, {"unit.log": found[1], "unit.log_text": found[1]}
+
+
+def _changes(case: HostCase, unit: UnitFacts) -> Known:
+    if case.drift is None:
+        return {}, {}
+    found = case.related(unit)
+    told = [{"path": c.path, "kind": c.kind.value, "relation": r.value} for c, r in found]
+    return {"changes": told}, {"unit.changes": case.drift[1]}
+
+
+def _mounts(case: HostCase, name: str) -> Known:
+    if case.view.filesystems is None:
+        return {}, {}
+    entries, ident = case.view.filesystems
+    full = [
+        e.mount
+        for e in entries
+        if max(e.used_percent or 0, e.inodes_used_percent or 0) >= FULL_PERCENT
+        and case.walker.needs.writes_to(e.mount, [name])
+    ]
+    return {"full_mounts": full}, {"unit.full_mounts": ident}

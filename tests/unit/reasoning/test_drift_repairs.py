@@ -1,0 +1,178 @@
+"""What changed since the host was healthy: put back where that is right, left alone where not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from app.domain.host import Host
+from app.host.facts import Manifest
+from app.reasoning.port import Advice
+from tests.unit.reasoning import cases
+from tests.unit.reasoning.cases import (
+    ENV,
+    HEALTHY_LISTENERS,
+    HOST,
+    UNIT_FILE,
+    case,
+    facts_of,
+    file,
+    manifest_now,
+    nginx,
+    tickets,
+)
+from tests.unit.reasoning.test_builtin import asked, judge, steps
+
+SITE = "/etc/nginx/conf.d/tickets.conf"
+DAY_BEFORE = "2025-12-31T00:00:00+00:00"
+JUST_NOW = "2025-12-31T23:55:00+00:00"
+SINCE = {"active_since": "2025-12-31T12:00:00+00:00"}
+ANSWERS = "http.local url=http://127.0.0.1:9100/ host_header=tickets.example"
+
+
+def serving(*changed: Manifest.File, status: int = 500, **units: dict[str, Any]) -> dict[str, Any]:
+    """Both services run; the application answers `status` when it is asked directly."""
+    front, behind = nginx(**units.get("front", {})), tickets(**units.get("behind", {}))
+    facts = facts_of([front, behind], HEALTHY_LISTENERS) | asked(front, behind)
+    facts[ANSWERS] = {"url": "http://127.0.0.1:9100/", "status": status}
+    facts["baseline.manifest"] = manifest_now(*changed)
+    for one in changed:
+        facts[f"file.diff path={one.path} sha256={'a' * 64}"] = {"path": one.path}
+    return facts
+
+
+async def test_a_running_service_gets_its_environment_back() -> None:
+    facts = serving(file(ENV, "b" * 64, modified=DAY_BEFORE), behind=SINCE)
+    judged = await judge(case(facts, status=502))
+    assert steps(judged) == [
+        f"file.restore group=root mode=0644 owner=root path={ENV} sha256={'a' * 64}",
+        "service.restart unit=tickets.service",
+    ]
+
+
+async def test_what_runs_since_before_the_change_is_restarted_and_the_change_is_kept() -> None:
+    facts = serving(file(ENV, "b" * 64, modified=JUST_NOW), behind=SINCE)
+    judged = await judge(case(facts, status=502))
+    assert steps(judged) == ["service.restart unit=tickets.service"]
+    assert judged.leader is not None
+    assert judged.leader.mode == "runs-on-old-files"
+
+
+async def test_a_proxy_that_can_reload_is_reloaded_and_not_restarted() -> None:
+    site = file(SITE, "b" * 64, modified=DAY_BEFORE)
+    facts = serving(site, status=200, front={**SINCE, "can_reload": True})
+    judged = await judge(case(facts, status=404))
+    assert steps(judged) == [
+        f"file.restore group=root mode=0644 owner=root path={SITE} sha256={'a' * 64}",
+        "service.reload unit=nginx.service",
+    ]
+
+
+async def test_a_folder_that_was_closed_is_opened_and_nothing_is_restarted() -> None:
+    closed = Manifest.File(
+        path="/srv/pages", kind="directory", owner="root", group="root", mode="0700"
+    )
+    before = closed.model_copy(update={"mode": "0755"})
+    facts = serving(closed, status=200)
+    given = case(facts, status=403)
+    (known,) = given.baselines
+    manifest = known.manifest.model_copy(update={"files": (*known.manifest.files, before)})
+    known = known.model_copy(update={"manifest": manifest})
+    judged = await judge(given.model_copy(update={"baselines": (known,)}))
+    assert steps(judged) == ["file.set_mode mode=0755 path=/srv/pages"]
+
+
+async def test_the_applications_own_code_is_left_to_its_owners() -> None:
+    code = "/srv/app/tickets/main.py"
+    facts = serving(file(code, "b" * 64), behind={"working_directory": "/srv/app/tickets"})
+    given = case(facts, status=500)
+    (known,) = given.baselines
+    files = (*known.manifest.files, file(code))
+    manifest = known.manifest.model_copy(update={"files": files})
+    known = known.model_copy(update={"manifest": manifest})
+    judged = await judge(given.model_copy(update={"baselines": (known,)}))
+    assert judged.advice is Advice.HAND_OVER
+
+
+async def test_two_changes_are_tried_one_by_one() -> None:
+    changed = (file(ENV, "b" * 64), file(UNIT_FILE, "c" * 64))
+    judged = await judge(case(serving(*changed), status=502))
+    assert judged.leader is not None
+    assert judged.leader.confidence < 0.75
+    first = judged.leader.subject
+    again = await judge(case(serving(*changed), status=502, refuted=(judged.leader.key,)))
+    assert again.leader is not None
+    assert {first, again.leader.subject} == {ENV, UNIT_FILE}
+    assert (judged.advice, again.advice) == (Advice.REMEDIATE, Advice.REMEDIATE)
+
+
+async def test_two_changes_of_which_one_carries_a_reason_are_a_persons() -> None:
+    changed = (file(ENV, "b" * 64), file(UNIT_FILE, "c" * 64))
+    facts = serving(*changed)
+    for path in (ENV, UNIT_FILE):
+        comments = ["# CHG0099 new pool size"]
+        facts[f"file.diff path={path} sha256={'a' * 64}"] = {"path": path, "comments": comments}
+    judged = await judge(case(facts, status=502))
+    assert judged.advice is Advice.HAND_OVER
+
+
+async def test_what_the_host_depends_on_is_looked_at_when_a_service_fails_for_no_reason() -> None:
+    store = Host(name="beta", address="192.0.2.8", services=("ledgerdb",))
+    front = HOST.model_copy(update={"depends_on": ("beta",)})
+    given = case(serving(status=503), status=503)
+    given = given.model_copy(update={"host": front, "hosts": (front, store)})
+    judged = await judge(given)
+    assert judged.advice is Advice.DIAGNOSE
+    assert {c.action for c in judged.wanted if c.host == "beta"} >= {"units.show", "persons.list"}
+
+
+@pytest.mark.parametrize("relation", ["/etc/ledgerdb/access.conf", "/var/lib/ledgerdb"])
+async def test_a_change_behind_a_host_that_suffers_is_put_back(relation: str) -> None:
+    """The proxy and the application hold; the database's host has a changed file or folder."""
+    store = Host(name="beta", address="192.0.2.8", services=("ledgerdb",))
+    front = HOST.model_copy(update={"depends_on": ("beta",)})
+    shape: dict[str, Any] = {"owner": "ledger", "group": "ledger", "mode": "0700"}
+    kind = "directory" if relation.startswith("/var") else "file"
+    then = Manifest.File(
+        path=relation, kind=kind, sha256=None if kind == "directory" else "a" * 64, **shape
+    )
+    now = then.model_copy(update={"owner": "root"} if kind == "directory" else {"sha256": "b" * 64})
+    behind = cases.unit("ledgerdb.service", can_reload=True)
+    given = case(serving(status=503), status=503)
+    more = cases.evidence(
+        {
+            "units.show": {"units": [behind]},
+            "unit.show unit=ledgerdb.service": behind,
+            "journal.unit unit=ledgerdb.service": {"source": "x", "lines": []},
+            "sockets.listening": {"listeners": []},
+            "filesystems.list": {"filesystems": []},
+            "persons.list": {},
+            f"file.diff path={relation} sha256={'a' * 64}": {"path": relation},
+            "baseline.manifest": Manifest(host="beta", taken_at=JUST_NOW, files=(now,)).model_dump(
+                mode="json"
+            ),
+        },
+        start=500,
+    )
+    moved = tuple(one.model_copy(update={"host": "beta"}) for one in more)
+    baseline = cases.baseline().model_copy(
+        update={
+            "host": "beta",
+            "manifest": Manifest(host="beta", taken_at=DAY_BEFORE, files=(then,)),
+            "evidence": (),
+            "probes": (),
+        }
+    )
+    given = given.model_copy(
+        update={
+            "host": front,
+            "hosts": (front, store),
+            "evidence": (*given.evidence, *moved),
+            "baselines": (*given.baselines, baseline),
+        }
+    )
+    judged = await judge(given)
+    assert judged.repair is not None, (judged.statement, judged.hypotheses, judged.wanted)
+    assert judged.repair.steps[0].host == "beta"
+    assert judged.repair.steps[0].params["path"] == relation
