@@ -345,6 +345,13 @@ class FirewallFacts(Value):
     policies: dict[str, str] = Field(default_factory=dict)  # "inet/filter/input" -> "accept"
 
 
+class FirewallRuleFacts(Value):
+    """One rule, looked up by its handle."""
+
+    kind: str  # rule | missing
+    sha256: str | None = None  # of its content; counters do not count
+
+
 class HostIdentity(Value):
     hostname: str
     os: str

@@ -122,7 +122,7 @@ class Handover(_Part):
     because: str
 
 
-Subject = Literal["unit", "change", "mount", "name"]
+Subject = Literal["unit", "change", "mount", "name", "rule"]
 
 
 class FailureMode(_Part):

@@ -50,9 +50,7 @@ def diff_ask(case: HostCase, change: Mapping[str, Any]) -> ActionCall | None:
     return ActionCall(action="file.diff", host=case.host.name, params=params)
 
 
-def _subject(
-    case: HostCase, change: Change, how: Relation, unit: str, *, alone: bool
-) -> Subject:
+def _subject(case: HostCase, change: Change, how: Relation, unit: str, *, alone: bool) -> Subject:
     facts, sources = case.common()
     facts["unit"], unit_sources = unit_facts(case, unit)
     assert case.drift is not None

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from app.host.facts import FirewallFacts, FirewallRule, FirewallRuleFacts
 from app.host.hops import Hop, Layer
 from app.reasoning.change_subjects import change_subjects
 from app.reasoning.host_case import HostCase
 from app.reasoning.subjects import Subject
 from app.reasoning.unit_facts import unit_facts
+
+_TURNING_AWAY = ("drop", "reject")
 
 _NAMING_FILES = frozenset({"/etc/hosts", "/etc/resolv.conf", "/etc/nsswitch.conf"})
 
@@ -16,7 +19,7 @@ _NAMING_FILES = frozenset({"/etc/hosts", "/etc/resolv.conf", "/etc/nsswitch.conf
 def subjects_of(case: HostCase) -> tuple[Subject, ...]:
     """Everything that may be at fault on this host."""
     units = (_unit(case, name) for name in case.units if name in case.view.units)
-    return (*units, *change_subjects(case), *_mounts(case), *_names(case))
+    return (*units, *change_subjects(case), *_mounts(case), *_names(case), *_rules(case))
 
 
 def _unit(case: HostCase, name: str) -> Subject:
@@ -75,3 +78,44 @@ def _name(case: HostCase, name: str, idents: tuple[int, ...]) -> Subject:
     return Subject(
         kind="name", host=case.host.name, name=name, facts=facts, sources=sources, nearness=3
     )
+
+
+def _rules(case: HostCase) -> Iterable[Subject]:
+    """Rules that turn traffic away, where users do not get through to a port that is served."""
+    ports = {p.probe.port for p in case.red}
+    cut_off = any(h.layer is Layer.NETWORK for walk in case.walks for h in walk.failed)
+    found = case.view.facts(FirewallFacts, "firewall.show")
+    if found is None or not cut_off:
+        return
+    for rule in found[0].rules:
+        if rule.verdict in _TURNING_AWAY and (not rule.ports or ports & {*rule.ports}):
+            yield _rule(case, rule, found[1])
+
+
+def _rule(case: HostCase, rule: FirewallRule, ident: int) -> Subject:
+    facts, sources = case.common()
+    then = None if case.then is None else case.then.facts(FirewallFacts, "firewall.show")
+    known = None if then is None else {(r.table, r.chain, r.text) for r in then[0].rules}
+    looked = case.view.facts(FirewallRuleFacts, "firewall.rule", **_address(rule))
+    facts["rule"] = rule.model_dump(mode="json") | {
+        "new": None if known is None else (rule.table, rule.chain, rule.text) not in known,
+        "for_ports": bool(rule.ports),
+        "sha256": None if looked is None else looked[0].sha256,
+        "persistent": _in_files(case),
+    }
+    sources["rule"] = ident
+    name = f"{rule.family} {rule.table} {rule.chain} {rule.handle}"
+    return Subject(
+        kind="rule", host=case.host.name, name=name, facts=facts, sources=sources, nearness=0
+    )
+
+
+def _address(rule: FirewallRule) -> dict[str, str | int]:
+    return rule.model_dump(include={"family", "table", "chain", "handle"})
+
+
+def _in_files(case: HostCase) -> bool | None:
+    """Whether the firewall's files were changed too: then somebody meant it to stay."""
+    if case.drift is None:
+        return None
+    return any(c.path.startswith("/etc/nftables") for c in case.drift[0])

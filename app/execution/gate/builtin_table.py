@@ -17,6 +17,7 @@ from .edits import (
     log_truncate,
 )
 from .files import config_read, environment_read, file_diff, file_state, log_tail
+from .firewall import firewall_remove_rule, firewall_restore_rule, firewall_rule
 from .host import filesystems, identity, persons
 from .network import http_local, listeners, network, tcp_connect
 from .nginx import nginx_dump
@@ -43,6 +44,9 @@ BUILTINS: dict[str, Builtin] = {
         file_set_owner,
         file_state,
         filesystems,
+        firewall_remove_rule,
+        firewall_restore_rule,
+        firewall_rule,
         http_local,
         identity,
         listeners,

@@ -32,6 +32,17 @@ class Store:
             disk.write_whole(self.path(sha256), content)
         return sha256
 
+    def put_note(self, sha256: str, note: bytes) -> None:
+        """Keep beside a content what putting it back needs to know."""
+        disk.write_whole(self.path(sha256) + ".note", note)
+
+    def note(self, sha256: str) -> bytes:
+        try:
+            with open(self.path(sha256) + ".note", "rb") as source:
+                return source.read(LARGEST)
+        except FileNotFoundError:
+            raise Failed(f"nothing is known of the place of {sha256[:12]}") from None
+
     def get(self, sha256: str) -> bytes:
         """A kept content, proven to be unharmed."""
         try:
