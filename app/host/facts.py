@@ -345,6 +345,20 @@ class FirewallFacts(Value):
     policies: dict[str, str] = Field(default_factory=dict)  # "inet/filter/input" -> "accept"
 
 
+class SecuritySign(Value):
+    """Something that a host has only where somebody put it there by stealth."""
+
+    # program-in-temporary-folder | job-in-temporary-folder | preloaded-library |
+    # account-with-uid-0
+    kind: str
+    subject: str  # the program, the job's line, the library, the account
+    user: str = ""
+
+
+class SecurityFacts(Value):
+    signs: tuple[SecuritySign, ...] = ()
+
+
 class FirewallRuleFacts(Value):
     """One rule, looked up by its handle."""
 

@@ -122,7 +122,7 @@ class Handover(_Part):
     because: str
 
 
-Subject = Literal["unit", "change", "mount", "name", "rule"]
+Subject = Literal["unit", "change", "mount", "name", "rule", "host"]
 
 
 class FailureMode(_Part):
@@ -140,6 +140,7 @@ class FailureMode(_Part):
     asks: tuple[Ask, ...] = ()
     remedies: tuple[Remedy, ...] = ()
     handovers: tuple[Handover, ...] = ()
+    halts: bool = False  # where it fits nothing is changed, whatever else is wrong
     recommend: str = ""  # what a person should do when there is no remedy
 
     def bind(self, facts: Facts) -> dict[str, object]:

@@ -16,7 +16,7 @@ from app.host.view import config_test_of
 from app.knowledge.library import Library
 from app.reasoning.change_subjects import diff_ask
 from app.reasoning.first_look import first_look
-from app.reasoning.gathering import subjects_of
+from app.reasoning.gathering import host_subject, subjects_of
 from app.reasoning.host_case import HostCase, host_cases
 from app.reasoning.matching import Candidate, candidates
 from app.reasoning.odds import confidences
@@ -44,6 +44,9 @@ class BuiltinReasoner:
     async def assess(self, case: Case) -> Assessment:
         """Judge a case; see the module's docstring for the order of questions."""
         hosts = host_cases(case)
+        stops = self._halting(hosts)
+        if stops is not None:
+            return _on_leader(stops, _hypotheses(case, [stops]))
         if not case.red:
             return _without_suffering(case, hosts)
         found = self._candidates(case, hosts)
@@ -60,6 +63,12 @@ class BuiltinReasoner:
                 wanted=wanted,
             )
         return _unseparated(hosts, found, hypotheses)
+
+    def _halting(self, hosts: tuple[HostCase, ...]) -> Candidate | None:
+        """What forbids any change, whether users suffer or not."""
+        halting = [mode for mode in self.library.modes if mode.halts]
+        found = candidates(halting, [host_subject(h) for h in hosts])
+        return found[0] if found else None
 
     def _candidates(self, case: Case, hosts: tuple[HostCase, ...]) -> list[Candidate]:
         subjects = [s for h in hosts for s in subjects_of(h)]

@@ -9,7 +9,8 @@ from app.domain.host import Host
 from app.host.baseline import Baseline
 from app.reasoning.port import Case
 
-_ALWAYS = ("unit_files.list", "sockets.listening", "filesystems.list", "persons.list")
+_ALWAYS = ("unit_files.list", "sockets.listening", "filesystems.list", "persons.list",
+           "security.signs")  # fmt: skip
 
 
 def first_look(case: Case, host: Host) -> Iterable[ActionCall]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from app.host.facts import FirewallFacts, FirewallRule, FirewallRuleFacts
+from app.host.facts import FirewallFacts, FirewallRule, FirewallRuleFacts, SecurityFacts
 from app.host.hops import Hop, Layer
 from app.reasoning.change_subjects import change_subjects
 from app.reasoning.host_case import HostCase
@@ -19,7 +19,28 @@ _NAMING_FILES = frozenset({"/etc/hosts", "/etc/resolv.conf", "/etc/nsswitch.conf
 def subjects_of(case: HostCase) -> tuple[Subject, ...]:
     """Everything that may be at fault on this host."""
     units = (_unit(case, name) for name in case.units if name in case.view.units)
-    return (*units, *change_subjects(case), *_mounts(case), *_names(case), *_rules(case))
+    beneath = (*_mounts(case), *_names(case), *_rules(case))
+    return (host_subject(case), *units, *change_subjects(case), *beneath)
+
+
+def host_subject(case: HostCase) -> Subject:
+    """The host as a whole: signs on it that were not there while it was healthy."""
+    facts, sources = case.common()
+    found = case.view.facts(SecurityFacts, "security.signs")
+    if found is not None:
+        then = None if case.then is None else case.then.facts(SecurityFacts, "security.signs")
+        known = () if then is None else then[0].signs
+        new = [s.model_dump(mode="json") for s in found[0].signs if s not in known]
+        facts["security"] = {"signs": new}
+        sources |= {"security": found[1], "host": found[1]}
+    return Subject(
+        kind="host",
+        host=case.host.name,
+        name=case.host.name,
+        facts=facts,
+        sources=sources,
+        nearness=0,
+    )
 
 
 def _unit(case: HostCase, name: str) -> Subject:

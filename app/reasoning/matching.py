@@ -32,6 +32,7 @@ class Candidate(Value):
     repair: Repair | None
     handovers: tuple[str, ...]  # reasons to leave it to a person
     recommend: str
+    halts: bool  # nothing may be changed where this is so
 
 
 def candidates(modes: Iterable[FailureMode], subjects: Iterable[Subject]) -> list[Candidate]:
@@ -62,6 +63,7 @@ def _candidate(mode: FailureMode, subject: Subject) -> Candidate | None:
             fill(h.because, facts) for h in mode.handovers if h.condition.holds(facts) is True
         ),
         recommend=fill(mode.recommend, facts),
+        halts=mode.halts,
     )
 
 

@@ -26,6 +26,7 @@ from .places import Places
 from .processes import process_terminate, processes
 from .receipts import receipt_read
 from .refusal import Failed
+from .security import security_signs
 
 BUILTINS: dict[str, Builtin] = {
     function.__name__: function
@@ -59,6 +60,7 @@ BUILTINS: dict[str, Builtin] = {
         process_terminate,
         processes,
         receipt_read,
+        security_signs,
         tcp_connect,
     )
 }

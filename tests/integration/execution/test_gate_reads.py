@@ -5,8 +5,10 @@ from __future__ import annotations
 import ast
 import json
 import os
+import shutil
 import signal
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -242,3 +244,20 @@ def test_access_is_what_the_kernel_tells_that_account(bench: Bench, tmp_path: Pa
     assert facts["exists"]
     stopped = [c for c in facts["components"] if c.get("searchable") is False]
     assert facts["blocked_at"] == stopped[0]["path"]
+
+
+def test_a_program_that_runs_from_a_temporary_folder_is_a_sign(bench: Bench) -> None:
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:  # noqa: S108 - it is what is looked for
+        program = Path(folder) / "kworkerd"
+        shutil.copy("/bin/sleep", program)
+        running = subprocess.Popen([str(program), "60"])
+        try:
+            signs = bench.facts("security.signs")["signs"]
+        finally:
+            running.terminate()
+            running.wait(10)
+    assert {"kind": "program-in-temporary-folder", "subject": str(program)}.items() <= next(
+        s for s in signs if s["subject"] == str(program)
+    ).items()
+    after = [s["subject"] for s in bench.facts("security.signs")["signs"]]
+    assert str(program) not in after

@@ -253,6 +253,29 @@ async def test_a_note_about_the_masked_service_hands_it_over() -> None:
     assert judged.advice is Advice.HAND_OVER
 
 
+INTRUDER = {"kind": "program-in-temporary-folder", "subject": "/tmp/.a/b", "user": "www-data"}
+
+
+@pytest.mark.parametrize("status", [200, 502])
+async def test_signs_of_an_intruder_stop_everything(status: int) -> None:
+    down = tickets("inactive", "dead")
+    facts = facts_of([nginx(), down], HEALTHY_LISTENERS[:1]) | asked(nginx(), down)
+    facts["security.signs"] = {"signs": [INTRUDER]}
+    judged = await judge(case(facts, status=status))
+    assert judged.advice is Advice.HAND_OVER
+    assert "compromise" in judged.statement
+
+
+async def test_what_was_there_before_is_no_sign() -> None:
+    facts = facts_of(UP, HEALTHY_LISTENERS) | {"security.signs": {"signs": [INTRUDER]}}
+    given = case(facts, status=200)
+    (known,) = given.baselines
+    before = cases.evidence({"security.signs": {"signs": [INTRUDER]}}, start=700)
+    known = known.model_copy(update={"evidence": (*known.evidence, *before)})
+    judged = await judge(given.model_copy(update={"baselines": (known,)}))
+    assert judged.advice is Advice.NO_FAULT
+
+
 async def test_a_refuted_cause_does_not_come_back() -> None:
     down = nginx("inactive", "dead")
     facts = facts_of([down, tickets()], HEALTHY_LISTENERS[1:]) | asked(down, tickets())
