@@ -94,7 +94,7 @@ class PathWalker:
         hops.extend(self._service(unit, Layer.APPLICATION if len(units) > 1 else Layer.SERVICE))
         upstreams = self.proxying.upstreams(unit, failing)
         for upstream in upstreams:
-            hop, behind = self.proxying.hop(upstream, failing)
+            hop, behind = self.proxying.hop(unit, upstream, failing)
             hops.append(hop)
             self._follow(behind, failing, hops, units)
         if not upstreams:

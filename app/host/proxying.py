@@ -38,8 +38,10 @@ class Proxying:
                 return (named or on_port)[0]
         return None
 
-    def hop(self, upstream: NginxUpstream, failing: ProbeResult) -> tuple[Hop, str | None]:
-        """The hop to an upstream, and the unit of this host behind it if it is here."""
+    def hop(
+        self, proxy: str, upstream: NginxUpstream, failing: ProbeResult
+    ) -> tuple[Hop, str | None]:
+        """The hop from a proxy to an upstream, and the unit of this host behind it, if any."""
         if upstream.port is None or upstream.host is None:
             return self._socket(upstream)
         where = f"{upstream.host}:{upstream.port}"
@@ -53,9 +55,26 @@ class Proxying:
             return self.vantage.hop(Layer.UPSTREAM, where, None, text, asks=[ask]), unit
         ids = [self.view.listeners[1]] if self.view.listeners else []
         if not holders:
-            text = f"The proxy's upstream {where} has no listener"
-            return self.vantage.hop(Layer.UPSTREAM, unit or where, False, text, ids), unit
+            return self._unheard(proxy, where, unit, ids), unit
         return self._answering(upstream, unit, ids, failing), unit
+
+    def _unheard(self, proxy: str, where: str, unit: str | None, ids: list[int]) -> Hop:
+        """Nobody listens where the proxy asks: the service is gone, or the proxy asks amiss."""
+        text = f"The proxy's upstream {where} has no listener"
+        if unit is not None and (places := self._listens_as_ever(unit)):
+            text += f", while {unit} listens at {', '.join(places)} as it should"
+            return self.vantage.hop(Layer.UPSTREAM, proxy, False, text, ids)
+        return self.vantage.hop(Layer.UPSTREAM, unit or where, False, text, ids)
+
+    def _listens_as_ever(self, unit: str) -> list[str]:
+        """Where a unit listens, if it runs well and nothing is missing of what it listened at."""
+        if not self.view.steady(unit) or self.view.listeners is None:
+            return []
+        then = () if self.then is None or self.then.listeners is None else self.then.listeners[0]
+        here = {e.port for e in self.view.listeners[0] if e.unit == unit}
+        if not {e.port for e in then if e.unit == unit} <= here:
+            return []
+        return [f"{e.address}:{e.port}" for e in self.view.listeners[0] if e.unit == unit]
 
     def _answering(
         self, upstream: NginxUpstream, unit: str | None, ids: list[int], failing: ProbeResult

@@ -21,7 +21,7 @@ PROBE = Probe(
 )  # fmt: skip
 ENV = "/srv/conf/tickets.env"
 UNIT_FILE = "/etc/systemd/system/tickets.service"
-SITE = {
+SITE: dict[str, Any] = {
     "servers": [
         {
             "file": "/etc/nginx/conf.d/tickets.conf", "line": 1, "names": ["tickets.example"],

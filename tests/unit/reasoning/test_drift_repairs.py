@@ -69,6 +69,18 @@ async def test_a_proxy_that_can_reload_is_reloaded_and_not_restarted() -> None:
     ]
 
 
+async def test_a_proxy_that_asks_where_nobody_listens_is_itself_at_fault() -> None:
+    facts = serving(file(SITE, "b" * 64, modified=DAY_BEFORE), front={**SINCE, "can_reload": True})
+    server = cases.SITE["servers"][0]
+    moved = {"url": "http://127.0.0.1:9101", "host": "127.0.0.1", "port": 9101}
+    facts["nginx.dump"] = cases.SITE | {"servers": [server | {"upstreams": [moved]}]}
+    judged = await judge(case(facts, status=502))
+    assert steps(judged) == [
+        f"file.restore group=root mode=0644 owner=root path={SITE} sha256={'a' * 64}",
+        "service.reload unit=nginx.service",
+    ]
+
+
 async def test_a_folder_that_was_closed_is_opened_and_nothing_is_restarted() -> None:
     closed = Manifest.File(
         path="/srv/pages", kind="directory", owner="root", group="root", mode="0700"
