@@ -92,6 +92,8 @@ class PathWalker:
             return
         units.append(unit)
         hops.extend(self._service(unit, Layer.APPLICATION if len(units) > 1 else Layer.SERVICE))
+        if (failing.error or "").startswith("tls"):
+            return  # refused before anything was passed on
         upstreams = self.proxying.upstreams(unit, failing)
         for upstream in upstreams:
             hop, behind = self.proxying.hop(unit, upstream, failing)

@@ -60,10 +60,36 @@ def candidates(view: HostView) -> tuple[Probe, ...]:
     pages = [
         probe.model_copy(update={"path": path, "name": _name(probe, path)})
         for probe in derived
-        if probe.kind is ProbeKind.HTTP and probe.path == "/" and not view.host.probes
+        if probe.kind is ProbeKind.HTTP and probe.path == "/"
         for path in HEALTH_PATHS
     ]
-    return _unique([*derived, *pages])
+    if view.host.probes:
+        return derived
+    return _unique([*derived, *pages, *_certificates(derived), *_names_answered(view)])
+
+
+def _certificates(derived: Iterable[Probe]) -> Iterable[Probe]:
+    """Whether a browser would take the certificate. Learned only where it did while healthy: an
+    inside service with a certificate that nobody checks is no fault."""
+    for probe in derived:
+        if probe.kind is ProbeKind.HTTP and probe.tls:
+            name = f"tls {probe.host_header or probe.address}:{probe.port}"
+            shape = {"name": name, "kind": ProbeKind.TLS, "tls": False}
+            yield probe.model_copy(update=shape)
+
+
+def _names_answered(view: HostView) -> Iterable[Probe]:
+    """Whether a name server knows the host's own name: an open port alone resolves nothing."""
+    served = any(e.port == 53 and _outside(e) for e in _listeners(view))
+    name = _web_name(view.host)
+    if served and name is not None:
+        yield Probe(
+            name=f"dns {name} @{view.host.address}",
+            kind=ProbeKind.DNS,
+            address=view.host.address,
+            port=53,
+            host_header=name,
+        )
 
 
 def learn(first: Sequence[ProbeResult], second: Sequence[ProbeResult]) -> tuple[Probe, ...]:
@@ -130,10 +156,14 @@ def _askable(name: str) -> bool:
 
 def _of_listeners(host: Host, view: HostView) -> Iterable[Probe]:
     sites = {p.port for p in _of_sites(host, view)}
-    for entry in view.listeners[0] if view.listeners is not None else ():
+    for entry in _listeners(view):
         if entry.port in sites or entry.port in _NOT_FOR_USERS or not _outside(entry):
             continue
         yield _of_listener(host, entry)
+
+
+def _listeners(view: HostView) -> tuple[Listener, ...]:
+    return view.listeners[0] if view.listeners is not None else ()
 
 
 def _outside(entry: Listener) -> bool:

@@ -88,6 +88,13 @@ def test_a_listener_on_loopback_only_is_told() -> None:
     assert "only at 127.0.0.1" in found.first_failed.statement
 
 
+def test_a_refused_certificate_is_the_matter_of_who_shows_it() -> None:
+    found = walk(facts_of(UP, HEALTHY_LISTENERS), error="tls: certificate expired")
+    assert found.units == ("nginx.service",)
+    assert found.first_failed is not None
+    assert found.first_failed.subject == "nginx.service"
+
+
 def test_a_listener_that_outsiders_do_not_reach_is_the_networks() -> None:
     found = walk(facts_of(UP, HEALTHY_LISTENERS), error="timeout")
     assert found.first_failed is not None

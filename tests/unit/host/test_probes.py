@@ -82,6 +82,20 @@ def test_health_pages_are_candidates_of_every_site() -> None:
     assert paths == {"/", *HEALTH_PATHS}
 
 
+def test_a_site_with_a_certificate_is_also_asked_for_it() -> None:
+    server = SITE["servers"][0] | {"listens": ["443 ssl"], "ports": [443], "tls": True}
+    found = candidates(view(nginx__dump=SITE | {"servers": [server]}))
+    assert [(p.kind, p.host_header) for p in found if p.kind is ProbeKind.TLS] == [
+        (ProbeKind.TLS, "www.example.net")
+    ]
+
+
+def test_a_name_server_is_asked_for_a_name() -> None:
+    host = HOST.model_copy(update={"names": ("alpha", "alpha.example")})
+    found = candidates(view(host, sockets__listening={"listeners": [listener(53)]}))
+    assert [p.host_header for p in found if p.kind is ProbeKind.DNS] == ["alpha.example"]
+
+
 def answer(probe: Probe, body: str, *, ok: bool = True, status: int = 200) -> ProbeResult:
     return ProbeResult(
         probe=probe, ok=ok, status=status, body=body, seconds=0.1, taken_at=NOW, simulated=False
