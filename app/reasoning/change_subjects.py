@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterable, Mapping
-from datetime import datetime
 from typing import Any
 
 from app.domain.action import ActionCall
@@ -23,9 +22,6 @@ _NEAR = {
     Relation.STATE: 1,
     Relation.NAMING: 3,
 }
-
-_READ_AT_START = frozenset({Relation.DEFINITION, Relation.ENVIRONMENT, Relation.CONFIGURATION})
-"""What a service reads when it starts or reloads, and not again."""
 
 _CODE = (".py", ".php", ".js", ".rb", ".pl", ".java", ".jar", ".go", ".ts", ".war", ".wsgi")
 
@@ -63,7 +59,7 @@ def _subject(case: HostCase, change: Change, how: Relation, unit: str, *, alone:
         "blamed": _blamed(case, change.path, facts["unit"]),
         "alone": alone,
         "is_code": change.path.endswith(_CODE),
-        "unread": _unread(change, how, case.view.units[unit][0]),
+        "unread": _unread(case, change, case.view.units[unit][0]),
     }
     sources |= unit_sources | {"change": case.drift[1]}
     diff = _diff(case, change)
@@ -81,14 +77,11 @@ def _subject(case: HostCase, change: Change, how: Relation, unit: str, *, alone:
     )
 
 
-def _unread(change: Change, relation: Relation, unit: UnitFacts) -> bool | None:
+def _unread(case: HostCase, change: Change, unit: UnitFacts) -> bool | None:
     """Whether the running service has not read the file as it is now; None where not known."""
-    if relation not in _READ_AT_START or change.kind is not ChangeKind.CONTENT:
+    if change.now is None or change.kind is not ChangeKind.CONTENT:
         return None
-    read = max((m for m in (unit.active_since, unit.state_since) if m), default=None)
-    if change.now is None or not change.now.modified or read is None:
-        return None
-    return datetime.fromisoformat(change.now.modified) > datetime.fromisoformat(read)
+    return case.unread(change.now, unit)
 
 
 def _blamed(case: HostCase, path: str, unit: Mapping[str, Any]) -> bool | None:

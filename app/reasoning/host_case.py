@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
@@ -14,6 +15,13 @@ from app.reasoning.port import Case
 
 _OTHERS_DATA = (Relation.CONTENT, Relation.STATE)
 """Where services and users put new files every day: one that was added there means nothing."""
+
+
+_READ_AT_START = frozenset({Relation.DEFINITION, Relation.ENVIRONMENT, Relation.CONFIGURATION})
+"""What a service reads when it starts or reloads, and not again."""
+
+_SAME_MOMENT = timedelta(seconds=2)
+"""systemd tells seconds: a file written just before a start may seem written after it."""
 
 
 class HostCase:
@@ -58,14 +66,13 @@ class HostCase:
     def suspects(self) -> tuple[str, ...]:
         """Services that may be behind a failure that shows in another one.
 
-        Where the path breaks at a service that does nothing wrong by itself, whatever else the
-        inventory declares may be what it misses.
+        Where the path breaks at a service that does nothing wrong by itself, whatever stands
+        before it or is declared beside it may be what it misses; so may everything on a host
+        that suffers only through others.
         """
-        own = self.host.name == self.case.host.name
-        if not self.case.red or (own and not self.breaks_at_a_service):
+        if not self.case.red or (self.red and not self.breaks_at_a_service):
             return ()
-        on_paths = {u for walk in self.walks for u in walk.units}
-        return tuple(u for u in self.declared if u in self.view.units and u not in on_paths)
+        return tuple(u for u in self.units if u in self.view.units and u not in self.failing)
 
     @property
     def breaks_at_a_service(self) -> bool:
@@ -87,13 +94,29 @@ class HostCase:
 
     def related(self, unit: UnitFacts) -> list[tuple[Change, Relation]]:
         """The changes that have to do with a unit, and how."""
-        nginx = next((v.nginx[0] for v in (self.then, self.view) if v and v.nginx), None)
-        pairs = ((c, relation(c.path, unit, nginx)) for c in (self.drift or ((), 0))[0])
+        pairs = ((c, self._relation(c.path, unit)) for c in (self.drift or ((), 0))[0])
         return [
             (c, r)
             for c, r in pairs
             if r is not None and not (r in _OTHERS_DATA and c.kind is ChangeKind.ADDED)
         ]
+
+    def _relation(self, path: str, unit: UnitFacts) -> Relation | None:
+        nginx = next((v.nginx[0] for v in (self.then, self.view) if v and v.nginx), None)
+        return relation(path, unit, nginx)
+
+    def unread(self, file: Manifest.File, unit: UnitFacts) -> bool | None:
+        """Whether a service runs since before a file was written that it reads only at its start
+        or when it is told to; None where that is not known, or the file is of another kind."""
+        read = max((m for m in (unit.active_since, unit.state_since) if m), default=None)
+        if read is None or not file.modified:
+            return None
+        if file.modified <= read:  # both ISO 8601 in UTC, by the host's own clock
+            return False
+        if self._relation(file.path, unit) not in _READ_AT_START:
+            return None
+        written = datetime.fromisoformat(file.modified)
+        return written - datetime.fromisoformat(read) > _SAME_MOMENT
 
     def nearness(self, unit: str) -> int:
         """How far down the path a unit stands: 0 for the first that fails."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from app.host.drift import program
-from app.host.facts import UnitFacts
+from app.host.facts import Manifest, UnitFacts
 from app.host.needs import FULL_PERCENT
 from app.reasoning.host_case import HostCase
 
@@ -33,8 +33,10 @@ def unit_facts(case: HostCase, name: str) -> Known:
     for part in (_held(case, name), _config(case, name), _log(case, name), _mounts(case, name)):
         facts |= part[0]
         sources |= part[1]
-    more, more_sources = _changes(case, unit)
-    return facts | more, sources | more_sources
+    for part in (_changes(case, unit), _unread(case, unit)):
+        facts |= part[0]
+        sources |= part[1]
+    return facts, sources
 
 
 def _then(case: HostCase, name: str) -> dict[str, Any]:
@@ -99,6 +101,15 @@ def _changes(case: HostCase, unit: UnitFacts) -> Known:
     found = case.related(unit)
     told = [{"path": c.path, "kind": c.kind.value, "relation": r.value} for c, r in found]
     return {"changes": told}, {"unit.changes": case.drift[1]}
+
+
+def _unread(case: HostCase, unit: UnitFacts) -> Known:
+    """Files that a running service reads only at its start, written since it last did."""
+    now = case.view.facts(Manifest, "baseline.manifest")
+    if now is None or case.view.steady(unit.name) is not True:
+        return {}, {}
+    files = [f.path for f in now[0].files if f.kind == "file" and case.unread(f, unit)]
+    return {"unread": files}, {"unit.unread": now[1]}
 
 
 def _mounts(case: HostCase, name: str) -> Known:

@@ -247,7 +247,7 @@ def test_access_is_what_the_kernel_tells_that_account(bench: Bench, tmp_path: Pa
 
 
 def test_a_program_that_runs_from_a_temporary_folder_is_a_sign(bench: Bench) -> None:
-    with tempfile.TemporaryDirectory(dir="/tmp") as folder:  # noqa: S108 - it is what is looked for
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
         program = Path(folder) / "kworkerd"
         shutil.copy("/bin/sleep", program)
         running = subprocess.Popen([str(program), "60"])

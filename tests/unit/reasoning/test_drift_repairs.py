@@ -59,6 +59,34 @@ async def test_what_runs_since_before_the_change_is_restarted_and_the_change_is_
     assert judged.leader.mode == "runs-on-old-files"
 
 
+CERTIFICATE = "/etc/nginx/tls/site.pem"
+
+
+async def test_a_renewed_certificate_is_loaded() -> None:
+    """The same content as in the baseline, written again: no drift, and yet not what is served."""
+    written = Manifest.File(
+        path=CERTIFICATE, kind="file", sha256="d" * 64, owner="root", group="root", mode="0644",
+        modified=JUST_NOW,
+    )  # fmt: skip
+    facts = serving(written, front={**SINCE, "can_reload": True})
+    given = case(facts, error="tls: certificate expired")
+    (known,) = given.baselines
+    manifest = known.manifest.model_copy(update={"files": (*known.manifest.files, written)})
+    known = known.model_copy(update={"manifest": manifest})
+    judged = await judge(given.model_copy(update={"baselines": (known,)}))
+    assert steps(judged) == ["service.reload unit=nginx.service"]
+    assert judged.leader is not None
+    assert CERTIFICATE in judged.leader.text
+
+
+async def test_a_file_written_in_the_second_of_the_start_was_read() -> None:
+    moment = "2025-12-31T12:00:00.700000+00:00"
+    facts = serving(file(ENV, "b" * 64, modified=moment), behind=SINCE)
+    judged = await judge(case(facts, status=502))
+    assert judged.leader is not None
+    assert judged.leader.mode == "changed-since-healthy"
+
+
 async def test_a_proxy_that_can_reload_is_reloaded_and_not_restarted() -> None:
     site = file(SITE, "b" * 64, modified=DAY_BEFORE)
     facts = serving(site, status=200, front={**SINCE, "can_reload": True})
