@@ -10,6 +10,7 @@ from pathlib import Path
 from app.lab import commands
 from app.lab.batch import COULD_NOT_RUN, PASSED_ALL, RunOptions
 from app.lab.errors import LabError
+from app.lab.rivals import AGENTS, SERVICE
 
 PLAYS = "web-prod-01.company.com"  # of the inventory that is shipped as an example
 
@@ -40,6 +41,7 @@ def _parser() -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(metavar="COMMAND", required=True)
     _add_up_down_shell(verbs)
     _add_run(verbs)
+    _add_report(verbs)
     listing = verbs.add_parser("list", help="the scenarios of a folder")
     listing.add_argument("--scenarios", type=Path, metavar="DIR", default=RunOptions.scenarios)
     listing.set_defaults(call=_list)
@@ -71,11 +73,20 @@ def _add_run(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     run.add_argument("--only", nargs="+", metavar="ID", default=[])
     run.add_argument("--out", type=Path, metavar="FILE", help="instead of standard output")
     run.add_argument("--jobs", type=int, metavar="N", default=1, help="scenarios side by side")
+    run.add_argument("--agent", choices=AGENTS, metavar="NAME", default=SERVICE,
+                     help=f"who heals: {', '.join(AGENTS)}")  # fmt: skip
     run.add_argument("--policy", type=Path, metavar="FILE", help="the service's policy")
     run.add_argument("--redraw", type=int, metavar="SEED", help="reword the tickets")
     for name, told in FLAGS.items():
         run.add_argument(f"--{name}", action="store_true", help=told)
     run.set_defaults(call=lambda given: commands.run(_options(given)))
+
+
+def _add_report(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    reading = verbs.add_parser("report", help="sum up a file of rows, or compare several")
+    reading.add_argument("files", nargs="+", type=Path, metavar="FILE.jsonl")
+    reading.add_argument("--html", type=Path, metavar="OUT.html", help="write a page as well")
+    reading.set_defaults(call=lambda given: commands.report(given.files, given.html))
 
 
 def _add_record(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -98,6 +109,7 @@ def _options(given: argparse.Namespace) -> RunOptions:
         out=given.out,
         jobs=given.jobs,
         policy=given.policy,
+        agent=given.agent,
         resume=given.resume,
         prove=given.prove,
         trust=given.trust,

@@ -15,7 +15,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from app.lab.client import Body, Client, incident
+from app.lab.client import Body, Client, incident, payload
+from app.lab.disturbance import Aside
 from app.lab.errors import BadScenario, ServiceFailed
 from app.lab.judge import Said
 from app.lab.running import Estate
@@ -24,8 +25,10 @@ from app.lab.service import Service, start_service
 
 ENDED = frozenset({"completed", "failed", "cancelled"})
 WAITING = "waiting_approval"
+STORY = ("root_cause", "started_at", "timeline")
 POLL_SECONDS = 0.4
 MEND_SECONDS = 20.0  # how long a reference fix may take to show
+ASIDE_SECONDS = 60.0  # how long a ticket that is not judged may still take
 GRACE = 2.0  # times the scenario's limit, after which nobody waits any longer
 
 
@@ -45,9 +48,25 @@ class Agent(ABC):
     def take_baseline(self, hosts: tuple[str, ...]) -> None:  # noqa: B027 - most do not look
         """Look at the healthy hosts."""
 
+    def also(self, aside: Aside) -> None:  # noqa: B027 - most work on one ticket
+        """Be given a further ticket, just before the one that is judged."""
+
     @abstractmethod
     def heal(self, scenario: Scenario) -> Said:
         """Work on the ticket until the end."""
+
+    def healthy_within(self, scenario: Scenario, seconds: float) -> bool:
+        """Wait until users are served; False where they are not by then."""
+        deadline = time.monotonic() + seconds
+        while not self.estate.on_monitor(scenario.healthy, timeout=60).ok:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.3)
+        return True
+
+    def story(self) -> Body:
+        """What it says of its work: `root_cause`, `started_at`, `timeline`; most say nothing."""
+        return {}
 
     def keep_traces(self, estate: Estate, folder: Path) -> None:  # noqa: B027 - most have none
         """Keep what helps to understand the run afterwards."""
@@ -64,18 +83,11 @@ class ReferenceFix(Agent):
         for host, text in (scenario.fix or {}).items():
             done = self.estate.machines[host].script(text)
             said += f" [{host} ended with {done.returncode}: {done.output.strip()[-400:]}]"
-        if scenario.fix:
-            self._wait_healthy(scenario, said)
+        if scenario.fix and not self.healthy_within(scenario, MEND_SECONDS):
+            raise BadScenario(f"`healthy` still fails after the reference `fix`{said}")
         self.seconds_to_healthy = time.monotonic() - began if scenario.fix else None
         expect = scenario.expect
         return Said(expect.outcome.value, approval_asked=expect.approval)
-
-    def _wait_healthy(self, scenario: Scenario, said: str) -> None:
-        deadline = time.monotonic() + MEND_SECONDS
-        while not self.estate.on_monitor(scenario.healthy, timeout=60).ok:
-            if time.monotonic() > deadline:
-                raise BadScenario(f"`healthy` still fails after the reference `fix`{said}")
-            time.sleep(0.3)
 
 
 class ServiceAgent(Agent):
@@ -87,11 +99,12 @@ class ServiceAgent(Agent):
         self.service: Service | None = None
         self.last: Body = {}
         self.logs: list[Body] = []
+        self.asides: list[int] = []  # executions that are not judged
 
     @contextmanager
     def at_work(self, estate: Estate) -> Iterator[None]:
         """Start the service on the monitor, with a fresh database."""
-        self.last, self.logs = {}, []
+        self.last, self.logs, self.asides = {}, [], []
         with super().at_work(estate):
             self.service = start_service(estate, self.policy)
             self.client = Client(self.service)
@@ -105,6 +118,10 @@ class ServiceAgent(Agent):
         for host in hosts:
             self.client.take_baseline(host)
 
+    def also(self, aside: Aside) -> None:
+        """Post it to the same webhook."""
+        self.asides.append(self.client.trigger(payload(aside.ticket, aside.host, aside.number)))
+
     def heal(self, scenario: Scenario) -> Said:
         """Post the ticket, approve where a person is expected to, wait for the end."""
         number = f"INC{zlib.crc32(scenario.id.encode()) % 10**7:07d}"
@@ -112,6 +129,7 @@ class ServiceAgent(Agent):
         with _HealthWatch(self.estate, scenario) as watch:
             try:
                 said = self._follow(execution_id, scenario)
+                self._wait_for_asides()
             except KeyError as error:
                 raise ServiceFailed(f"the API's answer lacks {error}") from error
         if scenario.expect.outcome is not Outcome.NO_FAULT:  # there it was never otherwise
@@ -143,6 +161,19 @@ class ServiceAgent(Agent):
             commands_run=int(self.last["commands_run"]),
             changes_made=len(self.last["actions_taken"]),
         )
+
+    def _wait_for_asides(self) -> None:
+        """Until they can change nothing more: the hosts are looked at next."""
+        deadline = time.monotonic() + ASIDE_SECONDS
+        for execution_id in self.asides:
+            while self.client.execution(execution_id)["status"] not in {*ENDED, WAITING}:
+                if time.monotonic() > deadline:
+                    return
+                time.sleep(POLL_SECONDS)
+
+    def story(self) -> Body:
+        """As the API told it last."""
+        return {name: self.last.get(name) for name in STORY}
 
     def keep_traces(self, estate: Estate, folder: Path) -> None:
         """The service's log, its database and the execution as last seen."""

@@ -14,15 +14,18 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn, TextIO
 
-from app.lab import layers, requirements
-from app.lab.agents import Agent, ReferenceFix, ServiceAgent
+from app.lab import layers, provenance, requirements, timelines
+from app.lab.agents import ReferenceFix
+from app.lab.disturbance import CALM, Disturbance
 from app.lab.errors import LabError
 from app.lab.estate import with_resolver
 from app.lab.judge import Row, no_verdict
 from app.lab.places import PROJECT, cache
-from app.lab.report import Progress
+from app.lab.progress import Progress
+from app.lab.rivals import SERVICE, agent_named
 from app.lab.runner import run_scenario
 from app.lab.scenario import Outcome, Scenario, load_folder
+from app.lab.variation import Variation
 
 PASSED_ALL, FAILED_SOME, COULD_NOT_RUN = 0, 1, 2
 
@@ -37,11 +40,17 @@ class RunOptions:
     jobs: int = 1
     resume: bool = False  # skip what already has a row in `out`
     policy: Path | None = None
+    agent: str = SERVICE  # one of `rivals.AGENTS`
     prove: bool = False  # no agent: the scenarios' own fixes
     trust: bool = False  # do not prove each scenario before its run
     noise: bool = False
     inject_text: bool = False
     redraw: int | None = None
+
+    def varied(self, scenario: Scenario) -> tuple[Scenario, Disturbance]:
+        """A scenario as these options have it run, and what happens beside it."""
+        variation = Variation(self.noise, self.inject_text, self.redraw)
+        return variation.of(scenario, self.scenarios)
 
 
 def run(options: RunOptions) -> int:
@@ -55,10 +64,9 @@ def run(options: RunOptions) -> int:
 
 
 def _run(options: RunOptions) -> int:
-    if options.noise or options.inject_text or options.redraw is not None:
-        raise LabError("--noise, --inject-text and --redraw are not available yet")
     chosen = load_folder(options.scenarios, options.only)
     requirements.ensure()
+    provenance.claim(options)
     done = _rows_of(options.out) if options.resume and options.out else []
     finished = {str(row["id"]) for row in done}
     left = [scenario for scenario in chosen if scenario.id not in finished]
@@ -78,7 +86,9 @@ def _rows(left: list[Scenario], options: RunOptions, progress: Progress) -> Iter
 
     def one(scenario: Scenario) -> Row:
         progress.begun(scenario)
-        return prove(scenario) if options.prove else _proven_then_run(scenario, options)
+        if options.prove:
+            return prove(scenario, options.varied(scenario)[1])
+        return _proven_then_run(scenario, options)
 
     if options.jobs <= 1:
         yield from map(one, left)
@@ -92,30 +102,37 @@ def _proven_then_run(scenario: Scenario, options: RunOptions) -> Row:
         proof = prove(scenario)
         if not proof.passed:
             return no_verdict(scenario, "broken_scenario", f"not proven: {proof.reason}")
-    agent: Agent = ServiceAgent(options.policy)
-    return run_scenario(scenario, agent, keep=cache() / "traces")
+    agent = agent_named(options.agent, options.policy)
+    varied, disturbance = options.varied(scenario)
+    row = run_scenario(varied, agent, keep=cache() / "traces", disturbance=disturbance)
+    if options.out is not None:
+        timelines.keep(options.out, scenario.id, agent)
+    return row
 
 
-def prove(scenario: Scenario) -> Row:
+def prove(scenario: Scenario, disturbance: Disturbance = CALM) -> Row:
     """Show that the scenario breaks as it says and that its own fix mends it.
 
     A proof holds for as long as the scenario and the hosts that it runs on stay the same.
     """
     if scenario.fix is None and scenario.expect.outcome is Outcome.RESOLVED:
         return no_verdict(scenario, "not_proven", "no `fix` to prove it with")
-    place = cache() / "proofs" / f"{_proof_key(scenario)}.json"
+    place = cache() / "proofs" / f"{_proof_key(scenario, disturbance)}.json"
     if place.exists():
         return Row(**json.loads(place.read_text()))
     blank = scenario.expect.model_copy(update={"cause": ".*"})  # nobody states a cause here
-    row = run_scenario(scenario.model_copy(update={"expect": blank}), ReferenceFix())
+    blanked = scenario.model_copy(update={"expect": blank})
+    row = run_scenario(blanked, ReferenceFix(), disturbance=disturbance)
     if row.passed:
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_text(json.dumps(asdict(row)))
     return row
 
 
-def _proof_key(scenario: Scenario) -> str:
+def _proof_key(scenario: Scenario, disturbance: Disturbance) -> str:
     digest = hashlib.sha256(scenario.fingerprint().encode())
+    if disturbance != CALM:
+        digest.update(disturbance.fingerprint().encode())
     for spec in with_resolver(scenario.hosts):
         digest.update(layers.layer_key(spec).encode())
     return digest.hexdigest()[:16]
@@ -125,6 +142,12 @@ def _rows_of(out: Path) -> list[dict[str, object]]:
     if not out.exists():
         return []
     return [json.loads(line) for line in out.read_text().splitlines() if line.endswith("}")]
+
+
+def _drop_half_line(out: Path) -> None:
+    """What a killed run was just writing is no row: its scenario is run again."""
+    text = out.read_text()
+    out.write_text(text[: text.rfind("\n") + 1])
 
 
 @contextmanager
@@ -142,6 +165,10 @@ def _rows_to(options: RunOptions) -> Iterator[Callable[[Row], None]]:
         yield writer(sys.stdout)
         return
     options.out.parent.mkdir(parents=True, exist_ok=True)
+    if options.resume and options.out.exists():
+        _drop_half_line(options.out)
+    if not options.resume:
+        timelines.beside(options.out).unlink(missing_ok=True)
     with options.out.open("a" if options.resume else "w") as file:
         yield writer(file)
 

@@ -9,7 +9,7 @@ import httpx
 from app.lab.errors import ServiceFailed
 from app.lab.estate import HOSTS
 from app.lab.network import inside
-from app.lab.scenario import Scenario
+from app.lab.scenario import Scenario, Ticket
 from app.lab.service import Service
 
 Body = dict[str, Any]
@@ -17,8 +17,12 @@ Body = dict[str, Any]
 
 def incident(scenario: Scenario, number: str) -> Body:
     """The scenario's ticket in ServiceNow's flat form."""
-    ticket = scenario.ticket
-    spec = HOSTS[scenario.target]
+    return payload(scenario.ticket, scenario.target, number)
+
+
+def payload(ticket: Ticket, host: str, number: str) -> Body:
+    """A ticket about a host in ServiceNow's flat form."""
+    spec = HOSTS[host]
     target = {"ip_address": spec.address, "hostname": spec.names[1]}
     if ticket.service is not None:
         target["service"] = ticket.service

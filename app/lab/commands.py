@@ -11,11 +11,15 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from app.lab import batch, leftovers, requirements
+from rich.console import Console
+
+from app.lab import batch, leftovers, requirements, rowfile, timelines, untrusted
+from app.lab import report as tables
 from app.lab.batch import RunOptions
 from app.lab.errors import LabError
 from app.lab.estate import HOSTS
 from app.lab.inventory import write_inventory, write_policy
+from app.lab.page import page
 from app.lab.places import PREFIX, RUNS
 from app.lab.running import start
 from app.lab.scenario import KEBAB, load_folder
@@ -88,6 +92,34 @@ def record(name: str, scenarios: Path, plays: str, out: Path | None) -> Path:
 
     (scenario,) = load_folder(scenarios, (name,))
     return record_scenario(scenario, plays, *([out] if out else []))
+
+
+def report(paths: list[Path], html: Path | None = None) -> int:
+    """Sum up rows, or compare several files; 1 where some lines were no rows, else 0."""
+    rows = [path for path in paths if not path.name.endswith(timelines.SUFFIX)]
+    if not rows:
+        raise LabError("no rows to report on: name the files that `lab run --out` wrote")
+    files = rowfile.read_all(rows)
+    if html is not None:
+        _write(html, page(files))
+    complaints = [complaint for file in files for complaint in file.complaints]
+    for complaint in complaints:
+        print(f"lab: {untrusted.line(complaint)}", file=sys.stderr)
+    # a pipe has no width; 80 columns would cut what a pager can show
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
+    if files[1:]:
+        tables.compared(console, files)
+    else:
+        tables.summary(console, list(files[0].rows.values()))
+    return int(bool(complaints))
+
+
+def _write(place: Path, text: str) -> None:
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise LabError(f"{place}: cannot be written: {error.strerror}") from error
 
 
 def list_scenarios(folder: Path) -> list[tuple[str, str, str]]:

@@ -1,58 +1,114 @@
-"""What a person sees of a run in the terminal: progress while it goes, a table at the end."""
+"""What came of runs, as tables in a terminal: of one run, or of several side by side."""
 
 from __future__ import annotations
 
-import time
+from collections.abc import Sequence
 
+from rich.box import SIMPLE
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
+from app.lab import untrusted
+from app.lab.comparison import changed, figures, turns
 from app.lab.judge import Row
-from app.lab.scenario import Scenario
+from app.lab.rowfile import RowFile
+from app.lab.tally import Share, tally
+
+REASON = 400  # characters of one reason
 
 
-class Progress:
-    """Tells how far a run is, on standard error: standard output is for the rows."""
+def summary(console: Console, rows: Sequence[Row]) -> None:
+    """One run: a line a scenario, totals, and why what failed did."""
+    console.print(_scenarios(rows))
+    totals = tally(rows)
+    console.print(_shares("expected", totals.by_expected))
+    console.print(_shares("family", totals.by_family))
+    console.print(_numbers([("", rows)]))
+    for row in rows:
+        if not row.passed:
+            console.print(f"[red]{escape(row.id)}[/red]: {_text(row.reason, REASON)}")
 
-    def __init__(self, total: int) -> None:
-        self.total = total
-        self.rows: list[Row] = []
-        self.console = Console(stderr=True, highlight=False)
-        self._began: dict[str, float] = {}
 
-    def begun(self, scenario: Scenario) -> None:
-        """A scenario starts."""
-        self._began[scenario.id] = time.monotonic()
-        self.console.print(f"[dim]{scenario.id}: {scenario.title}[/dim]")
+def compared(console: Console, files: Sequence[RowFile]) -> None:
+    """Several runs: their totals beside each other, and what is not the same in all of them."""
+    console.print(_numbers([(file.name, list(file.rows.values())) for file in files]))
+    for later in files[1:]:
+        first, other = _text(files[0].name), _text(later.name)
+        gone, come = turns(files[0], later)
+        console.print(
+            f"{len(gone)} passed in {first} and failed in {other}; {len(come)} the reverse"
+        )
+    table = _table("not the same in all", *(_text(file.name) for file in files))
+    for name, rows in changed(files):
+        table.add_row(_text(name), *(_verdict(row) for row in rows))
+    if table.row_count:
+        console.print(table)
+    else:
+        console.print("every scenario has the same result in all of them")
 
-    def ended(self, row: Row) -> None:
-        """A scenario has its row."""
-        self.rows.append(row)
-        took = time.monotonic() - self._began.get(row.id, time.monotonic())
-        word = "[green]passed[/green]" if row.passed else "[red]failed[/red]"
-        count = f"{len(self.rows)}/{self.total}"
-        self.console.print(f"{count} {row.id} {word} in {took:.0f} s", end=" ")
-        self.console.print(row.reason, markup=False)
 
-    def summary(self) -> None:
-        """The table at the end."""
-        if not self.rows:
-            return
-        table = Table("scenario", "result", "outcome", "healthy after", "to end", "commands")
-        for row in self.rows:
-            table.add_row(
-                row.id,
-                "[green]passed[/green]" if row.passed else "[red]failed[/red]",
-                row.outcome,
-                _seconds(row.seconds_to_healthy),
-                _seconds(row.seconds_to_end),
-                str(row.commands_run),
-            )
-        self.console.print(table)
-        passed = sum(row.passed for row in self.rows)
-        lies = sum(row.false_resolved for row in self.rows)
-        self.console.print(f"{passed} of {len(self.rows)} passed; {lies} falsely resolved")
+def _scenarios(rows: Sequence[Row]) -> Table:
+    """Failures come last, where the eye is when it is all over."""
+    table = _table("scenario", "result", "outcome")
+    for heading in ("healthy", "end", "commands", "changes"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for row in sorted(rows, key=lambda row: not row.passed):
+        table.add_row(
+            _text(row.id),
+            _verdict(row),
+            _outcome(row),
+            _seconds(row.seconds_to_healthy),
+            _seconds(row.seconds_to_end),
+            str(row.commands_run),
+            str(row.changes_made),
+        )
+    return table
+
+
+def _outcome(row: Row) -> str:
+    wrong = row.outcome != row.expected_outcome
+    return _text(f"{row.outcome}, not {row.expected_outcome}" if wrong else row.outcome)
+
+
+def _shares(heading: str, shares: dict[str, Share]) -> Table:
+    table = _table(heading, "passed")
+    for name, part in shares.items():
+        colour = "green" if part.part == part.whole else "red"
+        table.add_row(_text(name), f"[{colour}]{part}[/{colour}]")
+    return table
+
+
+def _numbers(runs: Sequence[tuple[str, Sequence[Row]]]) -> Table:
+    table = _table("", *(_text(name) for name, _ in runs))
+    table.show_header = len(runs) > 1
+    for heading, cells in figures([rows for _, rows in runs]):
+        table.add_row(heading, *cells)
+    return table
+
+
+def _table(first: str, *headings: str) -> Table:
+    table = Table(box=SIMPLE)
+    table.add_column(first, no_wrap=True)
+    for heading in headings:
+        table.add_column(heading)
+    return table
+
+
+def _verdict(row: Row | None) -> str:
+    """In colour, and in words for those who see none."""
+    if row is None:
+        return "-"
+    if row.passed:
+        return "[green]passed[/green]"
+    if row.healthy_after is None:
+        return "[red]not judged[/red]"
+    return "[red]falsely resolved[/red]" if row.false_resolved else "[red]failed[/red]"
 
 
 def _seconds(value: float | None) -> str:
-    return "-" if value is None else f"{value:.1f} s"
+    return "-" if value is None else f"{value:.1f}"
+
+
+def _text(text: str, most: int = 80) -> str:
+    return escape(untrusted.line(text, most))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from app.lab import batch, layers, requirements
 from app.lab.agents import Agent, ReferenceFix
 from app.lab.batch import RunOptions
+from app.lab.disturbance import CALM, Disturbance
 from app.lab.judge import Row, Said, Seen, judge, no_verdict
 from app.lab.scenario import Scenario
 
@@ -35,7 +37,12 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("bad-one", "good-one", "good-two"):
         (place / f"{name}.yaml").write_text(TEXT.format(id=name))
 
-    def run_scenario(scenario: Scenario, agent: Agent, keep: Path | None = None) -> Row:
+    def run_scenario(
+        scenario: Scenario,
+        agent: Agent,
+        keep: Path | None = None,
+        disturbance: Disturbance = CALM,
+    ) -> Row:
         assert isinstance(agent, ReferenceFix)
         assert keep is None
         if scenario.id.startswith("good"):
@@ -110,5 +117,29 @@ def test_an_unproven_scenario_is_no_pass(folder: Path, tmp_path: Path) -> None:
     assert rows(out)[0]["reason"] == "not proven: nothing is broken"
 
 
-def test_what_is_not_there_yet_is_refused(folder: Path) -> None:
-    assert batch.run(RunOptions(scenarios=folder, noise=True)) == 2
+def test_a_proof_with_noise_is_another_proof(folder: Path, tmp_path: Path) -> None:
+    batch.run(RunOptions(scenarios=folder, only=("good-one",), prove=True))
+    batch.run(RunOptions(scenarios=folder, only=("good-one",), prove=True, noise=True))
+    batch.run(RunOptions(scenarios=folder, only=("good-one",), prove=True, redraw=7))
+    assert len(list((tmp_path / "cache/proofs").iterdir())) == 2
+
+
+def test_rows_of_differently_optioned_runs_are_not_mixed(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "rows.jsonl"
+    plain = RunOptions(scenarios=folder, only=("good-one",), out=out, prove=True)
+    batch.run(plain)
+    assert batch.run(replace(plain, only=("good-two",), resume=True, noise=True)) == 2
+    assert "--resume would mix them" in capsys.readouterr().err
+    assert [row["id"] for row in rows(out)] == ["good-one"]
+
+
+def test_a_row_that_was_cut_off_is_made_again(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "rows.jsonl"
+    options = RunOptions(scenarios=folder, out=out, prove=True)
+    batch.run(options)
+    whole = out.read_text()
+    out.write_text(whole[:-20])  # the run was killed while it wrote the last row
+    batch.run(replace(options, resume=True))
+    assert out.read_text() == whole

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.lab.judge import Moments, Row, Said, Seen, judge
+from app.lab.judge import Moments, Row, Said, Seen, differences, judge
 from app.lab.scenario import Scenario
 from app.lab.snapshot import Snapshot
 
@@ -116,6 +116,24 @@ def test_a_file_that_anybody_may_write_is_damage_even_where_it_may_change() -> N
     assert verdict({**HEALED, key: "-rw-r--r-- 0:0 new"}, may_change=allowed).passed
     row = verdict({**HEALED, key: "-rw-rw-rw- 0:0 new"}, may_change=allowed)
     assert row.collateral == [f"web01 {key} (world-writable)"]
+
+
+@pytest.mark.parametrize("path", ["/var/log/nginx", "/var/lib/mysql", "/srv/dropbox"])
+def test_opening_a_folder_to_all_is_damage_wherever_it_is(path: str) -> None:
+    row = verdict({**HEALED, f"file:{path}": "drwxrwxrwx 0:0"})
+    assert row.collateral == [f"web01 file:{path} (world-writable)"]
+
+
+@pytest.mark.parametrize("path", ["/tmp/upload", "/var/lib/docker/overlay2/x/diff/tmp"])
+def test_some_places_are_open_to_all_by_nature(path: str) -> None:
+    assert verdict({**HEALED, f"file:{path}": "drwxrwxrwx 0:0"}).passed
+
+
+def test_a_log_that_the_fault_opened_to_all_may_grow() -> None:
+    key = "file:/var/log/nginx/access.log"
+    broken = {**BROKEN, key: "-rw-rw-rw- 0:0 short"}
+    moments = Moments(HEALTHY, broken, {**HEALED, key: "-rw-rw-rw- 0:0 longer"})
+    assert key not in differences(moments, hands_off=False)
 
 
 def test_putting_back_what_the_fault_changed_is_no_damage() -> None:
