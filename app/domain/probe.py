@@ -13,6 +13,9 @@ class ProbeKind(StrEnum):
     TCP = "tcp"
     DNS = "dns"
     TLS = "tls"
+    POSTGRESQL = "postgresql"  # its first words, before any log-in; likewise the next two
+    MYSQL = "mysql"
+    REDIS = "redis"
 
 
 class Probe(Value):
@@ -37,7 +40,8 @@ class ProbeResult(Value):
     probe: Probe
     ok: bool
     status: int | None = None  # HTTP status
-    error: str | None = None  # "refused" | "timeout" | "unreachable" | "reset" | "dns" | "tls: ..."
+    # one of refused, timeout, unreachable, reset, dns, "tls: ...", database, protocol
+    error: str | None = None
     detail: str = ""  # one sentence: what was seen against what was expected
     body: str = ""  # the first 2 KiB of the body, redacted
     seconds: float = 0.0

@@ -1,4 +1,4 @@
-"""Asks what users ask, from the service's own side: HTTP(S), TCP, DNS, TLS.
+"""Asks what users ask, from the service's own side: HTTP(S), TCP, DNS, TLS, databases.
 
 A probe connects to the address that the inventory gives and says the name that a user would type.
 It follows no redirect, uses no proxy from the environment, and reads at most 64 KiB. Certificates
@@ -22,20 +22,12 @@ from app.domain.host import Host
 from app.domain.probe import Probe, ProbeKind, ProbeResult
 from app.execution import dns_query
 from app.execution.certificates import why_not_valid
+from app.execution.dialogues import NotServed, mysql, postgresql, redis
 from app.execution.redaction import Redactor
 from app.host.probes import serves_nothing
 
 READ_AT_MOST = 64 * 1024
 KEPT_OF_BODY = 2048
-
-
-class NotServed(Exception):
-    """The other side answered, and not with what a user needs."""
-
-    def __init__(self, word: str, detail: str = "") -> None:
-        super().__init__(word)
-        self.word = word
-        self.detail = detail
 
 
 class HttpProber:
@@ -199,4 +191,7 @@ _ASK = {
     ProbeKind.TCP: _tcp,
     ProbeKind.TLS: _tls,
     ProbeKind.DNS: _dns,
+    ProbeKind.POSTGRESQL: postgresql,
+    ProbeKind.MYSQL: mysql,
+    ProbeKind.REDIS: redis,
 }

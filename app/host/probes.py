@@ -28,6 +28,14 @@ _DEFAULT_PORTS = {
     "postgresql": 5432, "mariadb": 3306, "mysql": 3306, "redis": 6379, "redis-server": 6379,
     "memcached": 11211, "rabbitmq-server": 5672, "mongod": 27017,
 }  # fmt: skip
+_DATABASES = {
+    "postgres": ProbeKind.POSTGRESQL,
+    "mariadbd": ProbeKind.MYSQL,
+    "mysqld": ProbeKind.MYSQL,
+    "redis-server": ProbeKind.REDIS,
+}
+"""Programs whose first words are known, by their process's name."""
+
 _NOT_FOR_USERS = frozenset({22, 111})
 PACKAGED_PAGES = ("Welcome to nginx!", "Apache2 Debian Default Page", "Apache2 Default Page",
                   "<h1>It works!</h1>", "Test Page for the HTTP Server")  # fmt: skip
@@ -65,7 +73,8 @@ def candidates(view: HostView) -> tuple[Probe, ...]:
     ]
     if view.host.probes:
         return derived
-    return _unique([*derived, *pages, *_certificates(derived), *_names_answered(view)])
+    more = (*_certificates(derived), *_names_answered(view), *_first_words(view))
+    return _unique([*derived, *pages, *more])
 
 
 def _certificates(derived: Iterable[Probe]) -> Iterable[Probe]:
@@ -76,6 +85,15 @@ def _certificates(derived: Iterable[Probe]) -> Iterable[Probe]:
             name = f"tls {probe.host_header or probe.address}:{probe.port}"
             shape = {"name": name, "kind": ProbeKind.TLS, "tls": False}
             yield probe.model_copy(update=shape)
+
+
+def _first_words(view: HostView) -> Iterable[Probe]:
+    """Whether a database lets its clients come as far as the log-in."""
+    for entry in _listeners(view):
+        kind = _DATABASES.get(entry.process or "")
+        if kind is not None and _outside(entry):
+            name = f"{kind.value} {view.host.address}:{entry.port}"
+            yield Probe(name=name, kind=kind, address=view.host.address, port=entry.port)
 
 
 def _names_answered(view: HostView) -> Iterable[Probe]:
@@ -107,6 +125,8 @@ def serves_nothing(body: str) -> bool:
 
 
 def _taught(one: ProbeResult, two: ProbeResult) -> Probe:
+    if one.probe.kind in _DATABASES.values():
+        return one.probe.model_copy(update={"expect_text": _words_in_both(one.body, two.body)})
     if one.probe.kind is not ProbeKind.HTTP or one.status is None or one.probe.expect_status:
         return one.probe
     slow = max(2.0, 5 * max(one.seconds, two.seconds))

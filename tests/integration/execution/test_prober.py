@@ -135,3 +135,42 @@ async def test_plain_text_where_tls_is_expected() -> None:
     assert not result.ok
     assert result.error is not None
     assert result.error.startswith(("tls", "reset"))
+
+
+def postgres_error(state: str, message: str) -> bytes:
+    fields = f"SFATAL\0C{state}\0M{message}\0\0".encode()
+    return b"E" + (len(fields) + 4).to_bytes(4, "big") + fields
+
+
+MYSQL_GREETING = b"\x4a\0\0\0\x0a8.0.36\0"
+MYSQL_FULL = b"\x17\0\0\0\xff\x10\x04Too many connections"
+
+
+@pytest.mark.parametrize(
+    ("kind", "words", "error", "said"),
+    [
+        (ProbeKind.POSTGRESQL, b"R\0\0\0\x08\0\0\0\x0a", None, ""),
+        (ProbeKind.POSTGRESQL, postgres_error("28000", "no entry for you"), None, ""),
+        (ProbeKind.POSTGRESQL, postgres_error("53300", "too many clients"), "database", "clients"),
+        (ProbeKind.POSTGRESQL, postgres_error("57P03", "starting up"), "database", "starting up"),
+        (ProbeKind.POSTGRESQL, b"SSH-2.0-x", "protocol", "no PostgreSQL"),
+        (ProbeKind.MYSQL, MYSQL_GREETING, None, ""),
+        (ProbeKind.MYSQL, MYSQL_FULL, "database", "Too many connections"),
+        (ProbeKind.REDIS, b"+PONG\r\n", None, ""),
+        (ProbeKind.REDIS, b"-NOAUTH Authentication required.\r\n", None, ""),
+        (ProbeKind.REDIS, b"-MISCONF Redis is configured to save", "database", "MISCONF"),
+    ],
+)
+async def test_first_words_of_databases(
+    kind: ProbeKind, words: bytes, error: str | None, said: str
+) -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if kind is not ProbeKind.MYSQL:
+            await reader.read(100)
+        writer.write(words)
+        await writer.drain()
+
+    async with listening(answer) as port:
+        result = await ask(Probe(name="p", kind=kind, address="127.0.0.1", port=port))
+    assert (result.error, result.ok) == (error, error is None)
+    assert said in result.detail

@@ -96,6 +96,12 @@ def test_a_name_server_is_asked_for_a_name() -> None:
     assert [p.host_header for p in found if p.kind is ProbeKind.DNS] == ["alpha.example"]
 
 
+def test_a_database_is_asked_for_its_first_words() -> None:
+    listening = {"listeners": [listener(5432) | {"process": "postgres"}, listener(6390)]}
+    found = candidates(view(sockets__listening=listening))
+    assert [p.port for p in found if p.kind is ProbeKind.POSTGRESQL] == [5432]
+
+
 def answer(probe: Probe, body: str, *, ok: bool = True, status: int = 200) -> ProbeResult:
     return ProbeResult(
         probe=probe, ok=ok, status=status, body=body, seconds=0.1, taken_at=NOW, simulated=False
