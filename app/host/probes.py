@@ -34,7 +34,14 @@ _DATABASES = {
     "mysqld": ProbeKind.MYSQL,
     "redis-server": ProbeKind.REDIS,
 }
-"""Programs whose first words are known, by their process's name."""
+"""Programs whose first words are known, by their process's name. They are never only connected to:
+MySQL and MariaDB block an address that comes and goes without a word."""
+
+_DATABASE_PORTS = {
+    5432: ProbeKind.POSTGRESQL,
+    3306: ProbeKind.MYSQL,
+    6379: ProbeKind.REDIS,
+}
 
 _NOT_FOR_USERS = frozenset({22, 111})
 PACKAGED_PAGES = ("Welcome to nginx!", "Apache2 Debian Default Page", "Apache2 Default Page",
@@ -73,7 +80,7 @@ def candidates(view: HostView) -> tuple[Probe, ...]:
     ]
     if view.host.probes:
         return derived
-    more = (*_certificates(derived), *_names_answered(view), *_first_words(view))
+    more = (*_certificates(derived), *_names_answered(view))
     return _unique([*derived, *pages, *more])
 
 
@@ -85,15 +92,6 @@ def _certificates(derived: Iterable[Probe]) -> Iterable[Probe]:
             name = f"tls {probe.host_header or probe.address}:{probe.port}"
             shape = {"name": name, "kind": ProbeKind.TLS, "tls": False}
             yield probe.model_copy(update=shape)
-
-
-def _first_words(view: HostView) -> Iterable[Probe]:
-    """Whether a database lets its clients come as far as the log-in."""
-    for entry in _listeners(view):
-        kind = _DATABASES.get(entry.process or "")
-        if kind is not None and _outside(entry):
-            name = f"{kind.value} {view.host.address}:{entry.port}"
-            yield Probe(name=name, kind=kind, address=view.host.address, port=entry.port)
 
 
 def _names_answered(view: HostView) -> Iterable[Probe]:
@@ -199,14 +197,15 @@ def _outside(entry: Listener) -> bool:
 def _of_listener(host: Host, entry: Listener) -> Probe:
     if (entry.process or "") in _WEB_PROGRAMS and entry.port in HTTP_PORTS:
         return _http(host, entry.port, None, tls=HTTP_PORTS[entry.port])
-    return _of_port(host, entry.port)
+    return _of_port(host, entry.port, _DATABASES.get(entry.process or "", ProbeKind.TCP))
 
 
-def _of_port(host: Host, port: int) -> Probe:
+def _of_port(host: Host, port: int, kind: ProbeKind | None = None) -> Probe:
     if port in HTTP_PORTS:
         return _http(host, port, None, tls=HTTP_PORTS[port])
-    name = f"tcp {host.address}:{port}"
-    return Probe(name=name, kind=ProbeKind.TCP, address=host.address, port=port)
+    kind = kind or _DATABASE_PORTS.get(port, ProbeKind.TCP)
+    name = f"{kind.value} {host.address}:{port}"
+    return Probe(name=name, kind=kind, address=host.address, port=port)
 
 
 def _http(host: Host, port: int, name: str | None, *, tls: bool) -> Probe:

@@ -53,7 +53,7 @@ VOLATILE = (
 PASSING_UNITS = (
     "user@*", "user-runtime-dir@*", "systemd-hostnamed*", "systemd-timedated*",
     "systemd-localed*", "run-*", "ssh@*", "tmp.mount", "polkit*", "run-user-*",
-    "systemd-tmpfiles-clean*", "systemd-oomd*",
+    "systemd-tmpfiles-clean*", "var-lib-docker-*.mount",
 )  # fmt: skip
 #: Kept from a restart's consequences: a port opens anew with its service.
 FOLLOWS_UNITS = "port"

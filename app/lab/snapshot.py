@@ -19,7 +19,8 @@ Snapshot = Mapping[str, str]
 MARK = "=====sre-lab:"
 QUESTIONS: dict[str, str] = {
     "units": (
-        "systemctl show --all --property=Id,ActiveState,SubState,InvocationID,Type,NRestarts"
+        "systemctl show --all"
+        " --property=Id,LoadState,ActiveState,SubState,InvocationID,Type,NRestarts"
         " '*.service' '*.timer' '*.socket' '*.mount' '*.path'"
     ),
     "enabled": "systemctl list-unit-files --no-legend --no-pager --plain",
@@ -80,8 +81,8 @@ def _units(text: str) -> Iterator[tuple[str, str]]:
     for block in text.strip().split("\n\n"):
         fields = dict(line.partition("=")[::2] for line in block.splitlines())
         name = fields.get("Id", "")
-        if not name:
-            continue
+        if not name or fields.get("LoadState") == "not-found":
+            continue  # a name that somebody once asked for, and no unit
         if fields.get("Type") == "oneshot" and fields.get("ActiveState") != "active":
             # what a timer runs comes and goes; only whether it failed is a state
             yield f"unit:{name}", "failed" if fields.get("ActiveState") == "failed" else "idle"

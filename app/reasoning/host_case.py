@@ -20,7 +20,7 @@ _OTHERS_DATA = (Relation.CONTENT, Relation.STATE)
 _READ_AT_START = frozenset({Relation.DEFINITION, Relation.ENVIRONMENT, Relation.CONFIGURATION})
 """What a service reads when it starts or reloads, and not again."""
 
-_SAME_MOMENT = timedelta(seconds=2)
+_SAME_MOMENT = timedelta(seconds=1)
 """systemd tells seconds: a file written just before a start may seem written after it."""
 
 
@@ -116,7 +116,7 @@ class HostCase:
         if self._relation(file.path, unit) not in _READ_AT_START:
             return None
         written = datetime.fromisoformat(file.modified)
-        return written - datetime.fromisoformat(read) > _SAME_MOMENT
+        return written - datetime.fromisoformat(read) >= _SAME_MOMENT
 
     def nearness(self, unit: str) -> int:
         """How far down the path a unit stands: 0 for the first that fails."""

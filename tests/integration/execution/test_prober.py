@@ -142,10 +142,6 @@ def postgres_error(state: str, message: str) -> bytes:
     return b"E" + (len(fields) + 4).to_bytes(4, "big") + fields
 
 
-MYSQL_GREETING = b"\x4a\0\0\0\x0a8.0.36\0"
-MYSQL_FULL = b"\x17\0\0\0\xff\x10\x04Too many connections"
-
-
 @pytest.mark.parametrize(
     ("kind", "words", "error", "said"),
     [
@@ -154,8 +150,6 @@ MYSQL_FULL = b"\x17\0\0\0\xff\x10\x04Too many connections"
         (ProbeKind.POSTGRESQL, postgres_error("53300", "too many clients"), "database", "clients"),
         (ProbeKind.POSTGRESQL, postgres_error("57P03", "starting up"), "database", "starting up"),
         (ProbeKind.POSTGRESQL, b"SSH-2.0-x", "protocol", "no PostgreSQL"),
-        (ProbeKind.MYSQL, MYSQL_GREETING, None, ""),
-        (ProbeKind.MYSQL, MYSQL_FULL, "database", "Too many connections"),
         (ProbeKind.REDIS, b"+PONG\r\n", None, ""),
         (ProbeKind.REDIS, b"-NOAUTH Authentication required.\r\n", None, ""),
         (ProbeKind.REDIS, b"-MISCONF Redis is configured to save", "database", "MISCONF"),
@@ -165,8 +159,7 @@ async def test_first_words_of_databases(
     kind: ProbeKind, words: bytes, error: str | None, said: str
 ) -> None:
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if kind is not ProbeKind.MYSQL:
-            await reader.read(100)
+        await reader.read(100)
         writer.write(words)
         await writer.drain()
 
@@ -174,3 +167,43 @@ async def test_first_words_of_databases(
         result = await ask(Probe(name="p", kind=kind, address="127.0.0.1", port=port))
     assert (result.error, result.ok) == (error, error is None)
     assert said in result.detail
+
+
+def mysql_packet(payload: bytes, number: int) -> bytes:
+    return len(payload).to_bytes(3, "little") + bytes([number]) + payload
+
+
+def mysql_error(code: int, text: str) -> bytes:
+    return b"\xff" + code.to_bytes(2, "little") + b"#HY000" + text.encode()
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "error"),
+    [
+        (b"\x0a10.11.6-MariaDB\0", mysql_error(1045, "Access denied"), None),
+        (b"\x0a8.0.36\0", mysql_error(1040, "Too many connections"), "database"),
+        (mysql_error(1130, "Host is not allowed"), b"", None),
+        (mysql_error(1129, "Host is blocked"), b"", "database"),
+        (b"", b"", "reset"),
+    ],
+)
+async def test_mysql_is_spoken_to_until_it_turns_a_stranger_away(
+    first: bytes, then: bytes, error: str | None
+) -> None:
+    heard: list[bytes] = []
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(mysql_packet(first, 0) if first else b"\x09")
+        if not then:
+            return
+        heard.append(await reader.read(500))
+        writer.write(mysql_packet(b"\xfemysql_native_password\0", 2))
+        heard.append(await reader.readexactly(4))
+        writer.write(mysql_packet(then, 4))
+
+    async with listening(answer) as port:
+        result = await ask(Probe(name="p", kind=ProbeKind.MYSQL, address="127.0.0.1", port=port))
+    assert result.error == error, result
+    if then:
+        assert b"sre-agent\0" in heard[0]
+        assert heard[1] == b"\0\0\0\x03"

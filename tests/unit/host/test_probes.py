@@ -99,7 +99,8 @@ def test_a_name_server_is_asked_for_a_name() -> None:
 def test_a_database_is_asked_for_its_first_words() -> None:
     listening = {"listeners": [listener(5432) | {"process": "postgres"}, listener(6390)]}
     found = candidates(view(sockets__listening=listening))
-    assert [p.port for p in found if p.kind is ProbeKind.POSTGRESQL] == [5432]
+    kinds = [(p.kind, p.port) for p in found]
+    assert kinds == [(ProbeKind.POSTGRESQL, 5432), (ProbeKind.TCP, 6390)]
 
 
 def answer(probe: Probe, body: str, *, ok: bool = True, status: int = 200) -> ProbeResult:
