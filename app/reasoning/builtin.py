@@ -26,8 +26,10 @@ from app.reasoning.unit_facts import unit_facts
 SURE_ENOUGH = 0.75
 """Confidence from which the leading cause counts as separated from its rivals."""
 
-RESTORING = frozenset({"changed-since-healthy", "naming-changed"})
-"""Modes whose repair puts back exactly what changed: wrong ones cost a moment and no more."""
+RESTORING = frozenset(
+    {"changed-since-healthy", "naming-changed", "runs-on-old-files", "renewed-but-not-read"}
+)
+"""Modes whose repair puts back what changed, or lets it be read: a wrong one costs a moment."""
 
 ASKS_A_ROUND = 24
 """Diagnostics asked at most in one round; they run in parallel over one connection."""

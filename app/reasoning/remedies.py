@@ -127,10 +127,11 @@ def bring_up(unit: Mapping[str, Any], host: str) -> list[ActionCall]:
 def renew(unit: Mapping[str, Any], host: str) -> list[ActionCall]:
     """Calls that let a unit read its files again, with as little interruption as it can.
 
-    A reload does not move a service to another address: where a port of its is not served, and
-    where it does not run well, it is restarted.
+    A reload does not move a service to another address, and some die of trying: where it listens
+    elsewhere than it should, or does not run well, it is restarted.
     """
-    gentle = unit.get("can_reload") and unit.get("steady") and not unit.get("missing_ports")
+    elsewhere = unit.get("missing_ports") or unit.get("moved")
+    gentle = unit.get("can_reload") and unit.get("steady") and not elsewhere
     if gentle and not _definition_changed(unit):
         return [_call(host, "service.reload", {"unit": str(unit["name"])})]
     return bring_up(unit, host)

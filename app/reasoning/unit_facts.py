@@ -59,12 +59,24 @@ def _held(case: HostCase, name: str) -> Known:
         ports |= {e.port for e in case.then.listeners[0] if e.unit == name}
     held = [e for e in listening if e.port in ports and e.protocol == "tcp" and e.unit != name]
     facts = {
+        "moved": _moved(case, name),
         "ports": sorted(ports),
         "held": [e.model_dump(mode="json") | _holder(case, e.unit) for e in held],
         "listening": any(e.unit == name for e in listening),
         "missing_ports": sorted(ports - {e.port for e in listening if e.unit == name}),
     }
     return facts, {f"unit.{part}": ident for part in ("held", "listening", "missing_ports")}
+
+
+def _moved(case: HostCase, name: str) -> bool:
+    """Whether a unit listens elsewhere than while it was healthy: another address is enough."""
+    if case.view.listeners is None or case.then is None or case.then.listeners is None:
+        return False
+    now, then = (
+        {(e.address, e.port) for e in seen if e.unit == name and e.protocol == "tcp"}
+        for seen in (case.view.listeners[0], case.then.listeners[0])
+    )
+    return bool(then) and now != then
 
 
 def _holder(case: HostCase, unit: str | None) -> dict[str, Any]:
@@ -108,7 +120,12 @@ def _unread(case: HostCase, unit: UnitFacts) -> Known:
     now = case.view.facts(Manifest, "baseline.manifest")
     if now is None or case.view.steady(unit.name) is not True:
         return {}, {}
-    files = [f.path for f in now[0].files if f.kind == "file" and case.unread(f, unit)]
+    changed = {c.path for c in (case.drift or ((), 0))[0]}  # those are weighed as changes
+    files = [
+        f.path
+        for f in now[0].files
+        if f.kind == "file" and f.path not in changed and case.unread(f, unit)
+    ]
     return {"unread": files}, {"unit.unread": now[1]}
 
 

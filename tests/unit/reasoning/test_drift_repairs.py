@@ -97,6 +97,21 @@ async def test_a_proxy_that_can_reload_is_reloaded_and_not_restarted() -> None:
     ]
 
 
+async def test_a_service_that_moved_to_another_address_is_restarted() -> None:
+    """A reload would not bring it back: it cannot bind what it holds in part already."""
+    facts = serving(file(SITE, "b" * 64, modified=DAY_BEFORE), front={**SINCE, "can_reload": True})
+    inside = cases.listener(80, "nginx.service") | {"address": "127.0.0.1"}
+    facts["sockets.listening"] = {"listeners": [inside, HEALTHY_LISTENERS[1]]}
+    judged = await judge(case(facts, error="refused"))
+    assert steps(judged)[-1] == "service.restart unit=nginx.service"
+
+
+async def test_only_the_file_of_names_changed_and_so_it_is_put_back() -> None:
+    facts = serving(file("/etc/hosts", "b" * 64, modified=DAY_BEFORE), status=503)
+    judged = await judge(case(facts, status=503))
+    assert steps(judged)[0].endswith(f"path=/etc/hosts sha256={'a' * 64}")
+
+
 async def test_a_proxy_that_asks_where_nobody_listens_is_itself_at_fault() -> None:
     facts = serving(file(SITE, "b" * 64, modified=DAY_BEFORE), front={**SINCE, "can_reload": True})
     server = cases.SITE["servers"][0]
