@@ -7,7 +7,10 @@ stay behind.
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import os
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -44,8 +47,23 @@ def groups_of(run_id: str) -> list[str]:
     return sorted({path.name for path in _found(f"{PREFIX}{run_id}-*")})
 
 
+def end_processes(name: str) -> None:
+    """Kill whatever is still in a group.
+
+    A host whose shutdown hangs (a database that will not stop without having saved) outlives its
+    supervisor: the kernel gives it to init, and only its group still tells whose it is.
+    """
+    for top in _found(name):
+        for procs in [top / "cgroup.procs", *top.rglob("cgroup.procs")]:
+            with contextlib.suppress(FileNotFoundError):
+                for pid in procs.read_text().split():
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(int(pid), signal.SIGKILL)
+
+
 def remove(name: str) -> None:
     """Remove a group with all beneath it, once its last process is gone."""
+    end_processes(name)
     for top in _found(name):
         beneath = [path for path in top.rglob("*") if path.is_dir()]
         for group in [*sorted(beneath, key=lambda path: len(path.parts), reverse=True), top]:

@@ -84,3 +84,14 @@ def test_a_run_that_is_asked_to_stop_cleans_up_itself(tmp_path: Path) -> None:
     process.send_signal(signal.SIGTERM)
     assert process.wait(60) == 128 + signal.SIGTERM
     assert what_is_left(run_id) == NOTHING
+
+
+def test_a_process_that_outlives_its_host_goes_with_its_group() -> None:
+    name = cgroups.group_name(f"t{os.getpid()}", "stray")
+    joined = cgroups.create(name)
+    stray = subprocess.Popen(["sleep", "600"])
+    for procs in joined:
+        procs.write_text(str(stray.pid))
+    cgroups.remove(name)
+    assert stray.wait(10) == -signal.SIGKILL
+    assert cgroups.groups_of(f"t{os.getpid()}") == []
