@@ -17,6 +17,8 @@
         person: "..."                    # optional: asks a person whatever the level
     handovers:                           # when to leave it alone
       - {if: "...", because: "..."}
+    trial: true                          # optional: its repair may be tried among its rivals
+    halts: true                          # optional: where it fits nothing is changed at all
 
 A parameter that begins with `=` is an expression; anything else is literal. Braces in texts hold
 expressions. Three kinds of step are not single actions: `restore: change` puts one changed path
@@ -141,6 +143,7 @@ class FailureMode(_Part):
     remedies: tuple[Remedy, ...] = ()
     handovers: tuple[Handover, ...] = ()
     halts: bool = False  # where it fits nothing is changed, whatever else is wrong
+    trial: bool = False  # may be tried among rivals: what does not heal is undone and refuted
     recommend: str = ""  # what a person should do when there is no remedy
 
     def bind(self, facts: Facts) -> dict[str, object]:

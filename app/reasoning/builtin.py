@@ -26,11 +26,6 @@ from app.reasoning.unit_facts import unit_facts
 SURE_ENOUGH = 0.75
 """Confidence from which the leading cause counts as separated from its rivals."""
 
-RESTORING = frozenset(
-    {"changed-since-healthy", "naming-changed", "runs-on-old-files", "renewed-but-not-read"}
-)
-"""Modes whose repair puts back what changed, or lets it be read: a wrong one costs a moment."""
-
 ASKS_A_ROUND = 24
 """Diagnostics asked at most in one round; they run in parallel over one connection."""
 
@@ -174,8 +169,8 @@ def _leader(found: list[Candidate], hypotheses: tuple[Hypothesis, ...]) -> Candi
 
 def _triable(candidate: Candidate) -> bool:
     repair = candidate.repair
-    restores = candidate.mode in RESTORING and not candidate.handovers
-    return restores and repair is not None and repair.revocable and not repair.requires_person
+    given = repair is not None and not repair.requires_person
+    return candidate.trial and given and not candidate.handovers
 
 
 # --- what to ask ---------------------------------------------------------------------------------

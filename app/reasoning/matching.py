@@ -33,6 +33,7 @@ class Candidate(Value):
     handovers: tuple[str, ...]  # reasons to leave it to a person
     recommend: str
     halts: bool  # nothing may be changed where this is so
+    trial: bool  # its repair may be tried among rivals of its kind
 
 
 def candidates(modes: Iterable[FailureMode], subjects: Iterable[Subject]) -> list[Candidate]:
@@ -64,6 +65,7 @@ def _candidate(mode: FailureMode, subject: Subject) -> Candidate | None:
         ),
         recommend=fill(mode.recommend, facts),
         halts=mode.halts,
+        trial=mode.trial,
     )
 
 

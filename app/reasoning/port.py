@@ -60,7 +60,6 @@ class Repair(Value):
     steps: tuple[ActionCall, ...]
     requires_person: str | None = None
     disruptive: bool = True
-    revocable: bool = False  # undone where it does not heal: rivals may be tried one by one
 
 
 class Assessment(Value):

@@ -18,10 +18,6 @@ _GENTLE = ("file.", "daemon.reload", "service.start", "service.enable", "service
 """Actions that take nothing down. A repair made only of these is watched for a shorter time."""
 
 
-_REVOCABLE = ("file.", "daemon.reload", "service.")
-"""Actions whose failure to heal can be taken back, so that a rival cause may be tried next."""
-
-
 def repair_for(mode: FailureMode, key: str, host: str, facts: Facts) -> Repair | None:
     """The first remedy that fits and whose every parameter is known."""
     for remedy in mode.remedies:
@@ -35,7 +31,6 @@ def repair_for(mode: FailureMode, key: str, host: str, facts: Facts) -> Repair |
                 steps=steps,
                 requires_person=remedy.person,
                 disruptive=not all(s.action.startswith(_GENTLE) for s in steps),
-                revocable=all(s.action.startswith(_REVOCABLE) for s in steps),
             )
     return None
 
