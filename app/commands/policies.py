@@ -10,7 +10,6 @@ from typing import Annotated
 import typer
 
 from app.commands.screen import give_up
-from app.errors import UnknownTarget
 from app.execution.policy_check import check_lines, lines_of
 from app.execution.targets import Inventory
 from app.settings import AutonomyLevel
@@ -37,8 +36,8 @@ def check(
     Standard output is one JSON row an input row, in order; a denied row is no failure.
     """
     known = Inventory.from_file(inventory) if inventory else Inventory.from_development_targets()
-    if host is not None and host not in known.by_name:
-        raise UnknownTarget(f"There is no host {host!r} in {known.source}.")
+    if host is not None:
+        known.get(host)  # an unknown one is told before any row is
     try:
         text = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
