@@ -20,6 +20,10 @@
     │   ├── HostKeyMismatch           host-key-mismatch
     │   ├── LoginRefused              login-refused
     │   └── HostNotEnrolled           host-not-enrolled
+    ├── ServiceNowError               servicenow-error
+    │   ├── ServiceNowUnavailable     servicenow-unavailable
+    │   │   └── ServiceNowUncertain   servicenow-uncertain
+    │   └── ServiceNowRefused         servicenow-refused
     ├── RecordingMissing              recording-missing
     ├── AuditWriteFailed              audit-write-failed
     └── EngineError                   engine-error
@@ -161,6 +165,46 @@ class HostNotEnrolled(HostUnreachable):
     """The gate is missing on the host, or is of another version than the catalog."""
 
     code = "host-not-enrolled"
+
+
+class ServiceNowError(SreAgentError):
+    """ServiceNow could not be asked, or its answer cannot be used."""
+
+    code = "servicenow-error"
+
+
+class ServiceNowUnavailable(ServiceNowError):
+    """It does not answer, is asleep, limits us or does not let us in: the same again, later.
+
+    `retry_after_seconds` is what it asked for; None where it did not say. `everyone`: every other
+    request would fare the same now.
+    """
+
+    code = "servicenow-unavailable"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str = "",
+        retry_after_seconds: float | None = None,
+        everyone: bool = True,
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.retry_after_seconds = retry_after_seconds
+        self.everyone = everyone
+
+
+class ServiceNowUncertain(ServiceNowUnavailable):
+    """A write was sent and no usable answer came: look first whether it was done."""
+
+    code = "servicenow-uncertain"
+
+
+class ServiceNowRefused(ServiceNowError):
+    """ServiceNow understood and said no; the message has its words. Asking again is vain."""
+
+    code = "servicenow-refused"
 
 
 class RecordingMissing(SreAgentError):

@@ -18,6 +18,13 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.errors import ConfigurationError
 
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+
+SERVICENOW_WAYS = (
+    "SERVICENOW_INSTANCE_URL needs exactly one of: SERVICENOW_USERNAME with _PASSWORD, "
+    "SERVICENOW_CLIENT_ID with _CLIENT_SECRET, SERVICENOW_API_KEY"
+)
+
 
 class AutonomyLevel(StrEnum):
     """How much the agent may do alone. Ordered; only ever lowered at run time."""
@@ -121,6 +128,34 @@ class Settings(BaseSettings):
     )
     servicenow_username: str | None = Field(default=None, description="The integration user.")
     servicenow_password: SecretStr | None = Field(default=None, description="Its password.")
+    servicenow_client_id: str | None = Field(
+        default=None, description="OAuth client credentials, instead of the password."
+    )
+    servicenow_client_secret: SecretStr | None = Field(
+        default=None, description="The OAuth client's secret."
+    )
+    servicenow_api_key: SecretStr | None = Field(
+        default=None, description="An API key, instead of the password."
+    )
+    servicenow_ca_file: Path | None = Field(
+        default=None, description="PEM: a private authority that signed the instance's certificate."
+    )
+    servicenow_assignment_group: str | None = Field(
+        default=None,
+        description="Name or sys_id; set: its new incidents are also found by polling.",
+    )
+    servicenow_escalation_group: str | None = Field(
+        default=None, description="Name or sys_id; set: what a person must do is assigned to it."
+    )
+    servicenow_close_code: str | None = Field(
+        default=None, description="Resolution code; default: a usual one that the instance has."
+    )
+    servicenow_poll_seconds: float = Field(
+        default=60.0, ge=1, description="How often the tickets at work are looked at."
+    )
+    servicenow_write_simulated: bool = Field(
+        default=False, description="true: simulated executions write marked work notes, too."
+    )
     openai_api_key: SecretStr | None = Field(
         default=None, description="Set: ChatOpenAI reasons beside the built-in reasoner."
     )
@@ -144,14 +179,35 @@ class Settings(BaseSettings):
             )
         return url
 
+    @field_validator("servicenow_instance_url")
+    @classmethod
+    def _encrypted(cls, url: str | None) -> str | None:
+        """TLS always, since every request carries a credential; loopback stays on the machine."""
+        if url is None:
+            return None
+        parts = urlsplit(url)
+        local = parts.scheme == "http" and parts.hostname in LOOPBACK
+        if not parts.hostname or not (parts.scheme == "https" or local):
+            raise ValueError("expected https://INSTANCE.service-now.com (http only on loopback)")
+        if parts.username or parts.query or parts.path.strip("/"):
+            raise ValueError("expected the instance's address alone: https://HOST[:PORT]")
+        return url.rstrip("/")
+
     @model_validator(mode="after")
     def _servicenow_complete(self) -> Settings:
-        given = [self.servicenow_instance_url, self.servicenow_username, self.servicenow_password]
-        if any(given) and not all(given):
-            raise ValueError(
-                "SERVICENOW_INSTANCE_URL, SERVICENOW_USERNAME and SERVICENOW_PASSWORD go together: "
-                "set all three or none"
-            )
+        """An instance and exactly one way to log in, or nothing."""
+        # a user name alone may stand beside another way: it says who "we" are on the instance
+        password = self.servicenow_password is not None
+        client = self.servicenow_client_id is not None
+        if password and not self.servicenow_username:
+            raise ValueError(f"SERVICENOW_USERNAME is missing: {SERVICENOW_WAYS}")
+        if client != (self.servicenow_client_secret is not None):
+            raise ValueError(f"half of an OAuth client is missing: {SERVICENOW_WAYS}")
+        ways = [password, client, self.servicenow_api_key is not None]
+        if self.servicenow_instance_url is None and (any(ways) or self.servicenow_username):
+            raise ValueError(f"SERVICENOW_INSTANCE_URL is missing: {SERVICENOW_WAYS}")
+        if self.servicenow_instance_url is not None and sum(ways) != 1:
+            raise ValueError(SERVICENOW_WAYS)
         return self
 
     @cached_property

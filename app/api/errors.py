@@ -78,6 +78,7 @@ STATUS_OF: dict[type[errors.SreAgentError], int] = {
     errors.EngineError: 503,
     errors.AuditWriteFailed: 503,
     errors.HostUnreachable: 502,
+    errors.ServiceNowError: 502,
     errors.RecordingMissing: 409,
 }
 """HTTP status of each branch of the tree in app/errors.py; a subclass has its parent's."""

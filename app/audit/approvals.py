@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Select, and_, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.audit import telling
 from app.audit.question import Approval, Ballot, asked, state_at, value_of, votes_on
 from app.audit.writing import Writer, held
 from app.domain.action import Plan
@@ -50,7 +51,7 @@ class Approvals(Writer):
         proposal = plan.proposal()
 
         async def work(session: AsyncSession) -> Approval:
-            await held(session, execution_id)
+            execution = await held(session, execution_id)
             now = await database_now(session)
             last = await _last_asked(session, execution_id, proposal)
             if last is not None:
@@ -73,6 +74,7 @@ class Approvals(Writer):
             )
             session.add(row)
             await session.flush()
+            await telling.question(session, self._database.settings, row, execution)
             return value_of(row, (), now)
 
         return await self._write(f"The request for approval of execution {execution_id}", work)

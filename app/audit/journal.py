@@ -13,7 +13,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.audit import intake, lines, story
+from app.audit import intake, lines, story, telling
 from app.audit.intake import Accepted
 from app.audit.lines import Line
 from app.audit.writing import Writer, held
@@ -73,6 +73,7 @@ class Journal(Writer):
             execution.current_step = current_step or execution.current_step
             if status is ExecutionStatus.RUNNING and execution.running_at is None:
                 execution.running_at = await database_now(session)
+                await telling.taken_on(session, self._database.settings, execution)
             if status not in ACTIVE and execution.ended_at is None:
                 execution.ended_at = await database_now(session)
 
@@ -120,6 +121,7 @@ class Journal(Writer):
             execution.confidence = confidence
             execution.evidence_ids, execution.recommended = list(evidence_ids), list(recommended)
             execution.ended_at = await database_now(session)
+            await telling.ended(session, self._database.settings, execution)
 
         await self._write(f"The end of execution {execution_id}", work)
 

@@ -13,6 +13,7 @@ from app.commands.address import server_url
 from app.commands.live import ENDED, Live, print_verdict
 from app.commands.screen import NO, out
 from app.commands.server import Server, Url
+from app.domain.incident import OWN_NUMBERS
 from app.domain.value import JsonObject
 
 GOOD_OUTCOMES = frozenset({"resolved", "no_fault"})
@@ -93,4 +94,4 @@ def end_with(view: JsonObject) -> None:
 
 
 def _fresh_number() -> str:
-    return f"CLI-{datetime.now(UTC):%Y%m%d%H%M%S}"
+    return f"{OWN_NUMBERS}{datetime.now(UTC):%Y%m%d%H%M%S}"

@@ -7,6 +7,9 @@ from enum import StrEnum
 
 from app.domain.value import Value
 
+OWN_NUMBERS = "CLI-"
+"""How numbers begin that we made up ourselves: no ticket has them."""
+
 
 class Priority(StrEnum):
     """ServiceNow's priority, by its number. 1 is the most urgent."""

@@ -42,7 +42,7 @@ def test_a_taken_port(bare_environment: dict[str, str]) -> None:
     [
         ({"AUTONOMY_LEVEL": "L9"}, "A setting is wrong. AUTONOMY_LEVEL"),
         ({"DATABASE_URL": "mysql://x/y"}, "DATABASE_URL has the scheme 'mysql'"),
-        ({"SERVICENOW_USERNAME": "x"}, "set all three or none"),
+        ({"SERVICENOW_USERNAME": "x"}, "needs exactly one of"),
         ({"INVENTORY_FILE": "/no/such/file.yaml"}, "/no/such/file.yaml"),
         ({"POLICY_FILE": "/no/such/policy.yaml"}, "/no/such/policy.yaml"),
         ({"DATABASE_URL": "postgresql://u:hunter2@127.0.0.1:9/x"}, "cannot be migrated"),

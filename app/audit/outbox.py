@@ -1,0 +1,250 @@
+"""The outbox: what is to be told to tickets, claimed by one process at a time, row by row.
+
+    pending --claim()--> sending --settle()--> sent | parked | dropped
+       ^                    |
+       +----postpone()------+        a claim whose process died runs out and is claimed again
+
+A row is claimed only when every earlier row of its ticket is settled, so each ticket is told in
+order while tickets are told side by side. The claim is committed before anything is sent: whoever
+finds `attempts` above one looks on the ticket for the marker before it sends again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
+
+from app.audit.writing import Writer
+from app.domain.ticket import STUCK_AFTER_ATTEMPTS, UNSETTLED, Delivery, OutboxState
+from app.domain.value import JsonObject
+from app.errors import Conflict, NotFound
+from app.models.database import database_now
+from app.models.sre_execution import Execution
+from app.models.tickets import OutboxRow, TicketRow
+
+
+class Outbox(Writer):
+    """All rows of the outbox."""
+
+    async def claim(
+        self, worker: str, *, most: int, seconds: float, gone: Collection[str] = ()
+    ) -> tuple[Delivery, ...]:
+        """Take up to `most` rows that are due, for `seconds`.
+
+        Also those whose claim has run out, and at once those of the workers in `gone`, which are
+        known to be dead: a process that only hangs might still be sending.
+        """
+
+        async def work(session: AsyncSession) -> tuple[Delivery, ...]:
+            now = await database_now(session)
+            free = _due(now, most, gone)
+            rows = (await session.execute(free.with_for_update(skip_locked=True))).scalars().all()
+            for row in rows:
+                row.state, row.claimed_by = OutboxState.SENDING, worker
+                row.claimed_until = now + timedelta(seconds=seconds)
+                row.attempts += 1
+            known = await _sys_ids(session, [row.incident_number for row in rows])
+            return tuple(_value(row, known.get(row.incident_number)) for row in rows)
+
+        return await self._write("A claim on the outbox", work)
+
+    async def settle(
+        self,
+        delivery: Delivery,
+        state: OutboxState,
+        *,
+        worker: str,
+        result: JsonObject,
+        error: str = "",
+        mod_count: int | None = None,
+    ) -> bool:
+        """Write down what came of a claimed row; False: the claim was lost to another meanwhile.
+
+        `mod_count`: the ticket's after our write. The execution remembers it, so that ServiceNow's
+        own news of our write is told from a person's.
+        """
+
+        async def work(session: AsyncSession) -> bool:
+            row = await _mine(session, delivery, worker)
+            if row is None:
+                return False
+            row.state, row.result, row.last_error = state, result, error
+            row.claimed_by = row.claimed_until = None
+            row.settled_at = await database_now(session)
+            if mod_count is not None:
+                execution = await session.get(Execution, row.execution_id, with_for_update=True)
+                assert execution is not None, "the outbox refers to it"
+                execution.sys_mod_count = max(mod_count, execution.sys_mod_count or 0)
+            return True
+
+        return await self._write(f"The outcome of outbox row {delivery.id}", work)
+
+    async def postpone(
+        self, delivery: Delivery, *, worker: str, seconds: float, error: str
+    ) -> None:
+        """Try a claimed row again later, unless the claim was lost to another meanwhile."""
+
+        async def work(session: AsyncSession) -> None:
+            row = await _mine(session, delivery, worker)
+            if row is None:
+                return
+            now = await database_now(session)
+            row.state, row.last_error = OutboxState.PENDING, error
+            row.next_try_at = now + timedelta(seconds=seconds)
+            row.claimed_by = row.claimed_until = None
+
+        await self._write(f"The delay of outbox row {delivery.id}", work)
+
+    async def retry(self, row_id: int) -> Delivery:
+        """A person has mended what was wrong: try a parked or waiting row now.
+
+        Raises NotFound; Conflict where it is being sent, was sent or was dropped.
+        """
+        allowed = (OutboxState.PENDING, OutboxState.PARKED)
+        return await self._move(row_id, OutboxState.PENDING, allowed)
+
+    async def drop(self, row_id: int) -> Delivery:
+        """A person decided that a row is not to be told. Raises NotFound; Conflict."""
+        allowed = (OutboxState.PENDING, OutboxState.PARKED)
+        return await self._move(row_id, OutboxState.DROPPED, allowed)
+
+    async def get(self, row_id: int) -> Delivery:
+        """One row. Raises NotFound."""
+        found = await self._select(select(OutboxRow).where(OutboxRow.id == row_id))
+        if not found:
+            raise NotFound(f"There is no outbox row {row_id}.")
+        return found[0]
+
+    async def listed(
+        self,
+        *,
+        state: OutboxState | None = None,
+        execution_id: int | None = None,
+        stuck: bool = False,
+        after: int = 0,
+        limit: int = 100,
+    ) -> tuple[Delivery, ...]:
+        """Rows after the number `after`, oldest first; `stuck`: those that a person should see."""
+        wanted = select(OutboxRow).where(OutboxRow.id > after)
+        if state is not None:
+            wanted = wanted.where(OutboxRow.state == state)
+        if execution_id is not None:
+            wanted = wanted.where(OutboxRow.execution_id == execution_id)
+        if stuck:
+            wanted = wanted.where(_is_stuck())
+        return await self._select(wanted.order_by(OutboxRow.id).limit(limit))
+
+    async def counts(self) -> dict[OutboxState, int]:
+        """How many rows stand in each state; states without rows are missing."""
+        counted = select(OutboxRow.state, func.count()).group_by(OutboxRow.state)
+        async with self._database.reading() as session:
+            return {row[0]: row[1] for row in await session.execute(counted)}
+
+    async def due(self, gone: Callable[[str], bool]) -> tuple[bool, frozenset[str]]:
+        """Whether there is something to claim, and which workers with claims are `gone`.
+
+        A look before `claim`, which would take the database's write lock even for nothing.
+        """
+        sending = select(OutboxRow.claimed_by).where(OutboxRow.state == OutboxState.SENDING)
+        async with self._database.reading() as session:
+            claimants = (await session.execute(sending.distinct())).scalars().all()
+            dead = frozenset(worker for worker in claimants if worker and gone(worker))
+            wanted = _due(await database_now(session), 1, dead)
+            found = (await session.execute(wanted)).first() is not None
+        return found, dead
+
+    async def _move(
+        self, row_id: int, state: OutboxState, allowed: Collection[OutboxState]
+    ) -> Delivery:
+        async def work(session: AsyncSession) -> Delivery:
+            row = await session.get(OutboxRow, row_id, with_for_update=True)
+            if row is None:
+                raise NotFound(f"There is no outbox row {row_id}.")
+            if row.state not in allowed:
+                raise Conflict(f"Outbox row {row_id} is {row.state}.")
+            now = await database_now(session)
+            row.state, row.next_try_at = state, now
+            row.settled_at = now if state is OutboxState.DROPPED else None
+            known = await _sys_ids(session, [row.incident_number])
+            return _value(row, known.get(row.incident_number))
+
+        return await self._write(f"Outbox row {row_id}", work)
+
+    async def _select(self, wanted: Select[OutboxRow]) -> tuple[Delivery, ...]:
+        async with self._database.reading() as session:
+            rows = (await session.execute(wanted)).scalars().all()
+            known = await _sys_ids(session, [row.incident_number for row in rows])
+            return tuple(_value(row, known.get(row.incident_number)) for row in rows)
+
+
+def _due(now: datetime, most: int, gone: Collection[str]) -> Select[OutboxRow]:
+    earlier = aliased(OutboxRow)
+    waits_for_earlier = (
+        select(earlier.id)
+        .where(
+            earlier.incident_number == OutboxRow.incident_number,
+            earlier.id < OutboxRow.id,
+            earlier.state.in_(UNSETTLED),
+        )
+        .exists()
+    )
+    free = and_(OutboxRow.state == OutboxState.PENDING, OutboxRow.next_try_at <= now)
+    left = and_(
+        OutboxRow.state == OutboxState.SENDING,
+        or_(OutboxRow.claimed_until <= now, OutboxRow.claimed_by.in_(gone)),
+    )
+    return (
+        select(OutboxRow)
+        .where(or_(free, left), ~waits_for_earlier)
+        .order_by(OutboxRow.next_try_at, OutboxRow.id)
+        .limit(most)
+    )
+
+
+def _is_stuck() -> ColumnElement[bool]:
+    return or_(
+        OutboxRow.state == OutboxState.PARKED,
+        and_(OutboxRow.state.in_(UNSETTLED), OutboxRow.attempts >= STUCK_AFTER_ATTEMPTS),
+    )
+
+
+async def _mine(session: AsyncSession, delivery: Delivery, worker: str) -> OutboxRow | None:
+    """The row, while this very claim of it stands."""
+    row = await session.get(OutboxRow, delivery.id, with_for_update=True)
+    assert row is not None, "rows of the outbox are never deleted"
+    same = row.state is OutboxState.SENDING and row.attempts == delivery.attempts
+    return row if same and row.claimed_by == worker else None
+
+
+async def _sys_ids(session: AsyncSession, numbers: Collection[str]) -> dict[str, str]:
+    if not numbers:
+        return {}
+    wanted = select(TicketRow).where(TicketRow.incident_number.in_(numbers))
+    rows = (await session.execute(wanted)).scalars()
+    return {row.incident_number: row.sys_id for row in rows}
+
+
+def _value(row: OutboxRow, sys_id: str | None) -> Delivery:
+    return Delivery(
+        id=row.id,
+        execution_id=row.execution_id,
+        incident_number=row.incident_number,
+        sys_id=sys_id,
+        told=row.told,
+        note=row.note,
+        marker=row.marker,
+        proven=row.proven,
+        close_notes=row.close_notes,
+        simulated=row.simulated,
+        state=row.state,
+        attempts=row.attempts,
+        next_try_at=row.next_try_at,
+        last_error=row.last_error,
+        result=row.result,
+        created_at=row.created_at,
+        settled_at=row.settled_at,
+    )
