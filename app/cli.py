@@ -23,6 +23,7 @@ from app.commands import (
     incidents,
     lab,
     policies,
+    servicenow_fake,
     serving,
 )
 from app.commands.screen import CANNOT, err
@@ -49,6 +50,7 @@ app.add_typer(actions.app, name="catalog")
 app.add_typer(policies.app, name="policy")
 app.command()(demo.demo)
 app.command()(demo_real.demo_real)
+app.command()(servicenow_fake.servicenow_fake)
 app.command(help=lab.HELP, context_settings=lab.PASS_ON)(lab.lab)
 
 
