@@ -10,9 +10,6 @@ from typing import Annotated
 import typer
 
 from app.commands.screen import give_up, out
-from app.servicenow.fake.certificate import TlsFiles, tls_files
-from app.servicenow.fake.running import listen, server, url_of
-from app.servicenow.fake.seeding import Credentials
 
 
 def servicenow_fake(
@@ -25,22 +22,19 @@ def servicenow_fake(
     ] = None,
 ) -> None:
     """Serve a fake ServiceNow over TLS, everything in memory. Ctrl-C stops it."""
+    # imported here: the other commands need none of it, and it takes a second
+    from app.servicenow.fake.certificate import tls_files
+    from app.servicenow.fake.running import listen, server, url_of
+    from app.servicenow.fake.seeding import Credentials
+
     try:
         listening = listen(port)
     except (OSError, OverflowError) as error:
         give_up(f"Cannot listen on 127.0.0.1:{port}: {error}.", hint="Name another with --port.")
     credentials = Credentials()
     tls = tls_files(folder)
-    _say(url_of(listening), credentials, tls)
-    signal.signal(signal.SIGTERM, lambda _number, _frame: None)  # uvicorn stops by its own handler
-    with suppress(KeyboardInterrupt):
-        server(credentials, seed, tls).run(sockets=[listening])
-
-
-def _say(url: str, credentials: Credentials, tls: TlsFiles) -> None:
-    """What to put where; the password opens nothing but this fake."""
     for name, value in (
-        ("url", url),
+        ("url", url_of(listening)),
         ("user", credentials.user_name),
         ("password", credentials.password),
         ("ca file", str(tls.ca.resolve())),
@@ -48,3 +42,7 @@ def _say(url: str, credentials: Credentials, tls: TlsFiles) -> None:
         ("api key", credentials.api_key),
     ):
         out.print(f"{name:<9} {value}", markup=False)
+    signal.signal(signal.SIGTERM, lambda _number, _frame: None)  # uvicorn stops by its own handler
+    with suppress(KeyboardInterrupt):
+        server(credentials, seed, tls).run(sockets=[listening])
+

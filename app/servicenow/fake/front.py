@@ -24,6 +24,8 @@ CONTROL = "/fake"
 CUT = "sre-agent.cut"
 """The name, among a scope's extensions, of the function that ends the connection at once."""
 
+CUTS = frozenset({FaultKind.CUT_BEFORE, FaultKind.CUT_AFTER})
+WITH_SECRETS = frozenset({"/oauth_token.do"})
 DRIPS = 10
 
 
@@ -57,12 +59,11 @@ class Front:
         instance = self._current.instance
         body = await _whole(receive)
         fault = instance.faults.strike(scope["method"], scope["path"])
-        kind = None if fault is None else fault.kind
         user = _asker(instance, scope)
         if fault is not None:
             _before(instance, fault)
         held = await self._answer(instance, scope, body, fault)
-        cut = kind in (FaultKind.CUT_BEFORE, FaultKind.CUT_AFTER)
+        cut = fault is not None and fault.kind in CUTS
         instance.requests.add(
             Asked(
                 at=instance.clock.now(),
@@ -70,17 +71,16 @@ class Front:
                 path=scope["path"],
                 query=unquote_plus(scope["query_string"].decode("ascii", "replace")),
                 user=user,
-                body=None if scope["path"] == "/oauth_token.do" else _read(body),
+                body=None if scope["path"] in WITH_SECRETS else _read(body),
                 status=None if cut else held.status,
-                fault=kind,
+                fault=None if fault is None else fault.kind,
             )
         )
         if cut:
             await _cut(scope, receive)
         else:
-            await _send(
-                held, send, seconds=fault.seconds if kind is FaultKind.SLOW and fault else 0
-            )
+            slow = fault is not None and fault.kind is FaultKind.SLOW
+            await _send(held, send, seconds=fault.seconds if fault and slow else 0)
 
     async def _answer(
         self, instance: Instance, scope: Scope, body: bytes, fault: Fault | None

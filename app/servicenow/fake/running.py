@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -29,7 +30,7 @@ class CuttableProtocol(H11Protocol):
         super().connection_made(transport)
         inner = self.app
 
-        async def app(scope, receive, send):  # type: ignore[no-untyped-def]
+        async def app(scope: Any, receive: Any, send: Any) -> None:
             extensions = {**scope.get("extensions", {}), CUT: transport.abort}
             await inner({**scope, "extensions": extensions}, receive, send)
 
