@@ -51,6 +51,7 @@ class ChangeResult(Value):
     before: JsonObject = Field(default_factory=dict)  # captured state the undo needs
     undo: tuple[ActionCall, ...] = ()  # empty: none; `undo_note` says why
     undo_note: str = ""
+    settle: tuple[ActionCall, ...] = ()  # run after every undo of the plan, each where it is needed
     evidence_id: int | None = None
     seconds: float = 0.0
 

@@ -34,6 +34,9 @@ MARGIN_SECONDS = 20.0  # beyond the entry's own timeout, for a host that is slow
 Refusal = Callable[[], Awaitable[str]]
 """Why the change may not be made now, as a sentence; "" where it may."""
 
+PRECONDITION = "precondition"
+"""`ChangeResult.how` where the host is not in the state that the change is meant for."""
+
 _SETTLED = (IntentState.DONE, IntentState.REFUSED)
 
 
@@ -96,21 +99,24 @@ class Changes:
 
     async def _dispatch(self, wanted: Wanted, intent: Intent, facts: JsonObject) -> Intent:
         """The last look, then the one move that permits sending, then sending."""
-        reason = await self._refusal(wanted, intent, facts)
+        reason, how = await self._refusal(wanted, intent, facts)
         if reason:
-            return await self._settle(intent, IntentState.REFUSED, output=reason, how="refused")
+            return await self._settle(intent, IntentState.REFUSED, output=reason, how=how)
         if not await self.records.intents.dispatch(intent.id):
             return await self._stored(intent)
         return await self._send(wanted, await self._stored(intent))
 
-    async def _refusal(self, wanted: Wanted, intent: Intent, facts: JsonObject) -> str:
-        """Why it must not be sent; "" where it may. `facts` is the state as it is now."""
+    async def _refusal(self, wanted: Wanted, intent: Intent, facts: JsonObject) -> tuple[str, str]:
+        """Why it must not be sent, "" where it may, and which kind of no that is.
+
+        `facts` is the state as it is now.
+        """
         if intent.fence == 0 or await self._fence(wanted) != intent.fence:
-            return f"{wanted.host.name} is not leased to {wanted.workflow_id} any more."
+            return f"{wanted.host.name} is not leased to {wanted.workflow_id} any more.", "refused"
         unmet = self.hands.catalog.unmet(wanted.call, facts)
         if unmet:
-            return "Its precondition does not hold: " + "; ".join(unmet) + "."
-        return await wanted.refusal()
+            return "Its precondition does not hold: " + "; ".join(unmet) + ".", PRECONDITION
+        return await wanted.refusal(), "refused"
 
     async def _send(self, wanted: Wanted, intent: Intent) -> Intent:
         receipt = await self.hands.hosts.change(
@@ -140,9 +146,10 @@ class Changes:
 
     async def _send_late(self, wanted: Wanted, intent: Intent) -> Intent:
         """The host has never seen what we meant to send before a crash: it is as if intended."""
-        reason = await self._refusal(wanted, intent, await self._before(wanted, again=True))
+        now = await self._before(wanted, again=True)
+        reason, how = await self._refusal(wanted, intent, now)
         if reason:
-            return await self._settle(intent, IntentState.REFUSED, output=reason, how="refused")
+            return await self._settle(intent, IntentState.REFUSED, output=reason, how=how)
         return await self._send(wanted, intent)
 
     async def _settle_by(self, receipt: Receipt, intent: Intent, *, how: str) -> Intent:
@@ -216,6 +223,7 @@ class Changes:
             before=intent.before,
             undo=undo.calls if ran else (),
             undo_note=undo.note if ran else "Nothing ran.",
+            settle=undo.settle if ran else (),
             seconds=_seconds(intent),
         )
 

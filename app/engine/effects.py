@@ -20,10 +20,10 @@ from app.domain.execution import ExecutionStatus, Step
 from app.domain.host import Host
 from app.domain.hypothesis import Hypothesis
 from app.domain.probe import Probe, ProbeResult
-from app.domain.verdict import ChangeResult, Decision, Verdict, Verification
+from app.domain.verdict import ChangeResult, ChangeStatus, Decision, Verdict, Verification
 from app.engine.asking import Asking
 from app.engine.baselines import loaded
-from app.engine.changes import Changes, Refusal, Wanted
+from app.engine.changes import PRECONDITION, Changes, Refusal, Wanted
 from app.engine.judging import Judging
 from app.engine.keys import Keys
 from app.engine.limits import Spending
@@ -151,6 +151,19 @@ class HostEffects:
             results.append(await self._told(Step.VERIFY, why, wanted, result))
             if not result.succeeded:
                 break
+        return tuple(results)
+
+    async def settle(self, key: str, plan: Plan, done: ChangeResult) -> tuple[ChangeResult, ...]:
+        """Each call by itself: one that is not needed is passed over and not told."""
+        results: list[ChangeResult] = []
+        for index, call in enumerate(done.settle):
+            decision = await self._judging.of_undo(done, call)
+            wanted = self._wanted(key, index, call, decision, _always, undo_of=done.intent_id)
+            result = await self._changes.once(wanted)
+            if result.status is ChangeStatus.REFUSED and result.how == PRECONDITION:
+                continue
+            why = f"Lets {done.call.label()} be as it was before."
+            results.append(await self._told(Step.VERIFY, why, wanted, result))
         return tuple(results)
 
     async def record(

@@ -16,6 +16,7 @@ from app.settings import Settings
 _COUNTED: dict[str, Callable[[Any], int]] = {
     "observe": len,
     "undo": len,
+    "settle": len,
     "change": lambda _result: 1,
 }
 

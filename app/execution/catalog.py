@@ -19,7 +19,7 @@ from app.domain.host import Host
 from app.domain.value import JsonObject, Value, fingerprint
 from app.errors import ActionRejected, CatalogError
 from app.execution.catalog_lint import lint
-from app.execution.entry import CallTemplate, CatalogEntry, Scalar, fill
+from app.execution.entry import CallTemplate, CatalogEntry, Scalar, UndoTemplate, fill
 from app.execution.gate.parameters import Unfit, check_all
 from app.execution.gate.units import why_not
 
@@ -27,10 +27,15 @@ SHIPPED = Path(__file__).with_name("catalog.yaml")
 
 
 class Undo(Value):
-    """The calls that take a change back, in order; where there are none, `note` says why."""
+    """The calls that take a change back, in order; where there are none, `note` says why.
+
+    `settle` brings into effect what the plan's other steps put back: a unit reads its files again,
+    or is started where reading them has ended it. It follows every undo of the plan.
+    """
 
     calls: tuple[ActionCall, ...] = ()
     note: str = ""
+    settle: tuple[ActionCall, ...] = ()
 
 
 class Catalog(Value):
@@ -127,20 +132,31 @@ class Catalog(Value):
     def undo(self, call: ActionCall, before: Mapping[str, JsonObject], host: Host) -> Undo:
         """What takes the change back, made from the state captured before it."""
         entry = self.entry(call.action)
+        try:
+            calls = self._fitting(entry.undo, call, before, host)
+            settle = self._fitting(entry.settle, call, before, host)
+        except (KeyError, ActionRejected) as problem:
+            return Undo(note=f"The state before cannot be put back: {problem}")
+        note = "" if calls else entry.rollback_note or "There is nothing to take back."
+        return Undo(calls=calls, note=note, settle=settle)
+
+    def _fitting(
+        self,
+        templates: tuple[UndoTemplate, ...],
+        call: ActionCall,
+        before: Mapping[str, JsonObject],
+        host: Host,
+    ) -> tuple[ActionCall, ...]:
+        """The templates whose conditions held before the change, filled and checked."""
         known = _known(call, before)
-        calls = []
-        for template in entry.undo:
-            if any(c.unmet(before.get(c.of, {}), known) for c in template.when):
-                continue
-            try:
-                undo = _filled(template, call, known)
-                self.check(undo, host)
-            except (KeyError, ActionRejected) as problem:
-                return Undo(note=f"The state before cannot be put back: {problem}")
-            calls.append(undo)
-        if calls:
-            return Undo(calls=tuple(calls))
-        return Undo(note=entry.rollback_note or "There is nothing to take back.")
+        fitting = [
+            _filled(template, call, known)
+            for template in templates
+            if not any(c.unmet(before.get(c.of, {}), known) for c in template.when)
+        ]
+        for filled in fitting:
+            self.check(filled, host)
+        return tuple(fitting)
 
     def _require_bound_units(self, entry: CatalogEntry, params: Params, host: Host) -> None:
         for name, type_name in entry.params.items():

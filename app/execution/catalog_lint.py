@@ -95,7 +95,14 @@ def _of_argv(entry: CatalogEntry, argv: tuple[str, ...]) -> Iterator[str]:
 def _of_read(entry: CatalogEntry) -> Iterator[str]:
     if entry.parser is None:
         yield "a diagnostic needs a parser"
-    if entry.undo or entry.rollback or entry.limits or entry.capture or entry.precondition:
+    if (
+        entry.undo
+        or entry.settle
+        or entry.rollback
+        or entry.limits
+        or entry.capture
+        or entry.precondition
+    ):
         yield "a diagnostic has nothing to capture, undo or limit"
 
 
@@ -107,7 +114,7 @@ def _of_change(entry: CatalogEntry) -> Iterator[str]:
     if entry.rollback is not None and not entry.rollback_note:
         yield "`rollback: none` needs its note"
     captured = set(entry.capture)
-    conditions = [*entry.precondition, *(c for u in entry.undo for c in u.when)]
+    conditions = [*entry.precondition, *(c for u in (*entry.undo, *entry.settle) for c in u.when)]
     compared: list[Condition | Check] = [*conditions, *entry.verify]
     values = [v for one in compared for v in (*one.one_of, *one.none_of) if isinstance(v, str)]
     yield from _of_words(entry, values)
@@ -118,7 +125,7 @@ def _of_change(entry: CatalogEntry) -> Iterator[str]:
 
 def _of_templates(entry: CatalogEntry, actions: Mapping[str, CatalogEntry]) -> Iterator[str]:
     reading: list[CallTemplate] = [*entry.capture.values(), *entry.verify]
-    for template in [*reading, *entry.undo]:
+    for template in [*reading, *entry.undo, *entry.settle]:
         yield from _of_words(entry, [str(word) for word in template.params.values()])
         target = actions.get(template.action)
         if target is None:

@@ -58,7 +58,9 @@ def _runs(entry: CatalogEntry) -> str:
 
 def _undone(entry: CatalogEntry) -> str:
     calls = ", ".join(dict.fromkeys(f"`{undo.action}`" for undo in entry.undo))
-    return calls or f"nothing: {entry.rollback_note or 'rollback is none'}"
+    settled = ", ".join(dict.fromkeys(f"`{call.action}`" for call in entry.settle))
+    undone = calls or f"nothing: {entry.rollback_note or 'rollback is none'}"
+    return f"{undone} After its plan is undone, where needed: {settled}" if settled else undone
 
 
 if __name__ == "__main__":

@@ -124,6 +124,7 @@ class CatalogEntry(Value):
     capture: dict[str, CallTemplate] = Field(default_factory=dict)  # asked before a change
     precondition: tuple[Condition, ...] = ()
     undo: tuple[UndoTemplate, ...] = ()
+    settle: tuple[UndoTemplate, ...] = ()  # brings what its plan's undo put back into effect
     rollback: Literal["none"] | None = None
     rollback_note: str = ""
     verify: tuple[Check, ...] = ()

@@ -126,6 +126,13 @@ class Effects(Protocol):
         """Undo one finished step by the calls it carries; in their order."""
         ...
 
+    async def settle(self, key: str, plan: Plan, done: ChangeResult) -> tuple[ChangeResult, ...]:
+        """Bring what was undone into effect, by the calls that the step carries for that.
+
+        Returns the results of those that were needed: whose precondition held.
+        """
+        ...
+
     async def watch(
         self, key: str, probes: Sequence[Probe], *, grace_seconds: float, seconds: float
     ) -> tuple[ProbeResult, ...]:

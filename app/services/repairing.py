@@ -143,7 +143,10 @@ async def _stuck(at: Progress, effects: Effects, key: str, applied: Applied) -> 
 
 
 async def undo(effects: Effects, key: str, applied: Applied) -> bool:
-    """Undo what stands of a plan, the last step first; False where something has no undo."""
+    """Undo what stands of a plan, the last step first, then bring that into effect.
+
+    False where something has no undo.
+    """
     complete = True
     for index in range(len(applied.results), 0, -1):
         done = applied.results[index - 1]
@@ -158,7 +161,20 @@ async def undo(effects: Effects, key: str, applied: Applied) -> bool:
         complete = complete and good
         status = EntryStatus.COMPLETED if good else EntryStatus.FAILED
         await say(effects, name, Step.VERIFY, f"Undone: {done.call.label()}", status=status)
-    return complete
+    return await _settle(effects, key, applied) and complete
+
+
+async def _settle(effects: Effects, key: str, applied: Applied) -> bool:
+    """Let units take up what was put back: read it again, or start where reading it ended them."""
+    settled = True
+    for index, done in enumerate(applied.results, start=1):
+        name = f"{key}.settle-{index}"
+        for result in await effects.settle(name, applied.plan, done) if done.settle else ():
+            settled = settled and result.succeeded
+            status = EntryStatus.COMPLETED if result.succeeded else EntryStatus.FAILED
+            said = f"After the undo: {_told(result)}"
+            await say(effects, f"{name}.{result.call.action}", Step.VERIFY, said, status=status)
+    return settled
 
 
 async def verify(at: Progress, effects: Effects, times: WatchTimes) -> Progress:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from app.audit.journal import Journal
+from app.domain.action import ActionCall
 from app.domain.execution import Outcome
 from app.domain.intent import IntentState
 from app.domain.verdict import ChangeResult, ChangeStatus, Decision, Verdict
@@ -209,6 +210,35 @@ async def test_an_undo_is_an_intent_of_its_own_whatever_the_policy_says_now(benc
     assert undone.succeeded
     assert undone.call.action == "service.stop"
     intent = await bench.records.intents.get(undone.intent_id)
+    assert intent is not None
+    assert intent.undo_of == done.intent_id
+
+
+async def reloaded(bench: Bench) -> ChangeResult:
+    reload = ActionCall(action="service.reload", host=HOST.name, params={"unit": "edge.service"})
+    plan = bench.plan.model_copy(update={"steps": (reload,)})
+    hosts = ScriptedHosts(sent=scripted.FAILED)
+    hosts.facts = scripted.OK | {"active_state": "active"}
+    return await bench.effects(hosts).change("r", plan, 0, await Says(Verdict.ALLOW).decide(plan))
+
+
+async def test_what_was_put_back_is_read_again_by_a_unit_that_still_runs(bench: Bench) -> None:
+    done = await reloaded(bench)
+    assert done.undo == ()
+    hosts = ScriptedHosts(sent=scripted.RAN)
+    hosts.facts = scripted.OK | {"active_state": "active"}
+    results = await bench.effects(hosts).settle("verify-1.settle-1", bench.plan, done)
+    assert [r.call.action for r in results] == ["service.reload"]
+
+
+async def test_a_unit_that_a_failed_reload_ended_is_started_after_the_undo(bench: Bench) -> None:
+    done = await reloaded(bench)
+    hosts = ScriptedHosts(sent=scripted.RAN)
+    hosts.facts = scripted.OK | {"active_state": "failed"}
+    results = await bench.effects(hosts).settle("verify-1.settle-1", bench.plan, done)
+    assert [r.call.action for r in results] == ["service.start"]
+    assert len(hosts.sent) == 1
+    intent = await bench.records.intents.get(results[0].intent_id)
     assert intent is not None
     assert intent.undo_of == done.intent_id
 

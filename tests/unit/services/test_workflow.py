@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from app.domain.action import ActionCall
+from app.domain.action import ActionCall, Plan
 from app.domain.execution import STEP_MOVES, Outcome, Step
 from app.domain.hypothesis import HypothesisStatus
-from app.domain.verdict import Verdict
+from app.domain.verdict import ChangeResult, ChangeStatus, Verdict
 from app.services.ports import Ending, EndingKind
-from app.services.repairing import WatchTimes
+from app.services.progress import Applied
+from app.services.repairing import WatchTimes, undo
 from app.services.self_healing_sre_agent import Limits, build, run_execution
 from tests.unit.services.world import FRONT, World, unit
 
@@ -64,6 +65,38 @@ async def test_what_did_not_heal_is_undone_and_not_tried_again() -> None:
     refuted = [h for h in world.hypotheses.values() if h.status is HypothesisStatus.REFUTED]
     assert [h.mode for h in refuted] == ["unit-stopped"]
     assert not world.held
+
+
+async def test_what_was_undone_is_brought_into_effect_after_all_of_it() -> None:
+    world = World()
+    world.stop()
+    start = ActionCall(action="service.start", host="web", params={"unit": "x.service"})
+    reload = start.model_copy(update={"action": "service.reload"})
+    given = Plan(
+        execution_id=1,
+        host="web",
+        cause="a-mode:x",
+        cause_text="A file changed",
+        confidence=0.9,
+        steps=(start, reload),
+        evidence_ids=(1,),
+        red_probes=(),
+        green_probes=(),
+    )
+    results = [
+        ChangeResult(
+            call=c,
+            intent_id=c.action,
+            status=ChangeStatus.DONE,
+            exit_code=0,
+            undo=(c,),
+            settle=(c,),
+        )
+        for c in given.steps
+    ]
+    assert await undo(world, "undo", Applied(given, tuple(results)))
+    assert world.undone == ["service.reload", "service.start"]
+    assert world.settled == ["service.start after 2 undone", "service.reload after 2 undone"]
 
 
 async def test_healing_one_thing_by_breaking_another_is_not_healing() -> None:

@@ -58,6 +58,7 @@ class World:
         self.unknown_on: str | None = None
         self.changed: list[str] = []
         self.undone: list[str] = []
+        self.settled: list[str] = []
         self.held: set[str] = set()
         self.conclusion: Conclusion | None = None
         self.timeline: dict[str, TimelineEntry] = {}
@@ -223,6 +224,14 @@ class World:
         return tuple(
             ChangeResult(call=c, intent_id=key, status=ChangeStatus.DONE, exit_code=0)
             for c in done.undo
+        )
+
+    async def settle(self, key: str, plan: Plan, done: ChangeResult) -> tuple[ChangeResult, ...]:
+        self._key(key)
+        self.settled.append(f"{done.call.action} after {len(self.undone)} undone")
+        return tuple(
+            ChangeResult(call=c, intent_id=key, status=ChangeStatus.DONE, exit_code=0)
+            for c in done.settle
         )
 
     async def record(
