@@ -64,8 +64,8 @@ class PolicyContext(Value):
 
 
 def target_of(call: ActionCall) -> str:
-    """What a call acts on, for counting: its unit or path, else the host as a whole."""
-    for name in ("unit", "path", "config"):
+    """What a call acts on, for counting: its unit, path or container, else the host as a whole."""
+    for name in ("unit", "path", "config", "container"):
         if name in call.params:
             return str(call.params[name])
     return ""

@@ -14,7 +14,7 @@ from app.host.facts import Manifest
 from app.host.view import HostView
 
 KEPT = ("units.show", "unit_files.list", "sockets.listening", "filesystems.list", "nginx.dump",
-        "network.show", "firewall.show", "security.signs")  # fmt: skip
+        "network.show", "firewall.show", "security.signs", "containers.list")  # fmt: skip
 """Diagnostics whose facts a baseline keeps as they were."""
 
 

@@ -359,6 +359,38 @@ class SecurityFacts(Value):
     signs: tuple[SecuritySign, ...] = ()
 
 
+class PublishedPort(Value):
+    """A port of the host that the engine passes on into a container while that runs."""
+
+    port: int
+    address: str  # of the host
+    inside: int
+    protocol: str
+
+
+class ContainerFacts(Value):
+    """One container as its engine tells it. Never its command or environment."""
+
+    name: str
+    id: str
+    image: str = ""
+    # as docker says it: created, running, paused, restarting, exited, dead; missing: there is none
+    state: str
+    exit_code: int | None = None
+    oom_killed: bool = False
+    error: str = ""  # why the engine could not start it
+    health: str | None = None  # healthy | unhealthy | starting; None: it has no such check
+    restart_policy: str = "no"  # no | always | unless-stopped | on-failure
+    restarts: int = 0
+    started_at: str | None = None
+    finished_at: str | None = None
+    ports: tuple[PublishedPort, ...] = ()
+
+
+class ContainersFacts(Value):
+    containers: tuple[ContainerFacts, ...] = ()
+
+
 class FirewallRuleFacts(Value):
     """One rule, looked up by its handle."""
 

@@ -43,6 +43,13 @@ _DATABASE_PORTS = {
     6379: ProbeKind.REDIS,
 }
 
+_SPEAKS_HTTP = re.compile(
+    r"(?:docker-proxy|rootlessport|gunicorn|uvicorn|hypercorn|uwsgi|node|java|python[0-9.]*|ruby|puma"
+    r"|dotnet|php|deno|bun|httpd?|web|api).*"
+)
+"""Programs that as a rule serve HTTP, by their process's name: a container's published port too.
+Only these are asked for a page; a stranger might take our request for a print job."""
+
 _NOT_FOR_USERS = frozenset({22, 111})
 PACKAGED_PAGES = ("Welcome to nginx!", "Apache2 Debian Default Page", "Apache2 Default Page",
                   "<h1>It works!</h1>", "Test Page for the HTTP Server")  # fmt: skip
@@ -80,8 +87,16 @@ def candidates(view: HostView) -> tuple[Probe, ...]:
     ]
     if view.host.probes:
         return derived
-    more = (*_certificates(derived), *_names_answered(view))
+    more = (*_certificates(derived), *_names_answered(view), *_pages_of_programs(view))
     return _unique([*derived, *pages, *more])
+
+
+def _pages_of_programs(view: HostView) -> Iterable[Probe]:
+    """Whether a page is served where only a port is known: an open port may be somebody else's."""
+    for entry in _listeners(view):
+        speaks = _SPEAKS_HTTP.fullmatch(entry.process or "")
+        if speaks and _outside(entry) and entry.port not in HTTP_PORTS:
+            yield _http(view.host, entry.port, None, tls=False)
 
 
 def _certificates(derived: Iterable[Probe]) -> Iterable[Probe]:

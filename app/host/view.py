@@ -17,6 +17,8 @@ from app.domain.host import Host
 from app.domain.value import Value, canonical_json
 from app.host.facts import (
     ConfigTestFacts,
+    ContainerFacts,
+    ContainersFacts,
     DiskUsageFacts,
     Filesystem,
     FilesystemsFacts,
@@ -99,6 +101,11 @@ class HostView:
     @cached_property
     def nginx(self) -> tuple[NginxFacts, int] | None:
         return self.facts(NginxFacts, "nginx.dump")
+
+    @cached_property
+    def containers(self) -> tuple[tuple[ContainerFacts, ...], int] | None:
+        found = self.facts(ContainersFacts, "containers.list")
+        return None if found is None else (found[0].containers, found[1])
 
     @cached_property
     def persons(self) -> tuple[PersonsFacts, int] | None:

@@ -124,7 +124,7 @@ class Handover(_Part):
     because: str
 
 
-Subject = Literal["unit", "change", "mount", "name", "rule", "host"]
+Subject = Literal["unit", "change", "mount", "name", "rule", "container", "host"]
 
 
 class FailureMode(_Part):

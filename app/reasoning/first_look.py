@@ -21,6 +21,8 @@ def first_look(case: Case, host: Host) -> Iterable[ActionCall]:
         yield _call(host, action)
     if _may_run(host, case, "nginx", baseline):
         yield _call(host, "nginx.dump")
+    if _may_run(host, case, "docker", baseline):
+        yield _call(host, "containers.list")
     if baseline is not None:
         yield _call(host, "baseline.manifest")
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from app.host.facts import FirewallFacts, FirewallRule, FirewallRuleFacts, SecurityFacts
 from app.host.hops import Hop, Layer
 from app.reasoning.change_subjects import change_subjects
+from app.reasoning.containers import container_subjects
 from app.reasoning.host_case import HostCase
 from app.reasoning.subjects import Subject
 from app.reasoning.unit_facts import unit_facts
@@ -19,7 +20,7 @@ _NAMING_FILES = frozenset({"/etc/hosts", "/etc/resolv.conf", "/etc/nsswitch.conf
 def subjects_of(case: HostCase) -> tuple[Subject, ...]:
     """Everything that may be at fault on this host."""
     units = (_unit(case, name) for name in case.units if name in case.view.units)
-    beneath = (*_mounts(case), *_names(case), *_rules(case))
+    beneath = (*_mounts(case), *_names(case), *_rules(case), *container_subjects(case))
     return (host_subject(case), *units, *change_subjects(case), *beneath)
 
 

@@ -14,7 +14,8 @@ from app.knowledge.failure_mode import FailureMode, Remedy, RemedyStep, paramete
 from app.reasoning.port import Repair
 
 _GENTLE = ("file.", "daemon.reload", "service.start", "service.enable", "service.reset_failed",
-           "service.reload", "service.unmask", "log.")  # fmt: skip
+           "service.reload", "service.unmask", "log.", "container.start",
+           "container.set_restart_policy")  # fmt: skip
 """Actions that take nothing down. A repair made only of these is watched for a shorter time."""
 
 

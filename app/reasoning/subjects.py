@@ -14,7 +14,7 @@ from app.domain.value import Value
 class Subject(Value):
     """One thing that may be at fault."""
 
-    kind: str  # unit | change | mount | name | rule | host
+    kind: str  # unit | change | mount | name | rule | container | host
     host: str
     name: str  # the unit, path, mount point, name, rule or host
     facts: dict[str, Any]

@@ -61,7 +61,7 @@ def _held(case: HostCase, name: str) -> Known:
     facts = {
         "moved": _moved(case, name),
         "ports": sorted(ports),
-        "held": [e.model_dump(mode="json") | _holder(case, e.unit) for e in held],
+        "held": [e.model_dump(mode="json") | holder_facts(case, e.unit) for e in held],
         "listening": any(e.unit == name for e in listening),
         "missing_ports": sorted(ports - {e.port for e in listening if e.unit == name}),
     }
@@ -79,7 +79,8 @@ def _moved(case: HostCase, name: str) -> bool:
     return bool(then) and now != then
 
 
-def _holder(case: HostCase, unit: str | None) -> dict[str, Any]:
+def holder_facts(case: HostCase, unit: str | None) -> dict[str, Any]:
+    """What speaks for or against a unit that listens where another one should."""
     if unit is None:
         return {"declared": False, "active_then": None, "enabled": None}
     declared = unit in {case.serving.unit_named(s) for s in case.host.services}

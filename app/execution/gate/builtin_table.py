@@ -7,6 +7,14 @@ import sys
 from .answers import Builtin, Params
 from .baseline import baseline_manifest, baseline_store
 from .disk_usage import disk_usage
+from .docker import (
+    container_restart,
+    container_set_restart_policy,
+    container_show,
+    container_start,
+    container_stop,
+    containers_list,
+)
 from .edits import (
     file_remove,
     file_remove_link,
@@ -34,6 +42,12 @@ BUILTINS: dict[str, Builtin] = {
         baseline_manifest,
         baseline_store,
         config_read,
+        container_restart,
+        container_set_restart_policy,
+        container_show,
+        container_start,
+        container_stop,
+        containers_list,
         disk_usage,
         environment_read,
         file_diff,

@@ -1,0 +1,159 @@
+"""Containers, asked of the engine's own socket: listed, started, stopped, told when to come back.
+
+No docker client is run: what it does depends on its environment and its contexts. A container is
+named by name and whole id, so that another one that took the name since is left alone.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+from typing import Any
+
+from .answers import Params, answer
+from .places import Places
+from .refusal import Failed
+
+SOCKETS = ("/run/docker.sock", "/var/run/docker.sock")
+_READ_SECONDS = 10.0
+_STOP_SECONDS = 20
+_MOST = 50
+_OK = range(200, 300)
+_ALREADY = 304  # it is started, or stopped, as asked
+
+
+def containers_list(_: Params, __: Places) -> int:
+    """ContainersFacts: every container, whether it runs or not."""
+    listed = _ask("GET", "/containers/json?all=1")[:_MOST]
+    found = [_seen(one["Id"]) for one in listed]
+    return answer({"containers": [_facts(one) for one in found if one is not None]})
+
+
+def container_show(params: Params, _: Places) -> int:
+    """ContainerFacts of one container; `state` is missing where it is gone or is another one."""
+    found = _named(params)
+    gone = {"name": params["container"], "id": params["id"], "state": "missing"}
+    return answer(gone if found is None else _facts(found))
+
+
+def container_start(params: Params, _: Places) -> int:
+    return _do(params, "start")
+
+
+def container_stop(params: Params, _: Places) -> int:
+    return _do(params, f"stop?t={_STOP_SECONDS}")
+
+
+def container_restart(params: Params, _: Places) -> int:
+    return _do(params, f"restart?t={_STOP_SECONDS}")
+
+
+def container_set_restart_policy(params: Params, _: Places) -> int:
+    """Say whether the engine brings it back by itself."""
+    policy = {"Name": params["policy"], "MaximumRetryCount": 0}
+    return _do(params, "update", {"RestartPolicy": policy})
+
+
+def _do(params: Params, what: str, body: dict[str, Any] | None = None) -> int:
+    if _named(params) is None:
+        raise Failed(f"there is no container {params['container']} of that id any more")
+    said = _ask("POST", f"/containers/{params['id']}/{what}", body)
+    return answer({"container": params["container"], "said": said})
+
+
+def _named(params: Params) -> dict[str, Any] | None:
+    found = _seen(str(params["id"]))
+    same = found is not None and found["Name"].lstrip("/") == params["container"]
+    return found if same else None
+
+
+def _seen(ident: str) -> dict[str, Any] | None:
+    """One container as the engine tells it; None where it is gone."""
+    try:
+        found: dict[str, Any] = _ask("GET", f"/containers/{ident}/json")
+    except Failed as error:
+        if "No such container" in str(error):
+            return None
+        raise
+    return found
+
+
+def _facts(one: dict[str, Any]) -> dict[str, Any]:
+    """What is told of a container: no command, no environment, no labels; they carry secrets."""
+    state = one["State"]
+    policy = one["HostConfig"].get("RestartPolicy") or {}
+    return {
+        "name": one["Name"].lstrip("/"),
+        "id": one["Id"],
+        "image": one["Config"].get("Image", ""),
+        "state": state.get("Status", ""),
+        "exit_code": state.get("ExitCode"),
+        "oom_killed": bool(state.get("OOMKilled")),
+        "error": state.get("Error", "")[:300],
+        "health": (state.get("Health") or {}).get("Status"),
+        "restart_policy": policy.get("Name") or "no",
+        "restarts": one.get("RestartCount", 0),
+        "started_at": state.get("StartedAt"),
+        "finished_at": state.get("FinishedAt"),
+        "ports": _ports(one["HostConfig"].get("PortBindings") or {}),
+    }
+
+
+def _ports(bindings: dict[str, Any]) -> list[dict[str, Any]]:
+    """What it publishes when it runs, also while it does not."""
+    found = []
+    for inside, places in bindings.items():
+        port, _, protocol = inside.partition("/")
+        for place in places or ():
+            if str(place.get("HostPort", "")).isdigit():
+                found.append(
+                    {
+                        "port": int(place["HostPort"]),
+                        "address": place.get("HostIp") or "0.0.0.0",  # noqa: S104 - docker's word
+                        "inside": int(port),
+                        "protocol": protocol,
+                    }
+                )
+    return found
+
+
+def _ask(method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+    """The engine's answer to one request; Failed, with its own words, for anything else."""
+    import http.client  # only where it is needed: it costs every start of the gate 20 ms
+
+    connection = http.client.HTTPConnection("docker", timeout=_READ_SECONDS + _STOP_SECONDS)
+    try:
+        connection.sock = _connected()
+        sent = None if body is None else json.dumps(body)
+        connection.request(method, path, sent, {"Content-Type": "application/json"})
+        given = connection.getresponse()
+        said = given.read(4 * 1024 * 1024).decode("utf-8", "replace")
+    except (OSError, http.client.HTTPException) as error:
+        raise Failed(f"the docker engine does not answer: {error}") from error
+    finally:
+        connection.close()
+    if given.status not in _OK and given.status != _ALREADY:
+        raise Failed(f"docker: {_complaint(said) or given.status}")
+    return json.loads(said) if said.strip() else {}
+
+
+def _connected() -> socket.socket:
+    connection = socket.socket(socket.AF_UNIX)
+    connection.settimeout(_READ_SECONDS + _STOP_SECONDS)
+    for number, path in enumerate(SOCKETS, start=1):
+        try:
+            connection.connect(path)
+        except OSError:
+            if number == len(SOCKETS):
+                connection.close()
+                raise
+        else:
+            break
+    return connection
+
+
+def _complaint(said: str) -> str:
+    try:
+        return str(json.loads(said)["message"])[:300]
+    except (ValueError, KeyError, TypeError):
+        return ""

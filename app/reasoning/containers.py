@@ -1,0 +1,62 @@
+"""Containers as subjects: those that publish a port which users are refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from app.host.facts import ContainerFacts
+from app.reasoning.host_case import HostCase
+from app.reasoning.subjects import Subject
+from app.reasoning.unit_facts import holder_facts
+
+ENGINE = "docker.service"
+
+
+def container_subjects(case: HostCase) -> Iterable[Subject]:
+    """Every container on a failing path of this host."""
+    found = case.view.containers
+    if found is None:
+        return
+    refused = {p.probe.port for p in case.red}
+    for container in found[0]:
+        if refused & {p.port for p in container.ports}:
+            yield _subject(case, container, found[1])
+
+
+def _subject(case: HostCase, container: ContainerFacts, ident: int) -> Subject:
+    facts, sources = case.common()
+    facts["container"] = container.model_dump(mode="json") | {
+        "on_path": True,
+        "then": _then(case, container.name),
+        "engine_steady": case.view.steady(ENGINE),
+    }
+    sources |= {"container": ident}
+    if case.view.listeners is not None:
+        facts["container"]["held"] = _held(case, container)
+        sources["container.held"] = case.view.listeners[1]
+    return Subject(
+        kind="container",
+        host=case.host.name,
+        name=container.name,
+        facts=facts,
+        sources=sources,
+        nearness=0,
+    )
+
+
+def _then(case: HostCase, name: str) -> dict[str, object] | None:
+    """The container of that name while the host was healthy; None where that is not known."""
+    known = None if case.then is None else case.then.containers
+    found = (c for c in (known[0] if known is not None else ()) if c.name == name)
+    return next((c.model_dump(mode="json") for c in found), None)
+
+
+def _held(case: HostCase, container: ContainerFacts) -> list[dict[str, object]]:
+    """Who else listens on a port that the container publishes."""
+    ports = {p.port for p in container.ports}
+    listening = case.view.listeners[0] if case.view.listeners is not None else ()
+    return [
+        e.model_dump(mode="json") | holder_facts(case, e.unit)
+        for e in listening
+        if e.port in ports and e.protocol == "tcp" and e.unit != ENGINE
+    ]
