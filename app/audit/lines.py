@@ -159,6 +159,8 @@ def of_probe(host: str, result: ProbeResult) -> Line:
 
 def probe_argv(probe: Probe) -> tuple[str, ...]:
     """What a probe does, in the form of a command: `probe http http://10.0.0.1:80/ shop.corp`."""
+    if probe.kind is ProbeKind.HOST:
+        return ("check", probe.check, probe.subject)
     scheme = "https" if probe.tls else str(probe.kind)
     path = probe.path if probe.kind is ProbeKind.HTTP else ""
     address = f"[{probe.address}]" if ":" in probe.address else probe.address

@@ -16,10 +16,14 @@ class ProbeKind(StrEnum):
     POSTGRESQL = "postgresql"  # its first words, before any log-in; likewise the next two
     MYSQL = "mysql"
     REDIS = "redis"
+    HOST = "host"  # the host's own word, where no user can be asked (app/host/checks.py)
 
 
 class Probe(Value):
-    """One probe. It runs on the service's side, so it takes another path than any action."""
+    """One probe. It runs on the service's side, so it takes another path than any action.
+
+    A `host` probe is the exception: it reads on the host what no action writes.
+    """
 
     name: str  # unique on the host: "http shop.corp.internal /"
     kind: ProbeKind
@@ -32,6 +36,8 @@ class Probe(Value):
     expect_text: tuple[str, ...] = ()  # every one must stand in the body
     timeout_seconds: float = 5.0
     slow_after_seconds: float | None = None  # above it the answer counts as a failure
+    check: str = ""  # host: which check; runs, config, room, writable or container
+    subject: str = ""  # host: the unit, mount or container that it is about
 
 
 class ProbeResult(Value):
@@ -40,7 +46,7 @@ class ProbeResult(Value):
     probe: Probe
     ok: bool
     status: int | None = None  # HTTP status
-    # one of refused, timeout, unreachable, reset, dns, "tls: ...", database, protocol
+    # one of refused, timeout, unreachable, reset, dns, "tls: ...", database, protocol, check
     error: str | None = None
     detail: str = ""  # one sentence: what was seen against what was expected
     body: str = ""  # the first 2 KiB of the body, redacted

@@ -16,12 +16,14 @@ from app.domain.action import ActionCall, Risk
 from app.domain.evidence import Evidence, Observation
 from app.domain.execution import Step
 from app.domain.host import Host
-from app.domain.probe import Probe, ProbeResult
+from app.domain.probe import Probe, ProbeKind, ProbeResult
 from app.domain.value import JsonObject
 from app.engine.keys import Keys
 from app.engine.limits import Spending
 from app.engine.parts import Hands, Records
 from app.errors import ActionRejected, UnknownTarget
+from app.host import checks
+from app.host.view import HostView
 
 OBSERVE_DEADLINE_SECONDS = 60.0
 WATCH_POLL_SECONDS = 2.0
@@ -165,6 +167,31 @@ class Observing:
             failed = not well
 
     async def _ask(self, probes: Sequence[Probe]) -> tuple[ProbeResult, ...]:
+        """Answers in the order of `probes`: of users' questions and of checks on hosts."""
+        inside = [probe for probe in probes if probe.kind is ProbeKind.HOST]
+        outside = [probe for probe in probes if probe.kind is not ProbeKind.HOST]
+        answers, checked = await asyncio.gather(self._ask_as_users(outside), self._check(inside))
+        found = {result.probe: result for result in (*answers, *checked)}
+        return tuple(found[probe] for probe in probes)
+
+    async def _check(self, probes: Sequence[Probe]) -> tuple[ProbeResult, ...]:
+        """Ask the hosts about themselves: one diagnostic serves every check that reads it."""
+        wanted = [call for p in probes for call in checks.calls(p, self._host_of(p).name)]
+        unique = tuple({call.label(): call for call in wanted}.values())
+        if not unique:
+            return ()
+        seen = [one.as_evidence(0) for one in await self._look(unique, len(unique))]
+        return tuple(
+            checks.answer(
+                probe,
+                HostView(self._host_of(probe), seen),
+                taken_at=datetime.now(UTC),
+                simulated=self._hands.simulated,
+            )
+            for probe in probes
+        )
+
+    async def _ask_as_users(self, probes: Sequence[Probe]) -> tuple[ProbeResult, ...]:
         by_host: dict[str, list[int]] = {}
         for index, probe in enumerate(probes):
             by_host.setdefault(self._host_of(probe).name, []).append(index)

@@ -11,10 +11,11 @@ from app.domain.host import Host
 from app.domain.probe import Probe
 from app.domain.value import Value
 from app.host.facts import Manifest
-from app.host.view import HostView
+from app.host.view import CONFIG_TESTS, HostView
 
 KEPT = ("units.show", "unit_files.list", "sockets.listening", "filesystems.list", "nginx.dump",
-        "network.show", "firewall.show", "security.signs", "containers.list")  # fmt: skip
+        "network.show", "firewall.show", "security.signs", "containers.list",
+        *dict.fromkeys(CONFIG_TESTS.values()))  # fmt: skip
 """Diagnostics whose facts a baseline keeps as they were."""
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from app.domain.action import ActionCall
-from app.domain.probe import ProbeResult
+from app.domain.probe import ProbeKind, ProbeResult
 from app.host.addresses import reaches
 from app.host.baseline import Baseline
 from app.host.facts import Listener, UnitFacts
@@ -36,6 +36,8 @@ class PathWalker:
 
     def walk(self, failing: ProbeResult) -> Walk:
         """The path behind a probe that failed."""
+        if failing.probe.kind is ProbeKind.HOST:
+            return self._checked(failing)
         port = failing.probe.port
         unit = self.serving.expected_unit(port)
         hops = [self._listener(failing, port, unit)]
@@ -45,6 +47,20 @@ class PathWalker:
         if units and all(hop.state is HopState.OK for hop in hops):
             hops.append(self._itself(units, failing))
         return Walk(probe=failing.probe.name, hops=tuple(hops), units=tuple(dict.fromkeys(units)))
+
+    def _checked(self, failing: ProbeResult) -> Walk:
+        """What a check on the host leads to: the unit or the file system that it is about."""
+        probe, ids = failing.probe, [i for i in [failing.evidence_id] if i is not None]
+        if probe.check in ("room", "writable"):
+            listed = self.view.filesystems
+            seen = [listed[1]] if listed is not None else ids
+            hop = self.vantage.hop(Layer.STORAGE, probe.subject, False, failing.detail, seen)
+            return Walk(probe=probe.name, hops=(hop,), units=())
+        unit = "docker.service" if probe.check == "container" else probe.subject
+        hops = self._service(unit, Layer.SERVICE)
+        if all(hop.state is HopState.OK for hop in hops):
+            hops.append(self.vantage.hop(Layer.SERVICE, unit, False, failing.detail, ids))
+        return Walk(probe=probe.name, hops=(*hops, *self.needs.storage([unit])), units=(unit,))
 
     # --- the listener ----------------------------------------------------------------------------
 

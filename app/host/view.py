@@ -178,12 +178,21 @@ class HostView:
         return max(holding, key=lambda f: len(f.mount.rstrip("/")), default=None)
 
 
-_CONFIG_TESTS = {"nginx": "nginx.test", "apache2": "apache.test", "httpd": "apache.test"}
+CONFIG_TESTS = {
+    "nginx": "nginx.test",
+    "apache2": "apache.test",
+    "httpd": "apache.test",
+    "ssh": "sshd.test",
+    "sshd": "sshd.test",
+    "named": "named.test",
+    "haproxy": "haproxy.test",
+}
+"""The catalog's configuration test by the name of the unit whose program it is for."""
 
 
 def config_test_of(unit: str) -> str | None:
     """The catalog's configuration test for a unit, by the program it is named after."""
-    return _CONFIG_TESTS.get(unit.removesuffix(".service").split("@", 1)[0])
+    return CONFIG_TESTS.get(unit.removesuffix(".service").split("@", 1)[0])
 
 
 def beneath(path: str, folder: str) -> bool:

@@ -18,8 +18,9 @@ def container_subjects(case: HostCase) -> Iterable[Subject]:
     if found is None:
         return
     refused = {p.probe.port for p in case.red}
+    named = {p.probe.subject for p in case.red if p.probe.check == "container"}
     for container in found[0]:
-        if refused & {p.port for p in container.ports}:
+        if container.name in named or refused & {p.port for p in container.ports}:
             yield _subject(case, container, found[1])
 
 

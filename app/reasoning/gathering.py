@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from app.host.facts import FirewallFacts, FirewallRule, FirewallRuleFacts, SecurityFacts
+from app.host.facts import Filesystem, FirewallFacts, FirewallRule, FirewallRuleFacts, SecurityFacts
 from app.host.hops import Hop, Layer
 from app.reasoning.change_subjects import change_subjects
 from app.reasoning.containers import container_subjects
@@ -58,19 +58,21 @@ def _unit(case: HostCase, name: str) -> Subject:
 
 
 def _failed(case: HostCase, layer: Layer) -> Iterable[Hop]:
-    """Failing hops of a layer; the first walk has them all, for they are the host's."""
-    return (h for walk in case.walks[:1] for h in walk.failed if h.layer is layer)
+    """Failing hops of a layer, each subject once: walks share what is the host's."""
+    found = [h for walk in case.walks for h in walk.failed if h.layer is layer]
+    return {hop.subject: hop for hop in reversed(found)}.values()
 
 
 def _mounts(case: HostCase) -> Iterable[Subject]:
+    mounted = {e.mount: e for e in (case.view.filesystems or ((), 0))[0]}
     for hop in _failed(case, Layer.STORAGE):
-        yield _mount(case, hop.subject, hop.evidence_ids[0])
+        if hop.subject in mounted:
+            yield _mount(case, mounted[hop.subject], hop.evidence_ids[0])
 
 
-def _mount(case: HostCase, mount: str, ident: int) -> Subject:
+def _mount(case: HostCase, entry: Filesystem, ident: int) -> Subject:
     facts, sources = case.common()
-    entries, _ = case.view.filesystems or ((), 0)
-    entry = next(e for e in entries if e.mount == mount)
+    mount = entry.mount
     facts["mount"] = entry.model_dump(mode="json") | {"path": mount}
     sources |= {"mount": ident}
     usage = case.view.disk_usage(mount)
@@ -104,7 +106,7 @@ def _name(case: HostCase, name: str, idents: tuple[int, ...]) -> Subject:
 
 def _rules(case: HostCase) -> Iterable[Subject]:
     """Rules that turn traffic away, where users do not get through to a port that is served."""
-    ports = {p.probe.port for p in case.red}
+    ports = {p.probe.port for p in case.red if p.probe.port}
     cut_off = any(h.layer is Layer.NETWORK for walk in case.walks for h in walk.failed)
     found = case.view.facts(FirewallFacts, "firewall.show")
     if found is None or not cut_off:

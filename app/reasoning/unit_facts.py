@@ -54,7 +54,11 @@ def _held(case: HostCase, name: str) -> Known:
     if case.view.listeners is None:
         return {}, {}
     listening, ident = case.view.listeners
-    ports = {p.probe.port for p in case.red if case.serving.expected_unit(p.probe.port) == name}
+    ports = {
+        p.probe.port
+        for p in case.red
+        if p.probe.port and case.serving.expected_unit(p.probe.port) == name
+    }
     if case.then is not None and case.then.listeners is not None:
         ports |= {e.port for e in case.then.listeners[0] if e.unit == name}
     held = [e for e in listening if e.port in ports and e.protocol == "tcp" and e.unit != name]

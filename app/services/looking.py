@@ -9,6 +9,7 @@ from app.domain.event import EntryStatus, ProvenanceLink, TimelineEntry
 from app.domain.execution import Outcome, Step
 from app.domain.host import Host
 from app.domain.probe import Probe, ProbeResult
+from app.host import checks
 from app.host.probes import derive
 from app.host.view import HostView
 from app.reasoning.first_look import first_look
@@ -39,6 +40,8 @@ async def analyze(at: Progress, effects: Effects) -> Progress:
     at = at.step(case=case)
     at = await look(at, effects, key, [hosts[0]])
     at = await ask_as_users(at, effects, key)
+    if not at.known.red:
+        at = await ask_the_host(at, effects, key)
     suffering = [h for h in hosts[1:] if any(p.probe.address == h.address for p in at.known.red)]
     if suffering:
         at = await look(at, effects, f"{key}.behind", suffering)
@@ -114,6 +117,25 @@ async def ask_as_users(at: Progress, effects: Effects, key: str) -> Progress:
         return at
     calm = await effects.watch(f"{key}.calm", probes, grace_seconds=0.0, seconds=CALM_SECONDS)
     return at.with_probes(calm)
+
+
+async def ask_the_host(at: Progress, effects: Effects, key: str) -> Progress:
+    """Where users are served, ask what the ticket may be about and no user would notice."""
+    case = at.known
+    baseline = case.baseline_of(case.host.name)
+    if baseline is None:
+        return at
+    view = HostView(case.host, case.evidence)
+    doubted = [
+        check
+        for check in checks.learned(baseline.view(case.host))
+        if checks.concerns(check, case.incident, case.host)
+        and (checks.judge(check, view) or (False, ""))[0] is False
+    ]
+    if not doubted:
+        return at
+    why = "Does what held on the host while it was healthy still hold?"
+    return at.with_probes(await effects.probe(f"{key}.checks", Step.ANALYZE, doubted, why))
 
 
 def user_probes(case: Case) -> tuple[Probe, ...]:

@@ -9,6 +9,11 @@ from typing import get_type_hints
 from app.domain.value import JsonObject, Value
 from app.host import facts
 from app.host.parsers.apache_test import parse_apache_test
+from app.host.parsers.config_test import (
+    parse_haproxy_test,
+    parse_named_test,
+    parse_sshd_test,
+)
 from app.host.parsers.filesystems import parse_df, parse_findmnt
 from app.host.parsers.gate_json import json_parser
 from app.host.parsers.getent import parse_resolve
@@ -41,6 +46,9 @@ _OF_TOOLS: dict[str, TypedParser] = {
     "df": parse_df,
     "nginx-test": parse_nginx_test,
     "apache-test": parse_apache_test,
+    "sshd-test": parse_sshd_test,
+    "named-test": parse_named_test,
+    "haproxy-test": parse_haproxy_test,
     "nginx-dump": parse_nginx_dump,
     "journal-json": parse_journal,
     "log-lines": parse_log_lines,
@@ -59,6 +67,9 @@ _BY_ACTION: dict[str, str] = {
     "filesystems.list": "findmnt",
     "nginx.test": "nginx-test",
     "apache.test": "apache-test",
+    "sshd.test": "sshd-test",
+    "named.test": "named-test",
+    "haproxy.test": "haproxy-test",
     "nginx.dump": "nginx-dump",
     "journal.unit": "journal-json",
     "journal.errors": "journal-json",

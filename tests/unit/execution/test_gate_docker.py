@@ -91,7 +91,7 @@ def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str
 
 
 PLACES = Places()
-NAMED: docker.Params = {"container": "pages", "id": ID}
+NAMED: dict[str, str | int] = {"container": "pages", "id": ID}
 
 
 def shown(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:

@@ -1,0 +1,178 @@
+"""What a host can be asked about itself, where no user can be: learned while it was healthy.
+
+A check reads what the repair does not write: whether a unit runs, whether a program accepts its
+configuration, whether a file system has room and can be written, whether a container runs. Only
+what held while the host was healthy is asked for later, so an old fault that nobody minds is none.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from datetime import datetime
+
+from app.domain.action import ActionCall
+from app.domain.host import Host
+from app.domain.incident import Incident
+from app.domain.probe import Probe, ProbeKind, ProbeResult
+from app.host.drift import program
+from app.host.facts import Filesystem
+from app.host.view import HostView, config_test_of
+
+ROOM_THEN, ROOM_NOW = 90, 95
+"""Per cent: a file system below the first while healthy is out of room from the second on."""
+
+_WORDS_OF_STORAGE = re.compile(
+    r"\b(disk|space|full|file ?systems?|inodes?|volumes?|storage|partition|no space left|read.?only"
+    r"|upload|write|df|mount)\b"
+)
+_ALERT_NAME = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+"""Between the words of an alert's name: NodeFilesystemFull."""
+
+_COMMON = frozenset(
+    {"service", "timer", "socket", "server", "daemon", "agent", "systemd", "system", "daily"}
+)
+
+Said = tuple[bool, str]
+"""Whether a check holds, and what was seen, as a sentence."""
+
+
+def learned(then: HostView) -> tuple[Probe, ...]:
+    """The checks that held when the host was healthy."""
+    found = [
+        *(_check(then.host, "runs", name) for name in then.units if then.steady(name)),
+        *(_check(then.host, "config", unit) for unit in then.units if _passes(then, unit)),
+        *(_check(then.host, "room", f.mount) for f in _filesystems(then) if _used(f) < ROOM_THEN),
+        *(_check(then.host, "writable", f.mount) for f in _filesystems(then) if not f.read_only),
+        *(_check(then.host, "container", name) for name in _running(then)),
+    ]
+    return tuple(found)
+
+
+def concerns(probe: Probe, incident: Incident, host: Host) -> bool:
+    """Whether a ticket may be about it: by a word that they share, or by what the host is for."""
+    text = f"{incident.short_description}\n{incident.description}\n{incident.claimed_service}"
+    text = f"{text}\n{_ALERT_NAME.sub(' ', text)}".lower()
+    if probe.check in ("room", "writable"):
+        named = len(probe.subject) > 1 and probe.subject in text
+        return named or bool(_WORDS_OF_STORAGE.search(text))
+    words = {w for w in re.findall(r"[a-z0-9]{3,}", probe.subject.lower()) if w not in _COMMON}
+    declared = program(probe.subject) in host.services
+    return declared or any(word in text for word in words) or _is_container(probe, text)
+
+
+def calls(probe: Probe, host: str) -> tuple[ActionCall, ...]:
+    """The diagnostics that tell whether a check holds."""
+    action, params = _ASKED_BY[probe.check](probe.subject)
+    return (ActionCall(action=action, host=host, params=params),)
+
+
+def answer(probe: Probe, view: HostView, *, taken_at: datetime, simulated: bool) -> ProbeResult:
+    """The check's result. What could not be asked does not hold: nothing is proven by silence."""
+    said = judge(probe, view)
+    holds, detail = (False, "the host could not be asked") if said is None else said
+    return ProbeResult(
+        probe=probe,
+        ok=holds,
+        error=None if holds else "check",
+        detail="" if holds else detail,
+        taken_at=taken_at,
+        simulated=simulated,
+    )
+
+
+def judge(probe: Probe, view: HostView) -> Said | None:
+    """Whether a check holds by what is known of the host; None where that is not known."""
+    return _JUDGED_BY[probe.check](view, probe.subject)
+
+
+def _check(host: Host, check: str, subject: str) -> Probe:
+    return Probe(
+        name=f"check {check} {subject} on {host.name}",
+        kind=ProbeKind.HOST,
+        address=host.address,
+        port=0,
+        check=check,
+        subject=subject,
+    )
+
+
+def _is_container(probe: Probe, text: str) -> bool:
+    return probe.check == "container" and ("container" in text or "docker" in text)
+
+
+def _passes(then: HostView, unit: str) -> bool:
+    tested = then.config_test(unit)
+    return tested is not None and tested[0].ok
+
+
+def _filesystems(view: HostView) -> tuple[Filesystem, ...]:
+    return () if view.filesystems is None else view.filesystems[0]
+
+
+def _used(entry: Filesystem) -> int:
+    return int(max(entry.used_percent or 0, entry.inodes_used_percent or 0))
+
+
+def _running(view: HostView) -> Iterable[str]:
+    known = () if view.containers is None else view.containers[0]
+    return (c.name for c in known if c.state == "running")
+
+
+# --- how each is asked and judged ----------------------------------------------------------------
+
+
+def _unit_runs(view: HostView, unit: str) -> Said | None:
+    steady = view.steady(unit)
+    if steady is None:
+        return None
+    found = view.units[unit][0]
+    return steady, f"{unit} is {found.active_state} ({found.sub_state}), and it ran while healthy"
+
+
+def _config_passes(view: HostView, unit: str) -> Said | None:
+    tested = view.config_test(unit)
+    if tested is None:
+        return None
+    said = tested[0].problems[0].message if tested[0].problems else "it fails"
+    return tested[0].ok, f"the configuration test of {program(unit)} fails: {said}"
+
+
+def _has_room(view: HostView, mount: str) -> Said | None:
+    entry = next((f for f in _filesystems(view) if f.mount == mount), None)
+    if entry is None:
+        return None
+    return _used(entry) < ROOM_NOW, f"{mount} is {_used(entry)} % full"
+
+
+def _is_writable(view: HostView, mount: str) -> Said | None:
+    entry = next((f for f in _filesystems(view) if f.mount == mount), None)
+    if entry is None:
+        return None if view.filesystems is None else (False, f"{mount} is not mounted")
+    return not entry.read_only, f"{mount} is mounted read-only"
+
+
+def _container_runs(view: HostView, name: str) -> Said | None:
+    if view.containers is None:
+        return None
+    state = next((c.state for c in view.containers[0] if c.name == name), "missing")
+    return state == "running", f"the container {name} is {state}, and it ran while healthy"
+
+
+_Params = dict[str, str | int]
+
+_ASKED_BY: dict[str, Callable[[str], tuple[str, _Params]]] = {
+    "runs": lambda unit: ("unit.show", {"unit": unit}),
+    "config": lambda unit: (config_test_of(unit) or "", {}),
+    "room": lambda _mount: ("filesystems.list", {}),
+    "writable": lambda _mount: ("filesystems.list", {}),
+    "container": lambda _name: ("containers.list", {}),
+}
+
+_JUDGED_BY: dict[str, Callable[[HostView, str], Said | None]] = {
+    "runs": _unit_runs,
+    "config": _config_passes,
+    "room": _has_room,
+    "writable": _is_writable,
+    "container": _container_runs,
+}
