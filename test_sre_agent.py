@@ -8,6 +8,8 @@ wrong (the report says what and what to do), 2 the server could not be reached a
 
 A simulated server gets an incident to work on. A server that reaches real hosts gets one only
 for a host that `--host` names: the agent will look at that host, and act within its policy.
+
+Where the server has keys, put one of the role operator into SRE_AGENT_TOKEN.
 """
 
 from __future__ import annotations
@@ -343,7 +345,9 @@ def main() -> int:
     parser.add_argument("--timeout", type=float, default=180, help="seconds for the incident")
     given = parser.parse_args()
     print(f"Checking the SRE agent at {given.url}\n")
-    with httpx.Client(base_url=given.url, timeout=10, trust_env=False) as client:
+    token = os.environ.get("SRE_AGENT_TOKEN")
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    with httpx.Client(base_url=given.url, timeout=10, trust_env=False, headers=headers) as client:
         return run(Server(client, given.timeout, given.host))
 
 

@@ -21,6 +21,7 @@ from app.commands import (
     doctor,
     enrol,
     incidents,
+    keys,
     lab,
     policies,
     servicenow_fake,
@@ -45,6 +46,7 @@ app.command()(incidents.watch)
 app.command()(incidents.show)
 app.command()(incidents.executions)
 app.add_typer(asking.app, name="approvals")
+app.add_typer(keys.app, name="keys")
 app.add_typer(baselines.app, name="baseline")
 app.add_typer(actions.app, name="catalog")
 app.add_typer(policies.app, name="policy")

@@ -4,6 +4,7 @@
     ├── ConfigurationError            configuration-invalid
     │   ├── InventoryError            inventory-invalid
     │   ├── PolicyFileError           policy-invalid
+    │   ├── SourcesFileError          sources-invalid
     │   ├── CatalogError              catalog-invalid
     │   └── KnowledgeError            knowledge-invalid
     ├── IncidentRejected              incident-rejected
@@ -14,6 +15,8 @@
     ├── Unauthorized                  unauthorized
     ├── Forbidden                     forbidden
     ├── Busy                          busy
+    │   └── RateLimited               rate-limited
+    ├── IdentityProviderFailed        identity-provider-failed
     ├── DatabaseNotReady              database-not-ready
     ├── ActionRejected                action-rejected
     ├── HostUnreachable               host-unreachable
@@ -65,6 +68,12 @@ class PolicyFileError(ConfigurationError):
     """The policy file does not say what a policy file says."""
 
     code = "policy-invalid"
+
+
+class SourcesFileError(ConfigurationError):
+    """The file of sources does not say what it should, or a secret that it names is missing."""
+
+    code = "sources-invalid"
 
 
 class CatalogError(ConfigurationError):
@@ -129,6 +138,18 @@ class Busy(SreAgentError):
     def __init__(self, message: str, *, retry_after_seconds: int, hint: str = "") -> None:
         super().__init__(message, hint=hint)
         self.retry_after_seconds = retry_after_seconds
+
+
+class RateLimited(Busy):
+    """Who asks has asked too often; `retry_after_seconds` says when to come back."""
+
+    code = "rate-limited"
+
+
+class IdentityProviderFailed(SreAgentError):
+    """The OpenID provider cannot be reached, or is not the one of the settings."""
+
+    code = "identity-provider-failed"
 
 
 class DatabaseNotReady(SreAgentError):

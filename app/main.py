@@ -17,8 +17,11 @@ from pathlib import Path
 from fastapi import FastAPI
 
 from app import log
+from app.access import guard
+from app.access.door import Access
+from app.access.sources import Sources
+from app.api import docs_page, health, login, login_oidc
 from app.api import errors as api_errors
-from app.api import health
 from app.api.admission import Admission
 from app.api.parts import Parts
 from app.api.v1.router import router as v1
@@ -54,6 +57,7 @@ class Files:
     catalog: Catalog
     policy: PolicyFile
     knowledge: Library
+    sources: Sources
 
     @classmethod
     def load(cls, settings: Settings) -> Files:
@@ -63,6 +67,7 @@ class Files:
             catalog=Catalog.load(),
             policy=PolicyFile.load(settings.policy_file),
             knowledge=Library.load(*([settings.knowledge_dir] if settings.knowledge_dir else [])),
+            sources=Sources.load(settings.sources_file),
         )
 
 
@@ -77,6 +82,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         version=health.VERSION,
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
         telemetry={"auto_configure": False},
+        docs_url=None,  # app/api/docs_page.py
+        redoc_url=None,
         lifespan=lambda app: _running(app, settings, files),
     )
     app.state.settings = settings
@@ -84,6 +91,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     api_errors.install(app)
     app.include_router(v1)
     app.include_router(health.router)
+    app.include_router(docs_page.router)
+    app.include_router(login.router)
+    app.include_router(login_oidc.router)
+    guard.require_declared(app)
     return app
 
 
@@ -132,6 +143,7 @@ def assemble(
         baseline_hands=baseline_hands,
         stage=stage,
         engine=Engine(settings, database, hands, _graph(settings)),
+        access=Access.of(settings, database, files.sources),
     )
 
 
@@ -196,6 +208,7 @@ async def _bring_up(parts: Parts) -> Parts | SreAgentError:
         _log.error("not ready", code=error.code, reason=str(error))
         return error
     _log.info("ready", database=parts.settings.database_url_shown)
+    await _say_who_may_knock(parts)
     return parts
 
 
@@ -215,6 +228,22 @@ def _say_mode(settings: Settings, files: Files) -> None:
         hosts=len(files.inventory.hosts),
         version=health.VERSION,
     )
+
+
+async def _say_who_may_knock(parts: Parts) -> None:
+    if not await parts.access.keys.any():
+        _log.warning(
+            "NO KEYS: only requests of this machine itself are answered, and all of them; "
+            "`sre-agent keys create` makes a key, and from then on everybody needs one"
+        )
+    for name, source in parts.access.sources.sources.items():
+        if source.weak:
+            _log.warning(
+                "a source proves itself weakly",
+                source=name,
+                kind=source.kind.value,
+                autonomy_from_elsewhere=source.cap(local=False),
+            )
 
 
 def __getattr__(name: str) -> FastAPI:

@@ -89,6 +89,46 @@ class Settings(BaseSettings):
         default="auto", description="auto: console on a terminal, JSON lines otherwise."
     )
 
+    # --- who may knock -----------------------------------------------------------------------
+    sources_file: Path | None = Field(
+        default=None, description="YAML: who may hand in incidents, and how each proves itself."
+    )
+    public_url: str | None = Field(
+        default=None,
+        pattern=r"^https?://[^/\s?#@]+$",
+        description="How browsers reach the server, where a proxy stands before it.",
+    )
+    sre_agent_token: SecretStr | None = Field(
+        default=None, description="What the commands show to the server: a key, or a token."
+    )
+    oidc_issuer: str | None = Field(
+        default=None,
+        pattern=r"^https?://[^\s?#@]+$",
+        description="https://...: people log in at this OpenID provider too.",
+    )
+    oidc_client_id: str | None = Field(default=None, description="What it knows the agent as.")
+    oidc_client_secret: SecretStr | None = Field(default=None, description="The secret with it.")
+    oidc_role_claim: str = Field(
+        default="groups", description="The claim of the ID token that says what somebody is."
+    )
+    oidc_roles: dict[str, str] | None = Field(
+        default=None,
+        description='JSON: a value of that claim to a role, {"sre-oncall": "operator"}; the first '
+        "that fits counts.",
+    )
+    session_idle_seconds: int = Field(
+        default=3600, ge=60, description="How long somebody may be idle and stay logged in."
+    )
+    session_max_seconds: int = Field(
+        default=43200, ge=60, description="How long a login lasts at most."
+    )
+    rate_limit_per_minute: int = Field(
+        default=3000, ge=1, description="Requests a minute of one key, source or person."
+    )
+    refusals_per_minute: int = Field(
+        default=120, ge=1, description="Wrong credentials a minute of one address; then 429."
+    )
+
     # --- limits of one execution -------------------------------------------------------------
     execution_max_seconds: int = Field(
         default=600, ge=10, description="Working time after which an execution escalates."
@@ -208,6 +248,24 @@ class Settings(BaseSettings):
             raise ValueError(f"SERVICENOW_INSTANCE_URL is missing: {SERVICENOW_WAYS}")
         if self.servicenow_instance_url is not None and sum(ways) != 1:
             raise ValueError(SERVICENOW_WAYS)
+        return self
+
+    @model_validator(mode="after")
+    def _oidc_complete(self) -> Settings:
+        if self.oidc_issuer is None:
+            return self
+        needed = {
+            "OIDC_CLIENT_ID": self.oidc_client_id,
+            "OIDC_CLIENT_SECRET": self.oidc_client_secret,
+            "OIDC_ROLES": self.oidc_roles,
+            "PUBLIC_URL": self.public_url,
+        }
+        missing = [name for name, value in needed.items() if not value]
+        if missing:
+            raise ValueError(f"OIDC_ISSUER needs {' and '.join(missing)} too")
+        parts = urlsplit(self.oidc_issuer)
+        if parts.scheme != "https" and parts.hostname not in ("127.0.0.1", "::1", "localhost"):
+            raise ValueError("OIDC_ISSUER must be https://, since who you are comes from there")
         return self
 
     @cached_property

@@ -15,11 +15,12 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import Response
+from fastapi.responses import RedirectResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
 from app import errors, log
+from app.access.origin import is_for_a_page, is_local, login_path
 
 _log = log.get(__name__)
 
@@ -79,6 +80,7 @@ STATUS_OF: dict[type[errors.SreAgentError], int] = {
     errors.AuditWriteFailed: 503,
     errors.HostUnreachable: 502,
     errors.ServiceNowError: 502,
+    errors.IdentityProviderFailed: 502,
     errors.RecordingMissing: 409,
 }
 """HTTP status of each branch of the tree in app/errors.py; a subclass has its parent's."""
@@ -95,11 +97,15 @@ CODE_OF_STATUS: dict[int, tuple[str, str]] = {
 RETRY_SOON_SECONDS = 5
 
 
-def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The `responses=` of a route: these errors, in the one shape, for the OpenAPI document."""
+def documented(*statuses: int, guarded: bool = True) -> dict[int | str, dict[str, Any]]:
+    """The `responses=` of a route: these errors, in the one shape, for the OpenAPI document.
+
+    `guarded`: it asks who comes, so it may also turn them away.
+    """
+    at_the_door = (401, 403, 429) if guarded else ()
     return {
         status: {"model": ErrorBody, "description": HTTPStatus(status).phrase}
-        for status in sorted({*statuses, 500, 503})
+        for status in sorted({*statuses, *at_the_door, 500, 503})
     }
 
 
@@ -138,12 +144,27 @@ def status_of(error: errors.SreAgentError) -> int:
 async def _of_ours(request: Request, error: Exception) -> Response:
     assert isinstance(error, errors.SreAgentError)
     status = status_of(error)
+    if status == HTTPStatus.UNAUTHORIZED and is_for_a_page(request):
+        return RedirectResponse(login_path(request), HTTPStatus.SEE_OTHER)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         _log.error("request failed", code=error.code, reason=str(error), path=request.url.path)
     if status == HTTPStatus.INTERNAL_SERVER_ERROR:
         return _internal(request)
+    if isinstance(error, errors.DatabaseNotReady) and not is_local(request):
+        # its words name where the database is: they are for those on the machine
+        return _not_ready(error)
     return problem(
         status, error.code, error.message, hint=error.hint, headers=_headers(error, status)
+    )
+
+
+def _not_ready(error: errors.DatabaseNotReady) -> Response:
+    return problem(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        error.code,
+        "The database is not ready.",
+        hint="The server's log says why, and GET /readyz on the machine itself.",
+        headers={"Retry-After": str(RETRY_SOON_SECONDS)},
     )
 
 
@@ -194,6 +215,11 @@ async def _of_framework(_request: Request, error: Exception) -> Response:
 
 
 async def _of_the_unexpected(request: Request, error: Exception) -> Response:
+    return unexpected(request, error)
+
+
+def unexpected(request: Request, error: Exception) -> Response:
+    """The answer to a bug: the log has the traceback, the answer only where to find it."""
     _log.error("unexpected error", path=request.url.path, exc_info=error)
     return _internal(request)
 

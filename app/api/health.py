@@ -4,19 +4,26 @@ from __future__ import annotations
 
 from importlib.metadata import version
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 
+from app.access.guard import Guarded, anybody
+from app.access.origin import is_local
 from app.api.errors import RETRY_SOON_SECONDS, ErrorBody, documented
 from app.api.parts import Parts, PartsOfApp
 from app.api.schemas import Check, Healthy, Readiness
 from app.errors import DatabaseNotReady
 
-router = APIRouter(tags=["health"])
+router = APIRouter(tags=["health"], route_class=Guarded)
 
 VERSION = version("sre-agent")
 
 
-@router.get("/healthz", summary="Is the process there?", responses=documented())
+@router.get(
+    "/healthz",
+    summary="Is the process there?",
+    dependencies=[anybody()],
+    responses=documented(guarded=False),
+)
 async def healthz() -> Healthy:
     """Answers as long as the process does; asks nothing of the database."""
     return Healthy(status="ok", version=VERSION)
@@ -25,10 +32,14 @@ async def healthz() -> Healthy:
 @router.get(
     "/readyz",
     summary="Can it take on incidents?",
-    responses=documented() | {503: {"model": Readiness | ErrorBody, "description": "Not ready"}},
+    dependencies=[anybody()],
+    responses=documented(guarded=False)
+    | {503: {"model": Readiness | ErrorBody, "description": "Not ready"}},
 )
-async def readyz(parts: PartsOfApp, response: Response) -> Readiness:
-    """The database is there and migrated, the worker works; and in which mode."""
+async def readyz(parts: PartsOfApp, request: Request, response: Response) -> Readiness:
+    """The database is there and migrated, the worker works; and in which mode. The details are
+    for those on the machine itself: anybody may ask.
+    """
     checks = (await _database(parts), _worker(parts))
     ready = all(check.ok for check in checks)
     if not ready:
@@ -38,8 +49,13 @@ async def readyz(parts: PartsOfApp, response: Response) -> Readiness:
         ready=ready,
         mode="simulated" if parts.hands.simulated else "real",
         autonomy_level=parts.policy.base_level(parts.settings),
-        checks=checks,
+        checks=checks if is_local(request) else tuple(_plain(check) for check in checks),
     )
+
+
+def _plain(check: Check) -> Check:
+    detail = "well" if check.ok else "not well; ask on the machine itself, or see the log"
+    return Check(name=check.name, ok=check.ok, detail=detail)
 
 
 async def _database(parts: Parts) -> Check:

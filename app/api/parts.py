@@ -10,6 +10,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from app.access.door import Access
 from app.audit.reading import Reading
 from app.engine.engine import Engine
 from app.engine.parts import Hands, Records
@@ -34,6 +35,7 @@ class Parts:
     baseline_hands: Hands  # the same, but that simulated hosts are healthy for them
     stage: Recordings | None  # where simulated hosts stand; None: hosts are real
     engine: Engine
+    access: Access
 
 
 def parts_of(request: Request) -> Parts:

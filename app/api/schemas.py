@@ -12,6 +12,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.audit.views import ExecutionSummary, ExecutionView
+from app.domain.access import ApiKeyInfo
 from app.domain.execution import ExecutionStatus
 from app.domain.value import JsonObject
 
@@ -129,6 +130,12 @@ class Cancelled(Answer):
     execution_id: int
     status: ExecutionStatus
     message: str
+
+
+class KeysPage(Answer):
+    """Keys, without their secrets."""
+
+    keys: tuple[ApiKeyInfo, ...]
 
 
 class Healthy(Answer):

@@ -130,6 +130,7 @@ def _new_execution(
         host=incident.host,
         claimed_service=incident.claimed_service,
         source=incident.source,
+        autonomy_cap=incident.autonomy_cap,
         received_at=incident.received_at,
         raw=raw,
         status=ExecutionStatus.QUEUED,

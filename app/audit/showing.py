@@ -216,5 +216,6 @@ def incident_of(row: tables.Execution) -> Incident:
         host=row.host,
         claimed_service=row.claimed_service,
         source=row.source,
+        autonomy_cap=row.autonomy_cap,
         received_at=row.received_at,
     )

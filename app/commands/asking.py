@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from app.commands.address import server_url
+from app.commands.address import connect, server_url
 from app.commands.screen import out
 from app.commands.server import Server, Url
 from app.domain.value import JsonObject
@@ -33,7 +33,7 @@ def list_(
     url: Url = None,
 ) -> None:
     """List the questions, oldest first."""
-    with Server(server_url(url)) as server:
+    with connect(url) as server:
         page = server.get("/api/v1/approvals", state=None if state == "all" else state)
     if not page["approvals"]:
         out.print("No question is open." if state == "pending" else "None.")

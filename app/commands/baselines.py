@@ -7,9 +7,9 @@ from urllib.parse import quote
 
 import typer
 
-from app.commands.address import server_url
+from app.commands.address import connect
 from app.commands.screen import out
-from app.commands.server import Server, Url
+from app.commands.server import Url
 
 app = typer.Typer(no_args_is_help=True, help="What a healthy host looks like")
 
@@ -28,7 +28,7 @@ def take(
 ) -> None:
     """Look at a healthy host and keep what it looks like, for comparing in an incident."""
     path = f"/api/v1/hosts/{quote(host, safe='')}/baseline"
-    with Server(server_url(url)) as server:
+    with connect(url) as server:
         taken = server.post(path, None, seconds=TAKING_SECONDS)
     mark = "SIMULATED " if taken["simulated"] else ""
     out.print(f"{mark}baseline {taken['version']} of {taken['host']}: {taken['files']} files")

@@ -9,10 +9,10 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from app.commands.address import server_url
+from app.commands.address import connect
 from app.commands.live import ENDED, Live, print_verdict
 from app.commands.screen import NO, out
-from app.commands.server import Server, Url
+from app.commands.server import Url
 from app.domain.incident import OWN_NUMBERS
 from app.domain.value import JsonObject
 
@@ -40,7 +40,7 @@ def trigger(
         "state": "2",
         "target": {"hostname": hostname, "service": service},
     }
-    with Server(server_url(url)) as server:
+    with connect(url) as server:
         taken = server.post("/api/v1/incident/trigger-agent", incident)
         out.print(f"{taken['incident_number']}: execution {taken['execution_id']}")
         if watch_it:
@@ -49,13 +49,13 @@ def trigger(
 
 def watch(execution: Number, url: Url = None) -> None:
     """Show an execution live, until it ends or waits for a person."""
-    with Server(server_url(url)) as server:
+    with connect(url) as server:
         end_with(Live(server, execution).follow())
 
 
 def show(execution: Number, url: Url = None) -> None:
     """Show an execution as it stands now."""
-    with Server(server_url(url)) as server:
+    with connect(url) as server:
         view = Live(server, execution).follow(seconds=0)
         print_verdict(view)
 
@@ -67,7 +67,7 @@ def executions(
 ) -> None:
     """List executions, newest first."""
     path = "/api/v1/incident/executions" + ("/active" if active else "")
-    with Server(server_url(url)) as server:
+    with connect(url) as server:
         page = server.get(path, limit=None if active else limit)
     table = Table("number", "incident", "status", "outcome", "host", "started", "about", box=None)
     for line in page["executions"]:

@@ -43,4 +43,5 @@ class Incident(Value):
     host: str  # the inventory's name of the host, never an address from the ticket
     claimed_service: str | None = None  # what the ticket blames; often wrong
     source: str = "servicenow"
+    autonomy_cap: str | None = None  # the most that is done alone for it, by how it came in
     received_at: datetime

@@ -18,7 +18,7 @@ from app.execution.policy import decide
 from app.execution.policy_context import PastChange, PolicyContext
 from app.execution.policy_file import PolicyFile
 from app.execution.targets import Inventory
-from app.settings import Settings
+from app.settings import AutonomyLevel, Settings
 
 REMEMBERED_SECONDS = 24 * 3600
 """How far back changes count for budgets, the flap guard and the breaker."""
@@ -54,6 +54,7 @@ class PolicyJudge:
             hosts={h.name: h for h in self._inventory.hosts},
             incident_host=incident.host,
             source=incident.source,
+            source_cap=AutonomyLevel(incident.autonomy_cap) if incident.autonomy_cap else None,
             live=self._settings.enable_real_ssh,
             level=self._policy.base_level(self._settings),
             now=datetime.now(UTC),

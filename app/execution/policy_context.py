@@ -45,6 +45,7 @@ class PolicyContext(Value):
     hosts: dict[str, Host]  # the inventory
     incident_host: str
     source: str = "servicenow"  # where the incident came from
+    source_cap: AutonomyLevel | None = None  # by how that source proved itself
     requested_by: str | None = None  # a person who may not approve their own request
     live: bool  # real hosts, not simulated ones
     level: AutonomyLevel  # the global level: PolicyFile.base_level

@@ -188,6 +188,8 @@ def _over_policy(plan: Plan, made: list[PastChange], context: PolicyContext) -> 
 def effective_level(plan: Plan, context: PolicyContext) -> tuple[AutonomyLevel, str]:
     """The effective level, and what set it: the lowest of every cap on every step."""
     caps = {"the global level": context.level}
+    if context.source_cap is not None:
+        caps[f"how {context.source} proved itself"] = context.source_cap
     host = context.hosts.get(plan.host)
     if host is not None:
         for step in plan.steps:

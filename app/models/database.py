@@ -26,7 +26,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engin
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from app.errors import ConfigurationError, DatabaseNotReady
-from app.models import operations, sre_execution, tickets  # noqa: F401  the metadata needs every table
+from app.models import (  # noqa: F401  the metadata needs every table
+    access,
+    operations,
+    sre_execution,
+    tickets,
+)
 from app.models.base import Base, DatabaseNow
 from app.models.migrate import current_revision, head_revision
 from app.settings import Settings

@@ -63,6 +63,7 @@ class Execution(Base):
     host: Mapped[str]
     claimed_service: Mapped[str | None]
     source: Mapped[str]
+    autonomy_cap: Mapped[str | None]  # of the source, as the first delivery came: L0..L4
     received_at: Mapped[datetime]
     raw: Mapped[JsonObject]  # the body as it was received
 

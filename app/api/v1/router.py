@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from app.api.v1.endpoints import approvals, hosts, incident, sre_agent
+from app.api.v1.endpoints import approvals, hosts, incident, keys, sre_agent
 
 router = APIRouter()
 router.include_router(incident.router)
 router.include_router(sre_agent.router)
 router.include_router(approvals.router)
 router.include_router(hosts.router)
+router.include_router(keys.router)

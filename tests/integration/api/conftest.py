@@ -63,7 +63,7 @@ def start() -> Start:
         database = Database(settings)
         async with (
             app.router.lifespan_context(app),
-            httpx.AsyncClient(transport=transport, base_url="http://test") as client,
+            httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client,
         ):
             yield Api(client, database, app)
         await database.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from app.access import permissions_page
 from app.execution.catalog import Catalog
 from app.execution.catalog_page import page
 
@@ -37,4 +38,11 @@ def test_the_catalogs_page_is_made_from_the_catalog() -> None:
     made = (ROOT / "docs/reference/catalog.md").read_text(encoding="utf-8")
     assert made == page(Catalog.load()), (
         "run: python -m app.execution.catalog_page > docs/reference/catalog.md"
+    )
+
+
+def test_the_permissions_page_is_made_from_the_matrix() -> None:
+    made = (ROOT / "docs/reference/permissions.md").read_text(encoding="utf-8")
+    assert made == permissions_page.page(), (
+        "run: python -m app.access.permissions_page > docs/reference/permissions.md"
     )

@@ -106,6 +106,14 @@ def test_the_lowest_cap_counts_and_is_named() -> None:
         assert name in found.reasons[0]
 
 
+def test_how_a_source_proved_itself_lowers_the_level_and_never_raises_it() -> None:
+    capped = decide(plan(), context(source="mail", source_cap=AutonomyLevel.L1))
+    assert (capped.verdict, capped.level) == (Verdict.DENY, "L1")
+    assert "how mail proved itself" in capped.reasons[0]
+    low = context(level=AutonomyLevel.L2, source_cap=AutonomyLevel.L4)
+    assert decide(plan(), low).level == "L2"
+
+
 def test_real_hosts_are_never_simulated_and_simulated_never_real() -> None:
     assert decide(plan(), context(level=AutonomyLevel.L0)).verdict is Verdict.DENY
     replayed = context(

@@ -1,7 +1,7 @@
 """Questions to people: which plans wait for a yes, and saying it.
 
-Anybody who reaches the API may see the questions; answering one takes an approver's token, sent as
-`Authorization: Bearer TOKEN`, as the policy file has it.
+Answering one takes a name: an approver's key, or a token of the policy file, as
+`Authorization: Bearer TOKEN`.
 """
 
 from __future__ import annotations
@@ -12,15 +12,17 @@ from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from app import log
-from app.api.approver import Person
+from app.access.authentication import CallerPart
+from app.access.guard import Guarded, needs
 from app.api.errors import documented
 from app.api.parts import EnginePart, PartsOfApp
 from app.api.schemas import ApprovalsPage, ApprovalView, PlannedStep, VoteItem
 from app.api.v1.numbers import RowNumber
 from app.audit.approvals import Approval
 from app.domain.approval import ApprovalState, Vote
+from app.domain.permission import Permission
 
-router = APIRouter(prefix="/api/v1/approvals", tags=["approvals"])
+router = APIRouter(prefix="/api/v1/approvals", tags=["approvals"], route_class=Guarded)
 
 _log = log.get(__name__)
 
@@ -49,7 +51,12 @@ class Answered(BaseModel):
     )
 
 
-@router.get("", summary="Questions to people", responses=documented(422))
+@router.get(
+    "",
+    summary="Questions to people",
+    dependencies=[needs(Permission.READ)],
+    responses=documented(422),
+)
 async def list_approvals(
     parts: PartsOfApp,
     state: Annotated[ApprovalState | None, Query(description="Only those in this state")] = None,
@@ -66,7 +73,12 @@ async def list_approvals(
     return ApprovalsPage(approvals=tuple([_view(asked) for asked in found]))
 
 
-@router.get("/{approval_id}", summary="One question", responses=documented(404, 422))
+@router.get(
+    "/{approval_id}",
+    summary="One question",
+    dependencies=[needs(Permission.READ)],
+    responses=documented(404, 422),
+)
 async def get_approval(
     approval_id: Annotated[RowNumber, Path()], parts: PartsOfApp
 ) -> ApprovalView:
@@ -77,12 +89,13 @@ async def get_approval(
 @router.post(
     "/{approval_id}/decision",
     summary="Answer a question",
-    responses=documented(400, 401, 403, 404, 409, 413, 415, 422),
+    dependencies=[needs(Permission.DECIDE)],
+    responses=documented(400, 404, 409, 413, 415, 422),
 )
 async def decide(
     approval_id: Annotated[RowNumber, Path()],
     answered: Answered,
-    person: Person,
+    caller: CallerPart,
     engine: EnginePart,
 ) -> ApprovalView:
     """Say yes, no, or "make another plan". The plan is made anew with fresh evidence before it is
@@ -90,7 +103,7 @@ async def decide(
     """
     decided = await engine.decide(
         approval_id,
-        person=person,
+        person=caller.person,
         vote=answered.decision,
         reason=answered.reason,
         plan_hash=answered.plan_hash,
@@ -99,7 +112,7 @@ async def decide(
         "a person decided",
         approval_id=approval_id,
         execution_id=decided.execution_id,
-        person=person,
+        person=caller.person,
         decision=answered.decision.value,
         state=decided.state.value,
     )

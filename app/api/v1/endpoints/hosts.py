@@ -6,22 +6,29 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path
 
+from app.access.guard import Guarded, needs
 from app.api.errors import documented
 from app.api.parts import PartsOfApp
 from app.api.schemas import BaselineTaken, HostsPage, HostView
 from app.audit.reading import Reading
 from app.domain.host import Host
+from app.domain.permission import Permission
 from app.engine.baselines import take_baseline
 from app.errors import Conflict, NotFound
 
-router = APIRouter(prefix="/api/v1/hosts", tags=["hosts"])
+router = APIRouter(prefix="/api/v1/hosts", tags=["hosts"], route_class=Guarded)
 
 HostName = Annotated[
     str, Path(min_length=1, max_length=253, description="The inventory's name of the host")
 ]
 
 
-@router.get("", summary="The inventory", responses=documented())
+@router.get(
+    "",
+    summary="The inventory",
+    dependencies=[needs(Permission.READ)],
+    responses=documented(),
+)
 async def list_hosts(parts: PartsOfApp) -> HostsPage:
     """Every host that the agent may reach, without keys or where they are."""
     return HostsPage(
@@ -33,6 +40,7 @@ async def list_hosts(parts: PartsOfApp) -> HostsPage:
 @router.post(
     "/{name}/baseline",
     summary="Take a host's baseline",
+    dependencies=[needs(Permission.BASELINE)],
     responses=documented(404, 422, 409, 502),
 )
 async def baseline(name: HostName, parts: PartsOfApp) -> BaselineTaken:

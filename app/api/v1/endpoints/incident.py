@@ -12,15 +12,19 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Request
 
 from app import log
+from app.access.authentication import CallerPart
+from app.access.guard import Guarded, needs
 from app.api.errors import documented
 from app.api.parts import Parts, PartsOfApp
 from app.api.schemas import Triggered
 from app.api.v1.ticket import Ticket
 from app.api.v1.ticket_examples import EXAMPLES
+from app.domain.access import Caller
 from app.domain.host import Host
 from app.domain.incident import Incident
+from app.domain.permission import Permission
 
-router = APIRouter(prefix="/api/v1/incident", tags=["incidents"])
+router = APIRouter(prefix="/api/v1/incident", tags=["incidents"], route_class=Guarded)
 
 _log = log.get(__name__)
 
@@ -28,6 +32,7 @@ _log = log.get(__name__)
 @router.post(
     "/trigger-agent",
     summary="Hand an incident to the agent",
+    dependencies=[needs(Permission.SUBMIT)],
     responses=documented(400, 413, 415, 422, 429),
 )
 async def trigger_agent(
@@ -37,6 +42,7 @@ async def trigger_agent(
     ],
     request: Request,
     parts: PartsOfApp,
+    caller: CallerPart,
 ) -> Triggered:
     """Take on an incident; at once the answer says which execution works on it.
 
@@ -46,7 +52,7 @@ async def trigger_agent(
     """
     named = ticket.affected
     host = parts.inventory.match(named.ip_address, named.hostname)
-    incident = _incident(ticket, host)
+    incident = _incident(ticket, host, caller)
     await _set_the_stage(parts, host)
     with log.about(incident_number=incident.number):
         accepted = await parts.records.journal.accept(
@@ -61,6 +67,8 @@ async def trigger_agent(
             execution_id=accepted.execution_id,
             host=host.name,
             priority=incident.priority,
+            source=incident.source,
+            proved_by=caller.how.value,
         )
     return Triggered(
         message="SRE Agent triggered successfully",
@@ -78,7 +86,7 @@ async def _set_the_stage(parts: Parts, host: Host) -> None:
         parts.stage.reset(host.name)
 
 
-def _incident(ticket: Ticket, host: Host) -> Incident:
+def _incident(ticket: Ticket, host: Host, caller: Caller) -> Incident:
     """The ticket in the words of the domain, at the host that the inventory says."""
     return Incident(
         number=ticket.incident_number,
@@ -91,5 +99,7 @@ def _incident(ticket: Ticket, host: Host) -> Incident:
         sys_id=ticket.sys_id or None,
         host=host.name,
         claimed_service=ticket.affected.service,
+        source=caller.source,
+        autonomy_cap=caller.autonomy_cap,
         received_at=datetime.now(UTC),
     )

@@ -7,16 +7,20 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.access.authentication import CallerPart
+from app.access.guard import Guarded, needs
 from app.api import examples
 from app.api.errors import documented
 from app.api.parts import EnginePart, PartsOfApp, ReadingPart
 from app.api.schemas import ActiveExecutions, Cancelled, Execution
 from app.api.v1.numbers import RowNumber
 from app.audit.views import ExecutionPage, LogPage
+from app.domain.access import How
 from app.domain.approval import ApprovalState
 from app.domain.execution import ExecutionStatus, Outcome
+from app.domain.permission import Permission
 
-router = APIRouter(prefix="/api/v1/incident", tags=["executions"])
+router = APIRouter(prefix="/api/v1/incident", tags=["executions"], route_class=Guarded)
 
 Number = Annotated[RowNumber, Path(description="The execution's number", examples=[123])]
 
@@ -29,12 +33,15 @@ class CancelRequest(BaseModel):
     reason: str = Field(
         default="", max_length=2000, examples=["Maintenance has begun on this host."]
     )
-    by: str = Field(default="", max_length=200, description="Who asks", examples=["ann"])
+    by: str = Field(
+        default="", max_length=200, description="Who asks, where no key says so", examples=["ann"]
+    )
 
 
 @router.get(
     "/executions/active",
     summary="What the agent works on",
+    dependencies=[needs(Permission.READ)],
     responses=documented() | examples.answer(examples.ACTIVE),
 )
 async def active_executions(reading: ReadingPart) -> ActiveExecutions:
@@ -45,6 +52,7 @@ async def active_executions(reading: ReadingPart) -> ActiveExecutions:
 @router.get(
     "/executions",
     summary="All executions",
+    dependencies=[needs(Permission.READ)],
     responses=documented(422) | examples.answer(examples.EXECUTIONS),
 )
 async def list_executions(
@@ -74,6 +82,7 @@ async def list_executions(
 @router.get(
     "/execution/{execution_id}",
     summary="One execution",
+    dependencies=[needs(Permission.READ)],
     responses=documented(404, 422) | examples.answer(examples.EXECUTION),
 )
 async def get_execution(execution_id: Number, parts: PartsOfApp) -> Execution:
@@ -90,6 +99,7 @@ async def get_execution(execution_id: Number, parts: PartsOfApp) -> Execution:
 @router.get(
     "/execution/{execution_id}/logs",
     summary="An execution's commands and their output",
+    dependencies=[needs(Permission.READ)],
     responses=documented(404, 422) | examples.answer(examples.LOGS),
 )
 async def get_logs(
@@ -107,13 +117,20 @@ async def get_logs(
 @router.post(
     "/execution/{execution_id}/cancel",
     summary="Stop an execution",
+    dependencies=[needs(Permission.CANCEL)],
     responses=documented(400, 404, 409, 413, 415, 422),
 )
 async def cancel(
-    execution_id: Number, asked: CancelRequest, engine: EnginePart, reading: ReadingPart
+    execution_id: Number,
+    asked: CancelRequest,
+    engine: EnginePart,
+    reading: ReadingPart,
+    caller: CallerPart,
 ) -> Cancelled:
     """Stop at the next safe point. A change under way is finished, proven or undone first."""
-    await engine.cancel(execution_id, by=asked.by or "api", reason=asked.reason)
+    # who showed a name cannot sign with another's
+    by = (asked.by or "api") if caller.how is How.LOCAL else caller.person
+    await engine.cancel(execution_id, by=by, reason=asked.reason)
     view = await reading.execution(execution_id)
     return Cancelled(
         execution_id=execution_id,

@@ -1,0 +1,104 @@
+"""The file of sources: what it may say, and how weak senders are held down."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from app.access.sources import Sources
+from app.errors import SourcesFileError
+from app.settings import AutonomyLevel
+
+STRONG = "s" * 40
+
+
+def secret(folder: Path, name: str, text: str = STRONG, mode: int = 0o600) -> str:
+    path = folder / name
+    path.write_text(text + "\n")
+    path.chmod(mode)
+    return f"{{file: {path}}}"
+
+
+def load(folder: Path, text: str) -> Sources:
+    path = folder / "sources.yaml"
+    path.write_text(text)
+    return Sources.load(path)
+
+
+def test_without_a_file_there_is_none() -> None:
+    assert Sources.load(None).sources == {}
+
+
+def test_weak_ones_read_only_unless_said_or_on_this_machine(tmp_path: Path) -> None:
+    found = load(
+        tmp_path,
+        f"""
+sources:
+  snow: {{kind: hmac, keys: {{k1: {secret(tmp_path, "a")}, k2: {secret(tmp_path, "b")}}}}}
+  mail: {{kind: basic, keys: {{u: {secret(tmp_path, "c")}}}}}
+  grafana: {{kind: shared-header, keys: {{x: {secret(tmp_path, "d")}}}, autonomy_level: L3}}
+""",
+    )
+    caps = {
+        name: (found.caller(name, local=False).autonomy_cap, source.cap(local=True))
+        for name, source in found.sources.items()
+    }
+    assert caps == {
+        "snow": (None, None),
+        "mail": (AutonomyLevel.L1, None),
+        "grafana": (AutonomyLevel.L3, AutonomyLevel.L3),
+    }
+    assert [name for name, source in found.sources.items() if source.weak] == ["mail", "grafana"]
+
+
+def test_a_secret_that_is_replaced_counts_at_once(tmp_path: Path) -> None:
+    found = load(
+        tmp_path,
+        f"sources: {{m: {{kind: shared-header, keys: {{x: {secret(tmp_path, 'a')}}}}}}}",
+    )
+    assert found.owner_of_token(STRONG) == "m"
+    secret(tmp_path, "a", "t" * 40)
+    assert found.owner_of_token(STRONG) is None
+    assert found.owner_of_token("t" * 40) == "m"
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("{kind: hmac, keys: {}}", "sources.s.keys"),
+        ("{kind: hmac, keys: {a: {file: /x}, b: {file: /x}, c: {file: /x}}}", "sources.s.keys"),
+        ("{kind: rot13, keys: {a: {file: /x}}}", "sources.s.kind"),
+        ("{kind: hmac, keys: {a: {file: /no/such/file}}}", "/no/such/file cannot be read"),
+        ("{kind: hmac, keys: {a: literal-secret}}", "sources.s.keys.a"),
+        ("{kind: hmac, keys: {a: @short}}", "fewer than 32 characters"),
+        ("{kind: basic, keys: {a: @open}}", "may be read by others"),
+        ("{kind: hmac, keys: {a: @good}, autonomy_level: L9}", "autonomy_level"),
+        ("[", "cannot be read"),
+    ],
+)
+def test_what_is_wrong_is_named_and_never_the_secret(
+    tmp_path: Path, source: str, said: str
+) -> None:
+    for name, text, mode in (
+        ("short", "tiny-secret", 0o600), ("open", STRONG, 0o644), ("good", STRONG, 0o600),
+    ):  # fmt: skip
+        source = source.replace(f"@{name}", secret(tmp_path, name, text, mode))
+    with pytest.raises(SourcesFileError) as raised:
+        load(tmp_path, f"sources: {{s: {source}}}")
+    assert said in str(raised.value)
+    assert "tiny-secret" not in str(raised.value)
+    assert "literal-secret" not in str(raised.value)
+
+
+def test_two_senders_are_told_apart_by_something(tmp_path: Path) -> None:
+    one, two = secret(tmp_path, "a"), secret(tmp_path, "b")
+    with pytest.raises(SourcesFileError, match="is a key of the source a too"):
+        load(
+            tmp_path,
+            f"""
+sources:
+  a: {{kind: shared-header, keys: {{x: {one}}}}}
+  b: {{kind: shared-header, keys: {{y: {two}}}}}
+""",
+        )
