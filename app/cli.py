@@ -23,6 +23,7 @@ from app.commands import (
     incidents,
     keys,
     lab,
+    outbox,
     policies,
     servicenow_fake,
     serving,
@@ -45,8 +46,10 @@ app.command()(incidents.trigger)
 app.command()(incidents.watch)
 app.command()(incidents.show)
 app.command()(incidents.executions)
+app.command()(incidents.cancel)
 app.add_typer(asking.app, name="approvals")
 app.add_typer(keys.app, name="keys")
+app.add_typer(outbox.app, name="outbox")
 app.add_typer(baselines.app, name="baseline")
 app.add_typer(actions.app, name="catalog")
 app.add_typer(policies.app, name="policy")

@@ -24,8 +24,10 @@ from app.api import docs_page, health, login, login_oidc
 from app.api import errors as api_errors
 from app.api.admission import Admission
 from app.api.parts import Parts
+from app.api.v1.polled import take_on_record
 from app.api.v1.router import router as v1
 from app.engine.engine import Engine
+from app.engine.identity import surely_gone
 from app.engine.parts import Graph, Hands, Records
 from app.engine.policing import PolicyJudge
 from app.errors import ConfigurationError, DatabaseNotReady, EngineError, SreAgentError
@@ -40,6 +42,7 @@ from app.execution.targets import Inventory
 from app.knowledge.library import Library
 from app.models.database import Database
 from app.reasoning.builtin import BuiltinReasoner
+from app.servicenow.desk import Desk
 from app.services.repairing import WatchTimes
 from app.services.self_healing_sre_agent import Limits, run_execution
 from app.settings import Settings, read_settings
@@ -104,14 +107,17 @@ async def _running(app: FastAPI, settings: Settings, files: Files) -> AsyncItera
     _say_mode(settings, files)
     database = Database(settings)
     parts = assemble(settings, files, database)
-    app.state.now = await _bring_up(parts)
-    coming_up = asyncio.create_task(_keep_trying(app, parts))
+    desk = _desk(parts)
+    app.state.now = await _bring_up(parts, desk)
+    coming_up = asyncio.create_task(_keep_trying(app, parts, desk))
     try:
         yield
     finally:
         coming_up.cancel()
         with suppress(asyncio.CancelledError):
             await coming_up
+        if desk is not None:
+            await desk.stop()
         if isinstance(app.state.now, Parts):
             await parts.engine.stop()
         app.state.now = None
@@ -199,7 +205,21 @@ def _stage_file(settings: Settings) -> Path:
     return path.with_name(f"{path.stem}.simulated.json")
 
 
-async def _bring_up(parts: Parts) -> Parts | SreAgentError:
+def _desk(parts: Parts) -> Desk | None:
+    """The desk where tickets are written; None where no ServiceNow is set."""
+    if parts.settings.servicenow_instance_url is None:
+        return None
+    return Desk(
+        parts.settings,
+        parts.database,
+        worker_id=parts.engine.worker_id,
+        cancel=parts.engine.cancel,
+        take_on=partial(take_on_record, parts),
+        gone=surely_gone,
+    )
+
+
+async def _bring_up(parts: Parts, desk: Desk | None) -> Parts | SreAgentError:
     """The parts, once the database is ready and the engine works; else what is in the way."""
     try:
         await parts.database.check_schema()
@@ -207,16 +227,18 @@ async def _bring_up(parts: Parts) -> Parts | SreAgentError:
     except (DatabaseNotReady, EngineError) as error:
         _log.error("not ready", code=error.code, reason=str(error))
         return error
+    if desk is not None:
+        desk.start()
     _log.info("ready", database=parts.settings.database_url_shown)
     await _say_who_may_knock(parts)
     return parts
 
 
-async def _keep_trying(app: FastAPI, parts: Parts) -> None:
+async def _keep_trying(app: FastAPI, parts: Parts, desk: Desk | None) -> None:
     """Come up by itself once a database is mended or migrated; nothing tells us when that is."""
     while not isinstance(app.state.now, Parts):
         await asyncio.sleep(RETRY_SECONDS)
-        app.state.now = await _bring_up(parts)
+        app.state.now = await _bring_up(parts, desk)
 
 
 def _say_mode(settings: Settings, files: Files) -> None:

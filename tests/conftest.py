@@ -19,6 +19,13 @@ from tests import postgres
 KINDS = ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)]
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """How much of what takes long is tested; the default fits into a minute."""
+    parser.addoption(
+        "--deliveries", type=int, default=102, help="deliveries of test_tickets_under_fire"
+    )
+
+
 def settings_of(url: str) -> Settings:
     """Settings with this database and nothing of the machine's own `.env`."""
     return Settings(database_url=url, _env_file=None)

@@ -138,6 +138,33 @@ class KeysPage(Answer):
     keys: tuple[ApiKeyInfo, ...]
 
 
+class OutboxRowView(Answer):
+    """One thing that a ticket is to be told, and what became of it."""
+
+    id: int = Field(examples=[31])
+    execution_id: int = Field(examples=[123])
+    incident_number: str = Field(examples=["INC0010001"])
+    told: str = Field(examples=["resolved"])
+    note: str = Field(description="The work note; its last line is looked for before a repetition")
+    state: str = Field(examples=["sent"])
+    stuck: bool = Field(description="A person should look")
+    attempts: int
+    next_try_at: datetime
+    last_error: str = Field(description="In ServiceNow's own words, where it had any")
+    result: JsonObject = Field(description="What was written, what was left undone and why")
+    created_at: datetime
+    settled_at: datetime | None
+    simulated: Simulated
+
+
+class OutboxPage(Answer):
+    """Rows of the outbox, oldest first. `next_after` asks for the next page; None: the last."""
+
+    rows: tuple[OutboxRowView, ...]
+    counts: dict[str, int] = Field(description="All rows by state")
+    next_after: int | None
+
+
 class Healthy(Answer):
     """The process answers."""
 

@@ -25,6 +25,7 @@ from app.execution.policy_file import PolicyFile
 from app.execution.simulation import Recordings
 from app.execution.targets import Inventory
 from app.models.database import Database
+from app.servicenow import checkup
 from app.settings import AutonomyLevel, Settings, read_settings
 
 
@@ -42,11 +43,15 @@ def doctor(
     hosts: Annotated[
         bool, typer.Option("--hosts", help="Also log in to every host (ENABLE_REAL_SSH=true)")
     ] = False,
+    servicenow: Annotated[
+        str | None,
+        typer.Option(metavar="INC", help="Write a work note to this test incident; read it back"),
+    ] = None,
 ) -> None:
     """Say what is set, what is missing and what follows. Exit 1: something is wrong."""
     settings = read_settings()
     wrong = 0
-    for finding in _findings(settings, hosts=hosts):
+    for finding in _findings(settings, hosts=hosts, test_incident=servicenow):
         wrong += not finding.ok
         sign = "[green]ok   [/]" if finding.ok else "[bold red]WRONG[/]"
         out.print(f"{sign} {finding.about:<14} {escape(finding.found)}")
@@ -57,10 +62,12 @@ def doctor(
         raise typer.Exit(NO)
 
 
-def _findings(settings: Settings, *, hosts: bool) -> Iterator[Finding]:
+def _findings(settings: Settings, *, hosts: bool, test_incident: str | None) -> Iterator[Finding]:
     yield _mode(settings)
     yield _reasoning(settings)
     yield _tickets(settings)
+    if settings.servicenow_instance_url is not None:
+        yield from asyncio.run(_servicenow(settings, test_incident))
     yield _checked("database", lambda: asyncio.run(_database(settings)))
     yield _checked("catalog", lambda: f"{len(Catalog.load().actions)} actions")
     yield _checked("inventory", lambda: _inventory(settings))
@@ -115,9 +122,18 @@ def _tickets(settings: Settings) -> Finding:
             "ServiceNow",
             "not set",
             "Incidents come in by the webhook; no ticket is updated. "
-            "SERVICENOW_INSTANCE_URL, _USERNAME and _PASSWORD change that.",
+            "SERVICENOW_INSTANCE_URL and a way to log in change that: docs/howto/servicenow.md.",
         )
     return Finding("ServiceNow", settings.servicenow_instance_url)
+
+
+async def _servicenow(settings: Settings, test_incident: str | None) -> list[Finding]:
+    """What the instance itself says: login, roles, zone, close codes, groups, a work note."""
+    try:
+        looked_at = [found async for found in checkup.look(settings, test_incident)]
+    except SreAgentError as error:
+        return [Finding("- login", error.message, error.hint, ok=False)]
+    return [Finding(f"- {one.about}", one.found, one.follows, ok=one.ok) for one in looked_at]
 
 
 async def _database(settings: Settings) -> str:

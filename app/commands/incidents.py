@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from getpass import getuser
 from typing import Annotated
 
 import typer
@@ -82,6 +83,18 @@ def executions(
             escape(line["short_description"][:60]),
         )
     out.print(table)
+
+
+def cancel(
+    execution: Number,
+    reason: Annotated[str, typer.Option(help="Why; those who read it later will want to know")],
+    url: Url = None,
+) -> None:
+    """Stop an execution at its next safe boundary; a change without its proof is undone first."""
+    path = f"/api/v1/incident/execution/{execution}/cancel"
+    with Server(server_url(url)) as server:
+        asked = server.post(path, {"reason": reason, "by": getuser()})
+    out.print(f"execution {execution}: {asked['message']} It is {asked['status']}.")
 
 
 def end_with(view: JsonObject) -> None:

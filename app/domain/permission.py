@@ -21,6 +21,7 @@ class Permission(StrEnum):
     STOP = "agent.stop"
     RESUME = "agent.resume"
     READ_AUDIT = "audit.read"
+    SETTLE_OUTBOX = "outbox.settle"
     MANAGE_KEYS = "key.manage"
 
 
@@ -39,9 +40,13 @@ _P = Permission
 
 ROLES: dict[Role, frozenset[Permission]] = {
     Role.VIEWER: frozenset({_P.READ}),
-    Role.OPERATOR: frozenset({_P.READ, _P.SUBMIT, _P.CANCEL, _P.BASELINE, _P.STOP}),
+    Role.OPERATOR: frozenset(
+        {_P.READ, _P.SUBMIT, _P.CANCEL, _P.BASELINE, _P.STOP, _P.SETTLE_OUTBOX}
+    ),
     Role.APPROVER: frozenset({_P.READ, _P.DECIDE, _P.CANCEL, _P.STOP}),
-    Role.ADMIN: frozenset({_P.READ, _P.STOP, _P.RESUME, _P.READ_AUDIT, _P.MANAGE_KEYS}),
+    Role.ADMIN: frozenset(
+        {_P.READ, _P.STOP, _P.RESUME, _P.READ_AUDIT, _P.SETTLE_OUTBOX, _P.MANAGE_KEYS}
+    ),
     Role.AUDITOR: frozenset({_P.READ, _P.READ_AUDIT}),
     Role.WEBHOOK: frozenset({_P.SUBMIT}),
 }
@@ -60,5 +65,6 @@ MEANING: dict[Permission, str] = {
     _P.STOP: "Stop every change everywhere (the kill switch).",
     _P.RESUME: "Let changes be made again after that.",
     _P.READ_AUDIT: "See who holds which key and when it was last used; check and export records.",
+    _P.SETTLE_OUTBOX: "Have a note to a ticket tried again, or given up.",
     _P.MANAGE_KEYS: "Revoke keys. Making one takes the command line on the server.",
 }
