@@ -45,4 +45,3 @@ def servicenow_fake(
     signal.signal(signal.SIGTERM, lambda _number, _frame: None)  # uvicorn stops by its own handler
     with suppress(KeyboardInterrupt):
         server(credentials, seed, tls).run(sockets=[listening])
-
