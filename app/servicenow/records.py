@@ -179,7 +179,7 @@ class Records:
     async def changed_since(
         self, group: str, moment: datetime, *, offset: int
     ) -> tuple[Sequence[JsonObject], int]:
-        """A page of open incidents of a group, oldest change first: raw records, and their count.
+        """A page of open incidents of a group that nobody has, oldest change first; their count.
 
         The count is of what ServiceNow went through: where it is `PAGE`, another page may follow.
         """
@@ -193,7 +193,7 @@ class Records:
         asked = [
             row
             for row in rows
-            if raw_value(row, "assignment_group") == sys_id
+            if _is(row, assignment_group=sys_id, assigned_to="")
             and raw_value(row, "state") in ("1", "2")
         ]
         return asked, len(rows)

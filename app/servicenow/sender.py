@@ -114,6 +114,9 @@ class Sender:
                 except SreAgentError as error:
                     logger.warning("the outbox cannot be read; tried again", reason=str(error))
                     began = 0
+                except Exception:  # a sender that ends silently would keep every ticket waiting
+                    logger.exception("the sender broke; it goes on")
+                    began = 0
                 await self._rest(began)
         finally:
             for task in self._at_work:

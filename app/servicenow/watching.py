@@ -2,8 +2,8 @@
 
 ServiceNow's outgoing calls are sent once and may be lost, so every so often the tickets at work are
 read. One that was cancelled, closed, resolved or given to somebody else stops its execution at the
-next safe boundary. Where an assignment group is set, its open incidents that no execution was ever
-made for are taken on as if their call had come.
+next safe boundary. Where an assignment group is set, its open incidents that nobody is assigned to
+and no execution was ever made for are taken on as if their call had come.
 """
 
 from __future__ import annotations

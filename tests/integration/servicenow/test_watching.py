@@ -93,6 +93,7 @@ async def test_incidents_whose_call_was_lost_are_found_once(
     await site.begin(known)
     lost = [site.ticket() for _ in range(3)]
     site.ticket(assignment_group="Service Desk")
+    site.ticket(assigned_to="Alice Ito")
     site.ticket(state="8", close_code="User error", close_notes="x")
     unknown = site.ticket(short_description="on an unknown host")
     watching = site.watching(door)
