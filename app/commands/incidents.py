@@ -92,7 +92,7 @@ def cancel(
 ) -> None:
     """Stop an execution at its next safe boundary; a change without its proof is undone first."""
     path = f"/api/v1/incident/execution/{execution}/cancel"
-    with Server(server_url(url)) as server:
+    with connect(url) as server:
         asked = server.post(path, {"reason": reason, "by": getuser()})
     out.print(f"execution {execution}: {asked['message']} It is {asked['status']}.")
 

@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from app.commands.address import server_url
+from app.commands.address import connect
 from app.commands.screen import NO, out
-from app.commands.server import Server, Url
+from app.commands.server import Url
 from app.domain.value import JsonObject
 
 app = typer.Typer(no_args_is_help=True, help="What is written back to ServiceNow's tickets")
@@ -30,7 +30,7 @@ def list_(
     asked: JsonObject = {"stuck": "true"} if state == "stuck" else {}
     if state not in ("stuck", "all"):
         asked = {"state": state}
-    with Server(server_url(url)) as server:
+    with connect(url) as server:
         page = server.get("/api/v1/outbox", limit=PAGE, **asked)
     out.print(", ".join(f"{count} {name}" for name, count in page["counts"].items()))
     for row in page["rows"]:
@@ -54,7 +54,7 @@ def drop(row: Row, url: Url = None) -> None:
 
 
 def _post(url: str | None, row: int, what: str) -> None:
-    with Server(server_url(url)) as server:
+    with connect(url) as server:
         moved = server.post(f"/api/v1/outbox/{row}/{what}", None)
     out.print(f"row {row} of {escape(moved['incident_number'])} is now {moved['state']}")
 

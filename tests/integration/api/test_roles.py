@@ -24,6 +24,9 @@ ASKED: tuple[tuple[Permission, str, str, object, int], ...] = (
     (P.CANCEL, "POST", "/api/v1/incident/execution/999/cancel", {}, 404),
     (P.DECIDE, "POST", "/api/v1/approvals/999/decision", VOTE, 404),
     (P.BASELINE, "POST", "/api/v1/hosts/no-such-host/baseline", None, 404),
+    (P.READ, "GET", "/api/v1/outbox", None, 200),
+    (P.SETTLE_OUTBOX, "POST", "/api/v1/outbox/999/retry", None, 404),
+    (P.SETTLE_OUTBOX, "POST", "/api/v1/outbox/999/drop", None, 404),
     (P.READ_AUDIT, "GET", "/api/v1/keys", None, 200),
     (P.MANAGE_KEYS, "POST", "/api/v1/keys/999/revoke", None, 404),
 )

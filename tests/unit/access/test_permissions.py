@@ -27,6 +27,8 @@ EXPECTED = {
     ("POST", "/api/v1/incident/execution/{execution_id}/cancel"): P.CANCEL,
     ("POST", "/api/v1/approvals/{approval_id}/decision"): P.DECIDE,
     ("POST", "/api/v1/hosts/{name}/baseline"): P.BASELINE,
+    ("POST", "/api/v1/outbox/{row_id}/retry"): P.SETTLE_OUTBOX,
+    ("POST", "/api/v1/outbox/{row_id}/drop"): P.SETTLE_OUTBOX,
     ("GET", "/api/v1/keys"): P.READ_AUDIT,
     ("POST", "/api/v1/keys/{key_number}/revoke"): P.MANAGE_KEYS,
 }
