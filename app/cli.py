@@ -24,6 +24,7 @@ from app.commands import (
     keys,
     lab,
     outbox,
+    pausing,
     policies,
     servicenow_fake,
     serving,
@@ -47,6 +48,8 @@ app.command()(incidents.watch)
 app.command()(incidents.show)
 app.command()(incidents.executions)
 app.command()(incidents.cancel)
+app.command()(pausing.pause)
+app.command()(pausing.resume)
 app.add_typer(asking.app, name="approvals")
 app.add_typer(keys.app, name="keys")
 app.add_typer(outbox.app, name="outbox")

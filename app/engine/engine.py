@@ -12,6 +12,7 @@ from __future__ import annotations
 from app import log
 from app.audit.approvals import Approval
 from app.domain.approval import Vote
+from app.domain.pause import Pause
 from app.engine.durable import Durable
 from app.engine.endings import Endings
 from app.engine.identity import new_worker_id
@@ -103,6 +104,10 @@ class Engine:
         )
         self._worker.wake()
         return approval
+
+    async def turn_pause(self, *, paused: bool, by: str, reason: str) -> Pause:
+        """Stop everything, or go on: while it is paused no change is started on any host."""
+        return await self._records.pauses.turn(paused=paused, by=by, reason=reason)
 
     def _make_worker(self) -> Worker:
         resuming = Resuming(self._records, self._queue, self._endings)

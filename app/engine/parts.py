@@ -11,6 +11,7 @@ from app.audit.baselines import Baselines
 from app.audit.intents import Intents
 from app.audit.journal import Journal
 from app.audit.leases import Leases
+from app.audit.pauses import Pauses
 from app.audit.reading import Reading
 from app.audit.workers import Workers
 from app.domain.action import Plan
@@ -56,6 +57,7 @@ class Records:
     approvals: Approvals
     baselines: Baselines
     workers: Workers
+    pauses: Pauses
 
     @classmethod
     def of(cls, database: Database) -> Records:
@@ -67,6 +69,7 @@ class Records:
             approvals=Approvals(database),
             baselines=Baselines(database),
             workers=Workers(database),
+            pauses=Pauses(database),
         )
 
 

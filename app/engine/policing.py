@@ -56,6 +56,7 @@ class PolicyJudge:
             source=incident.source,
             source_cap=AutonomyLevel(incident.autonomy_cap) if incident.autonomy_cap else None,
             live=self._settings.enable_real_ssh,
+            kill_switch=(await self._records.pauses.current()).paused,
             level=self._policy.base_level(self._settings),
             now=datetime.now(UTC),
             evidence=tuple(e for e in evidence if not _is_probe(e)),

@@ -146,3 +146,16 @@ class BaselineRow(Base):
     reason: Mapped[str]  # why it was taken: "enrolment", "after a verified repair", ...
     created_at: Mapped[Written]
     simulated: Mapped[bool]
+
+
+class PauseRow(Base):
+    """One turn of the switch that stops all changes. The last one stands."""
+
+    __tablename__ = "pause"
+    __table_args__ = ({"sqlite_autoincrement": True},)
+
+    id: Mapped[Identity]
+    paused: Mapped[bool]
+    person: Mapped[str]
+    reason: Mapped[str]
+    turned_at: Mapped[Written]
