@@ -26,6 +26,7 @@ from app.api.admission import Admission
 from app.api.parts import Parts
 from app.api.v1.polled import take_on_record
 from app.api.v1.router import router as v1
+from app.dashboard import router as dashboard
 from app.engine.engine import Engine
 from app.engine.identity import surely_gone
 from app.engine.parts import Graph, Hands, Records
@@ -97,6 +98,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(docs_page.router)
     app.include_router(login.router)
     app.include_router(login_oidc.router)
+    dashboard.install(app)
     guard.require_declared(app)
     return app
 
@@ -118,6 +120,7 @@ async def _running(app: FastAPI, settings: Settings, files: Files) -> AsyncItera
             await coming_up
         if desk is not None:
             await desk.stop()
+        await dashboard.close(app)
         if isinstance(app.state.now, Parts):
             await parts.engine.stop()
         app.state.now = None

@@ -218,6 +218,16 @@ class Approvals(Writer):
             wanted = wanted.where(tables.Approval.granted_until > DatabaseNow())
         return await self._select(wanted.order_by(tables.Approval.id).limit(limit))
 
+    async def newest_closed(self, *, limit: int) -> tuple[Approval, ...]:
+        """Questions that wait no more, the newest first."""
+        wanted = select(tables.Approval).where(
+            or_(
+                tables.Approval.state != ApprovalState.PENDING,
+                tables.Approval.expires_at <= DatabaseNow(),
+            )
+        )
+        return await self._select(wanted.order_by(tables.Approval.id.desc()).limit(limit))
+
     async def to_resume(self) -> tuple[Approval, ...]:
         """Decided or expired questions whose executions have not gone on yet, oldest first."""
         decided = (ApprovalState.APPROVED, ApprovalState.EXPIRED, *CLOSED_BY_PERSON)

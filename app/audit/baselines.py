@@ -26,6 +26,14 @@ class StoredBaseline(Value):
     simulated: bool
 
 
+class Taken(Value):
+    """That a version was taken, and why."""
+
+    version: int
+    taken_at: datetime
+    reason: str
+
+
 class Baselines(Writer):
     """The baselines of all hosts. Simulated and real ones never meet."""
 
@@ -65,6 +73,21 @@ class Baselines(Writer):
         async with self._database.reading() as session:
             row = await _newest(session, host, simulated=simulated)
             return None if row is None else _value(row)
+
+    async def listed(self, host: str, *, simulated: bool, limit: int = 20) -> tuple[Taken, ...]:
+        """The newest versions without their contents, newest first."""
+        table = BaselineRow
+        newest_first = (
+            select(table.version, table.taken_at, table.reason)
+            .where(table.host == host, table.simulated == simulated)
+            .order_by(table.version.desc())
+            .limit(limit)
+        )
+        async with self._database.reading() as session:
+            return tuple(
+                Taken(version=row[0], taken_at=row[1], reason=row[2])
+                for row in await session.execute(newest_first)
+            )
 
 
 async def _newest(session: AsyncSession, host: str, *, simulated: bool) -> BaselineRow | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeVar
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.audit import showing
@@ -89,10 +89,14 @@ class Reading:
         incident_number: str | None = None,
         host: str | None = None,
         simulated: bool | None = None,
+        containing: str | None = None,
         before: int | None = None,
         limit: int = 50,
     ) -> ExecutionPage:
-        """Executions that match all that is given and are older than the id `before`."""
+        """Executions that match all that is given and are older than the id `before`.
+
+        `containing`: a text in the incident's number or words, the host, or the cause found.
+        """
         table = tables.Execution
         asked = (
             (table.status, status),
@@ -104,6 +108,13 @@ class Reading:
         wanted = select(table).where(
             *(field == value for field, value in asked if value is not None)
         )
+        if containing:
+            searched = (
+                table.incident_number, table.short_description, table.host, table.root_cause
+            )  # fmt: skip
+            wanted = wanted.where(
+                or_(*(field.icontains(containing, autoescape=True) for field in searched))
+            )
         if before is not None:
             wanted = wanted.where(table.id < before)
         async with self._database.reading() as session:

@@ -1,0 +1,1 @@
+"""One file for each noun. Every page reads, and is whole without JavaScript."""
