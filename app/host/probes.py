@@ -22,7 +22,7 @@ HTTP_PORTS = {80: False, 443: True, 8080: False, 8443: True}
 HEALTH_PATHS = ("/healthz", "/health", "/-/healthy", "/status")
 """Where services commonly say how they are. Asked while healthy, kept only where answered."""
 
-_WEB_PROGRAMS = frozenset({"nginx", "apache2", "httpd", "haproxy", "caddy", "lighttpd", "traefik"})
+WEB_PROGRAMS = frozenset({"nginx", "apache2", "httpd", "haproxy", "caddy", "lighttpd", "traefik"})
 _DEFAULT_PORTS = {
     "nginx": 80, "apache2": 80, "httpd": 80, "caddy": 80, "lighttpd": 80,
     "postgresql": 5432, "mariadb": 3306, "mysql": 3306, "redis": 6379, "redis-server": 6379,
@@ -210,7 +210,7 @@ def _outside(entry: Listener) -> bool:
 
 
 def _of_listener(host: Host, entry: Listener) -> Probe:
-    if (entry.process or "") in _WEB_PROGRAMS and entry.port in HTTP_PORTS:
+    if (entry.process or "") in WEB_PROGRAMS and entry.port in HTTP_PORTS:
         return _http(host, entry.port, None, tls=HTTP_PORTS[entry.port])
     return _of_port(host, entry.port, _DATABASES.get(entry.process or "", ProbeKind.TCP))
 

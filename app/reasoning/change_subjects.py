@@ -8,7 +8,7 @@ from typing import Any
 
 from app.domain.action import ActionCall
 from app.host.drift import Change, ChangeKind, Relation
-from app.host.facts import FileDiffFacts, Manifest, UnitFacts
+from app.host.facts import ConfigFileFacts, FileDiffFacts, Manifest, UnitFacts
 from app.reasoning.host_case import HostCase
 from app.reasoning.subjects import Subject
 from app.reasoning.unit_facts import unit_facts
@@ -38,8 +38,11 @@ def change_subjects(case: HostCase) -> Iterable[Subject]:
 
 
 def diff_ask(case: HostCase, change: Mapping[str, Any]) -> ActionCall | None:
-    """The diagnostic that shows a changed file's difference, where there are two versions."""
+    """The diagnostic that shows what was written: the difference, or all of a new file."""
     then, now = change.get("then"), change.get("now")
+    if change["kind"] == "added" and now and now.get("kind") == "file":
+        path = {"path": change["path"]}
+        return ActionCall(action="config.read", host=case.host.name, params=path)
     if not then or not now or not then.get("sha256") or change["kind"] != "content":
         return None
     params = {"path": change["path"], "sha256": then["sha256"]}
@@ -67,6 +70,10 @@ def _subject(case: HostCase, change: Change, how: Relation, unit: str, *, alone:
         facts["change"]["diff"] = diff[0].diff
         facts["change"]["comments"] = "\n".join(diff[0].comments)
         sources |= {"change.diff": diff[1], "change.comments": diff[1]}
+    added = _text_of_added(case, change)
+    if added is not None:
+        facts["change"]["comments"] = "\n".join(_comments(added[0]))
+        sources |= {"change.comments": added[1]}
     return Subject(
         kind="change",
         host=case.host.name,
@@ -75,6 +82,20 @@ def _subject(case: HostCase, change: Change, how: Relation, unit: str, *, alone:
         sources=sources,
         nearness=case.nearness(unit) + _NEAR[how],
     )
+
+
+def _text_of_added(case: HostCase, change: Change) -> tuple[str, int] | None:
+    """What a file says that was not there before."""
+    if change.kind is not ChangeKind.ADDED:
+        return None
+    found = case.view.facts(ConfigFileFacts, "config.read", path=change.path)
+    return None if found is None else (found[0].text, found[1])
+
+
+def _comments(text: str) -> Iterable[str]:
+    """The lines in which its writer speaks to people."""
+    lines = (line.strip() for line in text.splitlines())
+    return (line for line in lines if line.startswith(("#", ";", "//", "--", "/*", "*")))
 
 
 def _unread(case: HostCase, change: Change, unit: UnitFacts) -> bool | None:

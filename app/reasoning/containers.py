@@ -57,7 +57,7 @@ def _held(case: HostCase, container: ContainerFacts) -> list[dict[str, object]]:
     ports = {p.port for p in container.ports}
     listening = case.view.listeners[0] if case.view.listeners is not None else ()
     return [
-        e.model_dump(mode="json") | holder_facts(case, e.unit)
+        e.model_dump(mode="json") | holder_facts(case, e)
         for e in listening
         if e.port in ports and e.protocol == "tcp" and e.unit != ENGINE
     ]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.host.drift import program
-from app.host.facts import Manifest, UnitFacts
+from app.host.drift import Relation, program
+from app.host.facts import Listener, Manifest, UnitFacts
 from app.host.needs import FULL_PERCENT
+from app.host.probes import WEB_PROGRAMS, serves_nothing
 from app.reasoning.host_case import HostCase
 
 Known = tuple[dict[str, Any], dict[str, int]]
@@ -65,7 +66,7 @@ def _held(case: HostCase, name: str) -> Known:
     facts = {
         "moved": _moved(case, name),
         "ports": sorted(ports),
-        "held": [e.model_dump(mode="json") | holder_facts(case, e.unit) for e in held],
+        "held": [e.model_dump(mode="json") | holder_facts(case, e) for e in held],
         "listening": any(e.unit == name for e in listening),
         "missing_ports": sorted(ports - {e.port for e in listening if e.unit == name}),
     }
@@ -83,15 +84,39 @@ def _moved(case: HostCase, name: str) -> bool:
     return bool(then) and now != then
 
 
-def holder_facts(case: HostCase, unit: str | None) -> dict[str, Any]:
+def holder_facts(case: HostCase, entry: Listener) -> dict[str, Any]:
     """What speaks for or against a unit that listens where another one should."""
-    if unit is None:
-        return {"declared": False, "active_then": None, "enabled": None}
-    declared = unit in {case.serving.unit_named(s) for s in case.host.services}
-    return _then(case, unit) | {
-        "declared": declared,
-        "enabled": case.view.unit_files.get(unit),
-    }
+    site = {"serves_site": _serves_site(case, entry)}
+    if entry.unit is None:
+        return site | {"declared": False, "active_then": None, "enabled": None}
+    declared = entry.unit in {case.serving.unit_named(s) for s in case.host.services}
+    return (
+        _then(case, entry.unit)
+        | site
+        | {
+            "declared": declared,
+            "enabled": case.view.unit_files.get(entry.unit),
+            "new_site": _new_site(case, entry.unit),
+        }
+    )
+
+
+def _new_site(case: HostCase, unit: str) -> bool | None:
+    """Whether it was configured anew since the host was healthy: somebody wants it to serve."""
+    if case.drift is None or unit not in case.view.units:
+        return None
+    ways = {how for _, how in case.related(case.view.units[unit][0])}
+    return Relation.CONFIGURATION in ways
+
+
+def _serves_site(case: HostCase, entry: Listener) -> bool | None:
+    """Whether a web server answers users there with a page that somebody made."""
+    asked = (p for p in case.red if p.probe.port == entry.port and p.status is not None)
+    answered = next(asked, None)
+    if answered is None or (entry.process or "") not in WEB_PROGRAMS:
+        return None
+    served = answered.status is not None and answered.status < 400 and bool(answered.body)
+    return served and not serves_nothing(answered.body)
 
 
 def _config(case: HostCase, name: str) -> Known:

@@ -197,6 +197,50 @@ async def test_an_intruder_on_the_port_is_stopped_and_kept_out() -> None:
     assert judged.repair.requires_person is None
 
 
+async def test_a_holder_with_a_site_of_its_own_is_not_stopped() -> None:
+    down = nginx("failed", "failed", result="exit-code")
+    holder = cases.unit("lighttpd.service")
+    facts = facts_of([down, tickets(), holder], [listener(80, "lighttpd.service", "lighttpd")])
+    facts |= asked(down, tickets(), holder)
+    given = case(facts, status=200, body="<p>Labels of warehouse 2</p>")
+    (answered,) = given.probes
+    wrong = answered.model_copy(update={"ok": False, "detail": "another page"})
+    judged = await judge(given.model_copy(update={"probes": (wrong,)}))
+    assert judged.advice is Advice.HAND_OVER
+    assert "lighttpd.service" in judged.statement
+    assert "serves a site of its own" in judged.statement
+
+
+async def test_a_holder_that_was_given_a_site_since_is_not_stopped() -> None:
+    down = nginx("failed", "failed", result="exit-code")
+    holder = cases.unit("lighttpd.service")
+    held = [listener(80, "lighttpd.service", "lighttpd"), HEALTHY_LISTENERS[1]]
+    now = manifest_now(file("/etc/lighttpd/conf-enabled/labels.conf"))
+    facts = facts_of([down, tickets(), holder], held, baseline__manifest=now)
+    facts |= asked(down, tickets(), holder)
+    judged = await judge(case(facts, status=404))
+    assert judged.advice is Advice.HAND_OVER
+    assert "configured anew" in judged.statement
+
+
+async def test_a_new_file_that_says_why_it_is_there_stays() -> None:
+    path = "/etc/systemd/system/tickets.service.d/50-limit.conf"
+    down = tickets("failed", "failed", result="exit-code")
+    facts = facts_of(
+        [nginx(), down], HEALTHY_LISTENERS[:1], baseline__manifest=manifest_now(file(path))
+    )
+    facts |= asked(nginx(), down)
+    first = await judge(case(facts, status=502))
+    assert f"config.read path={path} on alpha" in [c.label() for c in first.wanted]
+    text = {
+        "path": path, "text": "# CHG0041: held down until the audit is over\n[Service]\n",
+        "sha256": "b" * 64, "owner": "root", "group": "root", "mode": "0644",
+    }  # fmt: skip
+    judged = await judge(case(facts | {f"config.read path={path}": text}, status=502))
+    assert judged.advice is Advice.HAND_OVER
+    assert "CHG0041" in judged.statement
+
+
 async def test_without_a_baseline_a_person_decides_on_the_intruder() -> None:
     down = nginx("failed", "failed", result="exit-code")
     intruder = cases.unit("lighttpd.service")
