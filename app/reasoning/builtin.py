@@ -19,15 +19,13 @@ from app.reasoning.first_look import first_look
 from app.reasoning.gathering import host_subject, subjects_of
 from app.reasoning.host_case import HostCase, host_cases
 from app.reasoning.matching import Candidate, candidates
-from app.reasoning.odds import confidences
+from app.reasoning.odds import confidences, unknown
 from app.reasoning.port import Advice, Assessment, Case
-from app.reasoning.unit_facts import unit_facts
+from app.reasoning.questions import ASKS_A_ROUND, not_asked
+from app.reasoning.without_suffering import without_suffering
 
 SURE_ENOUGH = 0.75
 """Confidence from which the leading cause counts as separated from its rivals."""
-
-ASKS_A_ROUND = 24
-"""Diagnostics asked at most in one round; they run in parallel over one connection."""
 
 JOURNAL_LINES = 200
 
@@ -45,7 +43,7 @@ class BuiltinReasoner:
         if stops is not None:
             return _on_leader(stops, _hypotheses(case, [stops]))
         if not case.red:
-            return _without_suffering(case, hosts)
+            return without_suffering(case, hosts)
         found = self._candidates(case, hosts)
         hypotheses = _hypotheses(case, found)
         wanted = _wanted(case, hosts, found)
@@ -72,39 +70,6 @@ class BuiltinReasoner:
         return [c for c in candidates(self.library.modes, subjects) if c.key not in case.refuted]
 
 
-# --- nobody suffers ------------------------------------------------------------------------------
-
-
-def _without_suffering(case: Case, hosts: tuple[HostCase, ...]) -> Assessment:
-    down = [u for h in hosts[:1] for u in h.units if _is_down(h, u)]
-    if not case.probes:
-        statement = "No question that a user would ask of this host is known, so nothing is proven"
-        advice = Advice.HAND_OVER
-    elif down:
-        statement = f"Users are served, yet {', '.join(down)} is down"
-        advice = Advice.HAND_OVER
-    else:
-        asked = ", ".join(p.probe.name for p in case.probes[:4])
-        statement = f"No fault: users are served and healthy ({asked}); a false or past alarm"
-        advice = Advice.NO_FAULT
-    return Assessment(
-        advice=advice,
-        statement=statement,
-        hypotheses=(_unknown(1.0),),
-        recommended=("Declare probes for this host in the inventory.",) if not case.probes else (),
-    )
-
-
-def _is_down(host: HostCase, unit: str) -> bool:
-    """A unit that ran while the host was healthy, or is enabled, and does not run now."""
-    if unit not in host.view.units:
-        return False
-    facts, _ = unit_facts(host, unit)
-    expected = facts["active_then"] if facts["active_then"] is not None else facts["enabled"]
-    oneshot = facts["type"] == "oneshot"
-    return expected in (True, "enabled") and not facts["steady"] and not oneshot
-
-
 # --- ranking -------------------------------------------------------------------------------------
 
 
@@ -122,17 +87,7 @@ def _hypotheses(case: Case, found: list[Candidate]) -> tuple[Hypothesis, ...]:
         )
         for c in found
     ]
-    return (*named, _unknown(round(shares[""], 4)), *_refuted(case))
-
-
-def _unknown(confidence: float) -> Hypothesis:
-    return Hypothesis(
-        key="unknown",
-        text="A cause that no known failure mode describes",
-        mode="unknown",
-        host="",
-        confidence=confidence,
-    )
+    return (*named, unknown(round(shares[""], 4)), *_refuted(case))
 
 
 def _refuted(case: Case) -> Iterable[Hypothesis]:
@@ -177,7 +132,7 @@ def _triable(candidate: Candidate) -> bool:
 
 
 def _outstanding(case: Case, candidate: Candidate) -> tuple[ActionCall, ...]:
-    return tuple(_not_asked(case, candidate.asks))
+    return tuple(not_asked(case, candidate.asks))
 
 
 def _wanted(
@@ -191,13 +146,7 @@ def _wanted(
         calls.extend(ask for walk in host.walks for ask in walk.asks)
         calls.extend(_closer_look(host))
     calls.extend(_look_behind(case, hosts))
-    return tuple(_not_asked(case, calls))[:ASKS_A_ROUND]
-
-
-def _not_asked(case: Case, calls: Iterable[ActionCall]) -> Iterable[ActionCall]:
-    asked = {(e.host, e.action, tuple(sorted(e.params.items()))) for e in case.evidence}
-    unique = {call.label(): call for call in calls}.values()
-    return (c for c in unique if (c.host, c.action, tuple(sorted(c.params.items()))) not in asked)
+    return tuple(not_asked(case, calls))[:ASKS_A_ROUND]
 
 
 def _closer_look(host: HostCase) -> Iterable[ActionCall]:

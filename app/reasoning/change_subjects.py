@@ -68,12 +68,11 @@ def _subject(case: HostCase, change: Change, how: Relation, unit: str, *, alone:
     diff = _diff(case, change)
     if diff is not None:
         facts["change"]["diff"] = diff[0].diff
-        facts["change"]["comments"] = "\n".join(diff[0].comments)
-        sources |= {"change.diff": diff[1], "change.comments": diff[1]}
-    added = _text_of_added(case, change)
-    if added is not None:
-        facts["change"]["comments"] = "\n".join(_comments(added[0]))
-        sources |= {"change.comments": added[1]}
+        sources |= {"change.diff": diff[1]}
+    said = comments_of(case, change)
+    if said is not None:
+        facts["change"]["comments"] = said[0]
+        sources |= {"change.comments": said[1]}
     return Subject(
         kind="change",
         host=case.host.name,
@@ -82,6 +81,15 @@ def _subject(case: HostCase, change: Change, how: Relation, unit: str, *, alone:
         sources=sources,
         nearness=case.nearness(unit) + _NEAR[how],
     )
+
+
+def comments_of(case: HostCase, change: Change) -> tuple[str, int] | None:
+    """What the writer of a change says to people in it, and the evidence; None: not looked at."""
+    diff = _diff(case, change)
+    if diff is not None:
+        return "\n".join(diff[0].comments), diff[1]
+    added = _text_of_added(case, change)
+    return None if added is None else ("\n".join(_comments(added[0])), added[1])
 
 
 def _text_of_added(case: HostCase, change: Change) -> tuple[str, int] | None:

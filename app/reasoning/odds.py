@@ -10,6 +10,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
+from app.domain.hypothesis import Hypothesis
+
 UNKNOWN_PRIOR = 0.1
 """How often the cause is one that no mode describes. Deliberately high: it keeps us modest."""
 
@@ -30,3 +32,14 @@ def confidences(scores: Mapping[str, float]) -> dict[str, float]:
     shares = {key: math.exp(value - top) for key, value in rivals.items()}
     total = sum(shares.values())
     return {key: share / total for key, share in shares.items()}
+
+
+def unknown(confidence: float) -> Hypothesis:
+    """The cause that is always among the candidates."""
+    return Hypothesis(
+        key="unknown",
+        text="A cause that no known failure mode describes",
+        mode="unknown",
+        host="",
+        confidence=confidence,
+    )

@@ -49,8 +49,42 @@ def steps(judged: Assessment) -> list[str]:
 
 
 async def test_nobody_suffers_and_nothing_is_down_is_no_fault() -> None:
-    judged = await judge(case(facts_of(UP, HEALTHY_LISTENERS), status=200))
+    facts = facts_of(UP, HEALTHY_LISTENERS, firewall__show={})
+    judged = await judge(case(facts, status=200))
     assert judged.advice is Advice.NO_FAULT
+
+
+RULE = {
+    "family": "inet", "table": "edge", "chain": "in", "handle": 9, "verdict": "drop",
+    "text": "ip saddr 198.51.100.7 counter drop",
+}  # fmt: skip
+
+
+async def test_where_users_are_served_a_new_rule_for_one_sender_is_told_and_left() -> None:
+    given = case(facts_of(UP, HEALTHY_LISTENERS, firewall__show={"rules": [RULE]}), status=200)
+    (known,) = given.baselines
+    before = cases.evidence({"firewall.show": {}}, start=700)
+    known = known.model_copy(update={"evidence": (*known.evidence, *before)})
+    judged = await judge(given.model_copy(update={"baselines": (known,)}))
+    assert judged.advice is Advice.HAND_OVER
+    assert "198.51.100.7" in judged.statement
+    assert judged.repair is None
+
+
+async def test_where_users_are_served_a_changed_file_is_told_with_its_writers_words() -> None:
+    path = "/etc/ssh/sshd_config.d/80-away.conf"
+    now = manifest_now(file(path), file("/etc/mtab", "c" * 64))
+    facts = facts_of(UP, HEALTHY_LISTENERS, firewall__show={}, baseline__manifest=now)
+    asks = await judge(case(facts, status=200))
+    assert [c.label() for c in asks.wanted] == [f"config.read path={path} on alpha"]
+    text = {
+        "path": path, "text": "# PEO-12: has left\nDenyUsers k.roe\n", "sha256": "b" * 64,
+        "owner": "root", "group": "root", "mode": "0644",
+    }  # fmt: skip
+    judged = await judge(case(facts | {f"config.read path={path}": text}, status=200))
+    assert judged.advice is Advice.HAND_OVER
+    assert "PEO-12: has left" in judged.statement
+    assert "mtab" not in judged.statement
 
 
 async def test_a_down_service_behind_green_probes_is_a_persons() -> None:
@@ -311,7 +345,8 @@ async def test_signs_of_an_intruder_stop_everything(status: int) -> None:
 
 
 async def test_what_was_there_before_is_no_sign() -> None:
-    facts = facts_of(UP, HEALTHY_LISTENERS) | {"security.signs": {"signs": [INTRUDER]}}
+    facts = facts_of(UP, HEALTHY_LISTENERS, firewall__show={})
+    facts |= {"security.signs": {"signs": [INTRUDER]}}
     given = case(facts, status=200)
     (known,) = given.baselines
     before = cases.evidence({"security.signs": {"signs": [INTRUDER]}}, start=700)

@@ -1,0 +1,153 @@
+"""What is not as it was on a host whose users are served: told to a person, never touched.
+
+A ticket may be about something that nobody asks us about: one sender who is turned away, one
+account that is closed, a job that runs at night. Where configuration changed since the host was
+healthy, "no fault" would be a guess.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from app.domain.action import ActionCall
+from app.domain.hypothesis import Hypothesis, Support
+from app.domain.value import Value
+from app.host.drift import Change, ChangeKind
+from app.host.facts import FirewallFacts
+from app.host.view import beneath
+from app.reasoning.change_subjects import comments_of, diff_ask
+from app.reasoning.host_case import HostCase
+
+CONFIGURATION = ("/etc", "/usr/local", "/usr/lib/systemd/system")
+"""Below these every difference counts; elsewhere only that a path may not be used as before."""
+
+_WRITTEN_BY_THE_SYSTEM = re.compile(
+    r"/etc/(?:mtab|ld\.so\.cache|\.pwd\.lock|adjtime|mailcap|subuid-?|subgid-?|[a-z]*-|.*~"
+    r"|ssl/certs/.*|rc[0-9S]\.d/.*|sre-agent(?:/.*)?|motd|machine-id|.*/\.[^/]*)"
+)
+_MADE_BY_PROGRAMS = re.compile(r"\b(?:DOCKER|docker|br-[0-9a-f]|f2b-|KUBE-|cni)")
+"""Rules that come and go with containers and bans."""
+
+_MOST = 6
+_SHOWN = 3
+
+
+class Finding(Value):
+    """One thing that is not as it was."""
+
+    key: str
+    text: str  # what changed, with its writer's own words where there are any
+    evidence_id: int
+    shared: int  # words that it has in common with the ticket
+
+
+def findings(case: HostCase) -> tuple[Finding, ...]:
+    """What changed since the host was healthy, the likeliest to be meant first."""
+    found = [*_changed(case), *_new_rules(case)]
+    return tuple(sorted(found, key=lambda f: -f.shared))
+
+
+def asks(case: HostCase) -> Iterable[ActionCall]:
+    """What tells more of it: the words that were written, the rules of the firewall."""
+    if case.then is None:
+        return
+    yield ActionCall(action="firewall.show", host=case.host.name)
+    for change in _telling(case)[:_MOST]:
+        shown = change.model_dump(mode="json")
+        ask = diff_ask(case, shown)
+        if ask is not None:
+            yield ask
+
+
+def told(found: tuple[Finding, ...]) -> str:
+    """The findings as one sentence."""
+    shown = "; ".join(f.text for f in found[:_SHOWN])
+    more = f"; and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+    return f"{shown}{more}"
+
+
+def hypotheses(case: HostCase, found: tuple[Finding, ...]) -> tuple[Hypothesis, ...]:
+    """Each finding as a cause that may be: nothing fails that could prove one."""
+    return tuple(
+        Hypothesis(
+            key=f"changed@{case.host.name}:{one.key}",
+            text=one.text,
+            mode="changed-unnoticed",
+            host=case.host.name,
+            subject=one.key,
+            confidence=round(0.5 / max(2, len(found)), 4),
+            supports=(
+                Support(
+                    evidence_id=one.evidence_id,
+                    weight=0.0,
+                    statement=one.text[:300],
+                    rule="differs from the baseline",
+                ),
+            ),
+        )
+        for one in found[:_SHOWN]
+    )
+
+
+def _telling(case: HostCase) -> list[Change]:
+    """Changes of configuration, and paths that are closed to whom they were open."""
+    return [c for c in (case.drift or ((), 0))[0] if _counts(c)]
+
+
+def _counts(change: Change) -> bool:
+    if _WRITTEN_BY_THE_SYSTEM.fullmatch(change.path):
+        return False
+    if any(beneath(change.path, root) for root in CONFIGURATION):
+        folder = change.now if change.now is not None else change.then
+        return not (change.kind is ChangeKind.ADDED and folder and folder.kind == "directory")
+    return change.kind is ChangeKind.MODE
+
+
+def _changed(case: HostCase) -> Iterable[Finding]:
+    for change in _telling(case):
+        assert case.drift is not None
+        said = comments_of(case, change)
+        words = f" ({said[0].strip()[:200]})" if said and said[0].strip() else ""
+        text = f"{change.path} is not as it was while {case.host.name} was healthy: {_how(change)}"
+        ident = said[1] if said else case.drift[1]
+        yield Finding(
+            key=change.path,
+            text=text + words,
+            evidence_id=ident,
+            shared=_shared(case, text + words),
+        )
+
+
+def _how(change: Change) -> str:
+    if change.kind is not ChangeKind.MODE or change.then is None or change.now is None:
+        return change.kind.value
+    then, now = (f"{f.owner}:{f.group} {f.mode}" for f in (change.then, change.now))
+    return f"{now}, was {then}"
+
+
+def _new_rules(case: HostCase) -> Iterable[Finding]:
+    now = case.view.facts(FirewallFacts, "firewall.show")
+    then = None if case.then is None else case.then.facts(FirewallFacts, "firewall.show")
+    if now is None or then is None:
+        return
+    known = {(r.table, r.chain, r.text) for r in then[0].rules}
+    for rule in now[0].rules:
+        if _MADE_BY_PROGRAMS.search(f"{rule.table} {rule.chain} {rule.text}"):
+            continue
+        if (rule.table, rule.chain, rule.text) not in known:
+            where = f"{case.host.name} is new since it was healthy"
+            text = f"a firewall rule (nft) on {where}: {rule.text}"
+            key = f"{rule.table}/{rule.chain}/{rule.handle}"
+            yield Finding(key=key, text=text, evidence_id=now[1], shared=_shared(case, text))
+
+
+def _shared(case: HostCase, text: str) -> int:
+    """How many words a finding has in common with the ticket."""
+    incident = case.case.incident
+    ticket = _words(f"{incident.short_description} {incident.description}")
+    return len(ticket & _words(text.replace("/", " ")))
+
+
+def _words(text: str) -> set[str]:
+    return set(re.findall(r"[a-z0-9.]{4,}", text.lower()))

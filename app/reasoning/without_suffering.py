@@ -1,0 +1,60 @@
+"""What is said where users who can be asked are served."""
+
+from __future__ import annotations
+
+from app.reasoning import since_healthy
+from app.reasoning.host_case import HostCase
+from app.reasoning.odds import unknown
+from app.reasoning.port import Advice, Assessment, Case
+from app.reasoning.questions import ASKS_A_ROUND, not_asked
+from app.reasoning.unit_facts import unit_facts
+
+
+def without_suffering(case: Case, hosts: tuple[HostCase, ...]) -> Assessment:
+    """No fault, or what a person must judge: nothing is changed where users are served."""
+    down = [u for h in hosts[:1] for u in h.units if _is_down(h, u)]
+    if not case.probes:
+        statement = "No question that a user would ask of this host is known, so nothing is proven"
+        advice = Advice.HAND_OVER
+    elif down:
+        statement = f"Users are served, yet {', '.join(down)} is down"
+        advice = Advice.HAND_OVER
+    elif wanted := tuple(not_asked(case, since_healthy.asks(hosts[0])))[:ASKS_A_ROUND]:
+        statement = "Users are served; looking at what changed since the host was healthy"
+        hypotheses = (unknown(1.0),)
+        return Assessment(
+            advice=Advice.DIAGNOSE, statement=statement, hypotheses=hypotheses, wanted=wanted
+        )
+    elif found := since_healthy.findings(hosts[0]):
+        return _served_yet_changed(hosts[0], found)
+    else:
+        asked = ", ".join(p.probe.name for p in case.probes[:4])
+        statement = f"No fault: users are served and healthy ({asked}); a false or past alarm"
+        advice = Advice.NO_FAULT
+    return Assessment(
+        advice=advice,
+        statement=statement,
+        hypotheses=(unknown(1.0),),
+        recommended=("Declare probes for this host in the inventory.",) if not case.probes else (),
+    )
+
+
+def _served_yet_changed(host: HostCase, found: tuple[since_healthy.Finding, ...]) -> Assessment:
+    """Nobody who can be asked suffers, but the host is not as it was: that is not "no fault"."""
+    said = since_healthy.told(found)
+    return Assessment(
+        advice=Advice.HAND_OVER,
+        statement=f"Users who can be asked are served. Not as it was: {said}",
+        hypotheses=(*since_healthy.hypotheses(host, found), unknown(0.5)),
+        recommended=(f"Judge whether the ticket is about this: {found[0].text}.",),
+    )
+
+
+def _is_down(host: HostCase, unit: str) -> bool:
+    """A unit that ran while the host was healthy, or is enabled, and does not run now."""
+    if unit not in host.view.units:
+        return False
+    facts, _ = unit_facts(host, unit)
+    expected = facts["active_then"] if facts["active_then"] is not None else facts["enabled"]
+    oneshot = facts["type"] == "oneshot"
+    return expected in (True, "enabled") and not facts["steady"] and not oneshot
