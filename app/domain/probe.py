@@ -36,8 +36,8 @@ class Probe(Value):
     expect_text: tuple[str, ...] = ()  # every one must stand in the body
     timeout_seconds: float = 5.0
     slow_after_seconds: float | None = None  # above it the answer counts as a failure
-    check: str = ""  # host: which check; runs, config, room, writable or container
-    subject: str = ""  # host: the unit, mount or container that it is about
+    check: str = ""  # host: which check; runs, config, room, writable, container, cron or clock
+    subject: str = ""  # host: the unit, mount, container or table that it is about
 
 
 class ProbeResult(Value):

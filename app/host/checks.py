@@ -26,6 +26,18 @@ _WORDS_OF_STORAGE = re.compile(
     r"\b(disk|space|full|file ?systems?|inodes?|volumes?|storage|partition|no space left|read.?only"
     r"|upload|write|df|mount)\b"
 )
+_ABOUT = {
+    "cron": re.compile(
+        r"\b(cron\w*|jobs?|back-?ups?|schedul\w*|nightly|hourly|daily|dump|report)\b"
+    ),
+    "clock": re.compile(r"\b(clock\w*|time|ntp|chrony|sync\w*|drift\w*|kerberos|token)\b"),
+}
+"""How people speak of what a check is about."""
+
+CHRONY = "chrony.service"
+ENGINE = "docker.service"
+CRON = "cron.service"
+
 _ALERT_NAME = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 """Between the words of an alert's name: NodeFilesystemFull."""
 
@@ -45,6 +57,8 @@ def learned(then: HostView) -> tuple[Probe, ...]:
         *(_check(then.host, "room", f.mount) for f in _filesystems(then) if _used(f) < ROOM_THEN),
         *(_check(then.host, "writable", f.mount) for f in _filesystems(then) if not f.read_only),
         *(_check(then.host, "container", name) for name in _running(then)),
+        *(_check(then.host, "cron", path) for path in _well_formed(then)),
+        *(_check(then.host, "clock", CHRONY) for _ in [0] if _follows(then)),
     ]
     return tuple(found)
 
@@ -56,9 +70,16 @@ def concerns(probe: Probe, incident: Incident, host: Host) -> bool:
     if probe.check in ("room", "writable"):
         named = len(probe.subject) > 1 and probe.subject in text
         return named or bool(_WORDS_OF_STORAGE.search(text))
+    if probe.check in _ABOUT:
+        return bool(_ABOUT[probe.check].search(text)) or probe.subject.rsplit("/", 1)[-1] in text
     words = {w for w in re.findall(r"[a-z0-9]{3,}", probe.subject.lower()) if w not in _COMMON}
     declared = program(probe.subject) in host.services
     return declared or any(word in text for word in words) or _is_container(probe, text)
+
+
+def unit_of(probe: Probe) -> str:
+    """The unit that does what a check is about."""
+    return {"container": ENGINE, "cron": CRON}.get(probe.check, probe.subject)
 
 
 def calls(probe: Probe, host: str) -> tuple[ActionCall, ...]:
@@ -119,6 +140,15 @@ def _running(view: HostView) -> Iterable[str]:
     return (c.name for c in known if c.state == "running")
 
 
+def _well_formed(view: HostView) -> Iterable[str]:
+    tables = () if view.cron is None else view.cron[0].tables
+    return (t.path for t in tables if t.jobs and not t.problems)
+
+
+def _follows(view: HostView) -> bool:
+    return view.clock is not None and view.clock[0].synchronised
+
+
 # --- how each is asked and judged ----------------------------------------------------------------
 
 
@@ -159,6 +189,23 @@ def _container_runs(view: HostView, name: str) -> Said | None:
     return state == "running", f"the container {name} is {state}, and it ran while healthy"
 
 
+def _cron_runs_it(view: HostView, path: str) -> Said | None:
+    if view.cron is None:
+        return None
+    table = next((t for t in view.cron[0].tables if t.path == path), None)
+    if table is None:
+        return False, f"{path} is gone, and cron ran its jobs while the host was healthy"
+    if not table.jobs:
+        return False, f"{path} holds no job any more"
+    return not table.problems, f"{path}: {'; '.join(table.problems[:2])}"
+
+
+def _clock_follows(view: HostView, _unit: str) -> Said | None:
+    if view.clock is None:
+        return None
+    return view.clock[0].synchronised, "the clock follows no source of time any more"
+
+
 _Params = dict[str, str | int]
 
 _ASKED_BY: dict[str, Callable[[str], tuple[str, _Params]]] = {
@@ -167,6 +214,8 @@ _ASKED_BY: dict[str, Callable[[str], tuple[str, _Params]]] = {
     "room": lambda _mount: ("filesystems.list", {}),
     "writable": lambda _mount: ("filesystems.list", {}),
     "container": lambda _name: ("containers.list", {}),
+    "cron": lambda _path: ("cron.tables", {}),
+    "clock": lambda _unit: ("clock.chrony", {}),
 }
 
 _JUDGED_BY: dict[str, Callable[[HostView, str], Said | None]] = {
@@ -175,4 +224,6 @@ _JUDGED_BY: dict[str, Callable[[HostView, str], Said | None]] = {
     "room": _has_room,
     "writable": _is_writable,
     "container": _container_runs,
+    "cron": _cron_runs_it,
+    "clock": _clock_follows,
 }

@@ -391,6 +391,27 @@ class ContainersFacts(Value):
     containers: tuple[ContainerFacts, ...] = ()
 
 
+class CronTable(Value):
+    """One table of cron's."""
+
+    path: str
+    jobs: int
+    problems: tuple[str, ...] = ()  # why cron does not run them as they are meant, as sentences
+
+
+class CronFacts(Value):
+    tables: tuple[CronTable, ...] = ()
+
+
+class ClockFacts(Value):
+    """Whether the host's clock follows a source of time."""
+
+    synchronised: bool
+    source: str | None = None
+    stratum: int
+    offset_seconds: float
+
+
 class FirewallRuleFacts(Value):
     """One rule, looked up by its handle."""
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 
 from app.domain.action import ActionCall
 from app.domain.probe import ProbeKind, ProbeResult
+from app.host import checks
 from app.host.addresses import reaches
 from app.host.baseline import Baseline
 from app.host.facts import Listener, UnitFacts
@@ -56,7 +57,7 @@ class PathWalker:
             seen = [listed[1]] if listed is not None else ids
             hop = self.vantage.hop(Layer.STORAGE, probe.subject, False, failing.detail, seen)
             return Walk(probe=probe.name, hops=(hop,), units=())
-        unit = "docker.service" if probe.check == "container" else probe.subject
+        unit = checks.unit_of(probe)
         hops = self._service(unit, Layer.SERVICE)
         if all(hop.state is HopState.OK for hop in hops):
             hops.append(self.vantage.hop(Layer.SERVICE, unit, False, failing.detail, ids))

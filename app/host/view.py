@@ -16,9 +16,11 @@ from app.domain.evidence import Evidence
 from app.domain.host import Host
 from app.domain.value import Value, canonical_json
 from app.host.facts import (
+    ClockFacts,
     ConfigTestFacts,
     ContainerFacts,
     ContainersFacts,
+    CronFacts,
     DiskUsageFacts,
     Filesystem,
     FilesystemsFacts,
@@ -106,6 +108,14 @@ class HostView:
     def containers(self) -> tuple[tuple[ContainerFacts, ...], int] | None:
         found = self.facts(ContainersFacts, "containers.list")
         return None if found is None else (found[0].containers, found[1])
+
+    @cached_property
+    def cron(self) -> tuple[CronFacts, int] | None:
+        return self.facts(CronFacts, "cron.tables")
+
+    @cached_property
+    def clock(self) -> tuple[ClockFacts, int] | None:
+        return self.facts(ClockFacts, "clock.chrony")
 
     @cached_property
     def persons(self) -> tuple[PersonsFacts, int] | None:

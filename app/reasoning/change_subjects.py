@@ -114,7 +114,9 @@ def _unread(case: HostCase, change: Change, unit: UnitFacts) -> bool | None:
 
 
 def _blamed(case: HostCase, path: str, unit: Mapping[str, Any]) -> bool | None:
-    """Whether the unit's own configuration test names this file."""
+    """Whether the unit's own configuration test, or a check on the host, names this file."""
+    if any(p.probe.subject == path for p in case.red):
+        return True
     config = unit.get("config")
     if config is None:
         return None

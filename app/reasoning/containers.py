@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from app.host.checks import ENGINE
 from app.host.facts import ContainerFacts
 from app.reasoning.host_case import HostCase
 from app.reasoning.subjects import Subject
 from app.reasoning.unit_facts import holder_facts
-
-ENGINE = "docker.service"
 
 
 def container_subjects(case: HostCase) -> Iterable[Subject]:

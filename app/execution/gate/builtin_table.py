@@ -6,6 +6,7 @@ import sys
 
 from .answers import Builtin, Params
 from .baseline import baseline_manifest, baseline_store
+from .cron import cron_tables
 from .disk_usage import disk_usage
 from .docker import (
     container_restart,
@@ -48,6 +49,7 @@ BUILTINS: dict[str, Builtin] = {
         container_start,
         container_stop,
         containers_list,
+        cron_tables,
         disk_usage,
         environment_read,
         file_diff,

@@ -9,6 +9,7 @@ from typing import get_type_hints
 from app.domain.value import JsonObject, Value
 from app.host import facts
 from app.host.parsers.apache_test import parse_apache_test
+from app.host.parsers.chrony import parse_tracking
 from app.host.parsers.config_test import (
     parse_haproxy_test,
     parse_named_test,
@@ -46,6 +47,7 @@ _OF_TOOLS: dict[str, TypedParser] = {
     "df": parse_df,
     "nginx-test": parse_nginx_test,
     "apache-test": parse_apache_test,
+    "chrony-tracking": parse_tracking,
     "sshd-test": parse_sshd_test,
     "named-test": parse_named_test,
     "haproxy-test": parse_haproxy_test,
@@ -67,6 +69,7 @@ _BY_ACTION: dict[str, str] = {
     "filesystems.list": "findmnt",
     "nginx.test": "nginx-test",
     "apache.test": "apache-test",
+    "clock.chrony": "chrony-tracking",
     "sshd.test": "sshd-test",
     "named.test": "named-test",
     "haproxy.test": "haproxy-test",

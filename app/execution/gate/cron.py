@@ -1,0 +1,98 @@
+"""Cron's tables as cron reads them: how many jobs, and what keeps it from running them."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import re
+import stat
+from collections.abc import Iterator
+from typing import Any
+
+from .answers import Params, answer, text_at, user_name
+from .places import Places
+
+SYSTEM_TABLE = "/etc/crontab"
+SYSTEM_FOLDER = "/etc/cron.d"
+USERS_FOLDERS = ("/var/spool/cron/crontabs", "/var/spool/cron")
+_MOST = 200
+_TABLE_BYTES = 256 * 1024
+_READ_NAMES = re.compile(r"[A-Za-z0-9_-]+")  # others are passed over, as run-parts does
+_SETTING = re.compile(r"[A-Za-z_\"'][\w\"' ]*\s*=")
+_FIELD = re.compile(r"[0-9A-Za-z*/,\-~]+")
+_BARE_PERCENT = re.compile(r"(?<!\\)%")
+_PLACEHOLDERS = frozenset({".placeholder"})
+
+
+def cron_tables(_: Params, __: Places) -> int:
+    """CronFacts: every table, the number of its jobs, and complaints as sentences."""
+    return answer({"tables": [_table(path, system) for path, system in _tables()][:_MOST]})
+
+
+def _tables() -> Iterator[tuple[str, bool]]:
+    """Paths, and whether the table has a column for the user."""
+    if os.path.exists(SYSTEM_TABLE):
+        yield SYSTEM_TABLE, True
+    for name in _names(SYSTEM_FOLDER):
+        yield f"{SYSTEM_FOLDER}/{name}", True
+    for folder in USERS_FOLDERS:
+        for name in _names(folder):
+            if os.path.isfile(f"{folder}/{name}"):
+                yield f"{folder}/{name}", False
+
+
+def _names(folder: str) -> list[str]:
+    try:
+        return sorted(name for name in os.listdir(folder) if name not in _PLACEHOLDERS)
+    except OSError:
+        return []
+
+
+def _table(path: str, system: bool) -> dict[str, Any]:
+    text = text_at(path, _TABLE_BYTES)
+    lines = [line.strip() for line in text.splitlines()]
+    jobs = [line for line in lines if line and line[0] != "#" and not _SETTING.match(line)]
+    problems = [*_of_file(path, text, system), *(p for job in jobs for p in _of_job(job, system))]
+    return {"path": path, "jobs": len(jobs), "problems": problems[:20]}
+
+
+def _of_file(path: str, text: str, system: bool) -> Iterator[str]:
+    name = os.path.basename(path)
+    if system and path != SYSTEM_TABLE and not _READ_NAMES.fullmatch(name):
+        yield f"cron passes over a file of the name {name}: only letters, digits, - and _ are read"
+    try:
+        state = os.stat(path)
+    except OSError as error:
+        yield f"it cannot be read: {error.strerror}"
+        return
+    if system and state.st_uid != 0:
+        yield f"it belongs to {user_name(state.st_uid)}; cron reads it only from root"
+    if state.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        yield "others than its owner may write it; cron does not read it"
+    if text and not text.endswith("\n"):
+        yield "its last line does not end with a newline; cron does not run it"
+
+
+def _of_job(job: str, system: bool) -> Iterator[str]:
+    """What keeps cron from running a line as it is meant."""
+    words = job.split()
+    times = 1 if job.startswith("@") else 5
+    bad = [word for word in words[:times] if not (job[0] == "@" or _FIELD.fullmatch(word))]
+    if bad:
+        yield f"the time field {bad[0][:20]!r} is none"
+    after = words[times:]
+    if system and after and not _is_account(after[0]):
+        yield f"it lacks the user column: {after[0][:60]!r} is no account, so cron drops the table"
+    command = " ".join(after[1:] if system else after)
+    if not command:
+        yield "a line has no command"
+    if _BARE_PERCENT.search(command):
+        yield "a bare percent sign cuts the command short: cron takes it for a line's end"
+
+
+def _is_account(name: str) -> bool:
+    try:
+        pwd.getpwnam(name)
+    except KeyError:
+        return False
+    return True
