@@ -8,7 +8,7 @@ from app.domain.action import ActionCall
 from app.domain.event import EntryStatus, ProvenanceLink, TimelineEntry
 from app.domain.execution import Outcome, Step
 from app.domain.host import Host
-from app.domain.probe import Probe, ProbeResult
+from app.domain.probe import Probe, ProbeKind, ProbeResult
 from app.host import checks
 from app.host.probes import derive
 from app.host.view import HostView
@@ -145,8 +145,8 @@ def user_probes(case: Case) -> tuple[Probe, ...]:
         baseline = case.baseline_of(host.name)
         if host.probes:
             found.extend(host.probes)
-        elif baseline is not None and baseline.probes:
-            found.extend(baseline.probes)
+        elif baseline is not None:
+            found.extend(baseline.probes)  # what was refused while healthy is nobody's loss now
         elif host.name == case.host.name:
             view = HostView(host, case.evidence)
             found.extend(derive(view, service=case.incident.claimed_service))
@@ -228,6 +228,8 @@ def _seen(case: Case) -> str:
         return f"{case.host.name} was looked at; no question that users would ask is known"
     if not case.red:
         return f"Users are served: {len(case.probes)} probes pass"
+    if all(p.probe.kind is ProbeKind.HOST for p in case.red):
+        return f"What held while it was healthy does not any more: {_first_words(case.red)}"
     return f"Users suffer: {_first_words(case.red)}"
 
 

@@ -7,7 +7,7 @@ from app.domain.event import EntryStatus, ProvenanceLink
 from app.domain.evidence import Evidence
 from app.domain.execution import Outcome, Step
 from app.domain.hypothesis import Hypothesis, HypothesisStatus
-from app.domain.probe import Probe, ProbeResult
+from app.domain.probe import Probe, ProbeKind, ProbeResult
 from app.domain.verdict import ChangeResult, ChangeStatus, Decision, Verdict, Verification
 from app.host.view import HostView
 from app.reasoning.port import Repair
@@ -207,7 +207,7 @@ async def _proof(
     bad = [p for p in after if not p.ok]
     healed = bool(after) and not bad and not worse
     if healed:
-        said = f"Users are served again: {len(after)} probes passed for {seconds:.0f} s"
+        said = f"{_what_is_well(at)}: {len(after)} probes passed for {seconds:.0f} s"
     elif bad:
         said = f"Not healed: {bad[0].probe.name}: {bad[0].detail or bad[0].error}"
     else:
@@ -226,6 +226,12 @@ async def _proof(
     line = entry(key, Step.VERIFY, said, status=status)
     await effects.record(f"{key}.proof", timeline=[line], verification=proof)
     return proof
+
+
+def _what_is_well(at: Progress) -> str:
+    """Who was not served before: users, or only the host's own checks failed."""
+    checks_only = all(p.probe.kind is ProbeKind.HOST for p in at.known.red)
+    return "What failed holds again" if checks_only else "Users are served again"
 
 
 async def _worse(at: Progress, effects: Effects, key: str, applied: Applied) -> tuple[str, ...]:
