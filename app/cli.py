@@ -14,6 +14,7 @@ import typer
 
 from app.commands import (
     actions,
+    alerts,
     asking,
     baselines,
     demo,
@@ -50,6 +51,7 @@ app.command()(incidents.executions)
 app.command()(incidents.cancel)
 app.command()(pausing.pause)
 app.command()(pausing.resume)
+app.command()(alerts.alerts)
 app.add_typer(asking.app, name="approvals")
 app.add_typer(keys.app, name="keys")
 app.add_typer(outbox.app, name="outbox")

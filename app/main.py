@@ -16,16 +16,19 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
-from app import log
+from app import log, watching
 from app.access import guard
 from app.access.door import Access
 from app.access.sources import Sources
-from app.api import docs_page, health, login, login_oidc
+from app.alerts.watchdog import Receiver
+from app.api import docs_page, health, login, login_oidc, metrics
 from app.api import errors as api_errors
 from app.api.admission import Admission
+from app.api.counted import Counted
 from app.api.parts import Parts
 from app.api.v1.polled import take_on_record
 from app.api.v1.router import router as v1
+from app.audit.alerts import Alerts
 from app.dashboard import router as dashboard
 from app.engine.engine import Engine
 from app.engine.identity import surely_gone
@@ -55,13 +58,14 @@ _log = log.get(__name__)
 
 @dataclass(frozen=True)
 class Files:
-    """What is read from files once, at the start. Raises ConfigurationError where one is wrong."""
+    """What is read once, at the start. Raises ConfigurationError where one is wrong."""
 
     inventory: Inventory
     catalog: Catalog
     policy: PolicyFile
     knowledge: Library
     sources: Sources
+    receivers: tuple[Receiver, ...]  # of alerts
 
     @classmethod
     def load(cls, settings: Settings) -> Files:
@@ -72,6 +76,7 @@ class Files:
             policy=PolicyFile.load(settings.policy_file),
             knowledge=Library.load(*([settings.knowledge_dir] if settings.knowledge_dir else [])),
             sources=Sources.load(settings.sources_file),
+            receivers=watching.receivers(settings),
         )
 
 
@@ -92,9 +97,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.state.settings = settings
     app.add_middleware(Admission)
+    app.add_middleware(Counted)
     api_errors.install(app)
     app.include_router(v1)
     app.include_router(health.router)
+    app.include_router(metrics.router)
     app.include_router(docs_page.router)
     app.include_router(login.router)
     app.include_router(login_oidc.router)
@@ -110,6 +117,7 @@ async def _running(app: FastAPI, settings: Settings, files: Files) -> AsyncItera
     database = Database(settings)
     parts = assemble(settings, files, database)
     desk = _desk(parts)
+    app.state.metrics = watching.metrics(parts)
     app.state.now = await _bring_up(parts, desk)
     coming_up = asyncio.create_task(_keep_trying(app, parts, desk))
     try:
@@ -122,7 +130,9 @@ async def _running(app: FastAPI, settings: Settings, files: Files) -> AsyncItera
             await desk.stop()
         await dashboard.close(app)
         if isinstance(app.state.now, Parts):
+            await parts.watchdog.stop()
             await parts.engine.stop()
+        await asyncio.to_thread(parts.tracer.close)
         app.state.now = None
         await database.close()
         _log.info("stopped")
@@ -142,6 +152,8 @@ def assemble(
     hands, baseline_hands, stage = _hands(settings, files, records)
     if wrap is not None:
         hands, baseline_hands = wrap(hands), wrap(baseline_hands)
+    tracer = watching.tracer(settings)
+    engine = Engine(settings, database, hands, _graph(settings), tracer)
     return Parts(
         settings=settings,
         database=database,
@@ -151,8 +163,11 @@ def assemble(
         hands=hands,
         baseline_hands=baseline_hands,
         stage=stage,
-        engine=Engine(settings, database, hands, _graph(settings)),
         access=Access.of(settings, database, files.sources),
+        engine=engine,
+        alerts=Alerts(database),
+        watchdog=watching.watchdog(settings, database, records, files.receivers, engine.worker_id),
+        tracer=tracer,
     )
 
 
@@ -227,6 +242,7 @@ async def _bring_up(parts: Parts, desk: Desk | None) -> Parts | SreAgentError:
     try:
         await parts.database.check_schema()
         await parts.engine.start()
+        parts.watchdog.start()
     except (DatabaseNotReady, EngineError) as error:
         _log.error("not ready", code=error.code, reason=str(error))
         return error

@@ -161,6 +161,33 @@ class Settings(BaseSettings):
         default=15 * 60, ge=30, description="How long a person's yes carries."
     )
 
+    # --- who is told, and what watches it ----------------------------------------------------
+    alert_urls: SecretStr | None = Field(
+        default=None,
+        description="Where alerts are sent: Apprise addresses, separated by blanks. They hold "
+        "tokens, so none is ever shown. Unset: alerts are kept and shown, and nobody is told.",
+    )
+    alert_on_escalated: bool = Field(
+        default=True, description="Whether an incident that is handed over is an alert."
+    )
+    alert_repeat_seconds: int = Field(
+        default=4 * 3600, ge=60, description="How often an alert that goes on is told again."
+    )
+    alert_stuck_seconds: int = Field(
+        default=300,
+        ge=60,
+        description="Without progress for so long an execution is stuck. Longer than the longest "
+        "single step: waiting for a host, a command's own limit, the watch after a change.",
+    )
+    alert_approval_seconds: int = Field(
+        default=15 * 60, ge=10, description="A question that waits for so long is an alert."
+    )
+    otel_exporter_otlp_endpoint: str | None = Field(
+        default=None,
+        description="http://COLLECTOR:4318: traces are sent there by OTLP over HTTP. Unset: "
+        "nothing is traced.",
+    )
+
     # --- outside services --------------------------------------------------------------------
     servicenow_instance_url: str | None = Field(
         default=None,
@@ -231,6 +258,16 @@ class Settings(BaseSettings):
             raise ValueError("expected https://INSTANCE.service-now.com (http only on loopback)")
         if parts.username or parts.query or parts.path.strip("/"):
             raise ValueError("expected the instance's address alone: https://HOST[:PORT]")
+        return url.rstrip("/")
+
+    @field_validator("otel_exporter_otlp_endpoint")
+    @classmethod
+    def _web_address(cls, url: str | None) -> str | None:
+        if not url:
+            return None
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("it is no web address; expected http://COLLECTOR:4318")
         return url.rstrip("/")
 
     @model_validator(mode="after")

@@ -165,6 +165,28 @@ ACTIVE: JsonObject = {
 
 EXECUTIONS: JsonObject = {"executions": [_SUMMARY], "next_before": 123}
 
+ALERTS: JsonObject = {
+    "open": [
+        {
+            "id": 4,
+            "kind": "approval-waiting",
+            "subject": "approval 3",
+            "statement": "Execution 12 (incident INC0010001) on web-prod-01.company.com waits "
+            "since 2026-11-23 09:40 UTC for a person's answer to question 3: may it run "
+            "service.restart on web-prod-01.company.com?",
+            "execution_id": 12,
+            "host": "web-prod-01.company.com",
+            "simulated": False,
+            "opened_at": "2026-11-23T09:55:04.101Z",
+            "ended_at": None,
+            "told_at": "2026-11-23T09:55:04.412Z",
+            "not_told": [],
+            "problem": "",
+        }
+    ],
+    "recent": [],
+}
+
 
 def answer(example: JsonObject) -> dict[int | str, dict[str, Any]]:
     """The part of a route's `responses=` that shows an example of its answer."""

@@ -11,6 +11,8 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from app.access.door import Access
+from app.alerts.watchdog import Watchdog
+from app.audit.alerts import Alerts
 from app.audit.reading import Reading
 from app.engine.engine import Engine
 from app.engine.parts import Hands, Records
@@ -20,6 +22,7 @@ from app.execution.simulation import Recordings
 from app.execution.targets import Inventory
 from app.models.database import Database
 from app.settings import Settings
+from app.telemetry.tracing import Tracer
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,9 @@ class Parts:
     stage: Recordings | None  # where simulated hosts stand; None: hosts are real
     engine: Engine
     access: Access
+    alerts: Alerts
+    watchdog: Watchdog
+    tracer: Tracer
 
 
 def parts_of(request: Request) -> Parts:

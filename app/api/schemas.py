@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.audit.views import ExecutionSummary, ExecutionView
 from app.domain.access import ApiKeyInfo
+from app.domain.alert import AlertKind
 from app.domain.execution import ExecutionStatus
 from app.domain.value import JsonObject
 
@@ -122,6 +123,30 @@ class BaselineTaken(Answer):
     taken_at: datetime
     files: int = Field(description="Files whose content, owner and mode are known")
     simulated: Simulated
+
+
+class AlertView(Answer):
+    """One thing that needs a person, or did."""
+
+    id: int
+    kind: AlertKind = Field(description="docs/reference/alerts.md says what to do")
+    subject: str = Field(examples=["execution 12"])
+    statement: str
+    execution_id: int | None
+    host: str | None
+    simulated: Simulated
+    opened_at: datetime
+    ended_at: datetime | None = Field(description="null while it lasts")
+    told_at: datetime | None = Field(description="When its last notice had reached everybody")
+    not_told: tuple[str, ...] = Field(description="Destinations that its notice has not reached")
+    problem: str = Field(description="Why not, as of the last try")
+
+
+class AlertsPage(Answer):
+    """What needs a person, and what lately did."""
+
+    open: tuple[AlertView, ...]
+    recent: tuple[AlertView, ...]
 
 
 class Cancelled(Answer):

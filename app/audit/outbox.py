@@ -135,7 +135,7 @@ class Outbox(Writer):
         if execution_id is not None:
             wanted = wanted.where(OutboxRow.execution_id == execution_id)
         if stuck:
-            wanted = wanted.where(_is_stuck())
+            wanted = wanted.where(is_stuck())
         return await self._select(wanted.order_by(OutboxRow.id).limit(limit))
 
     async def counts(self) -> dict[OutboxState, int]:
@@ -205,7 +205,8 @@ def _due(now: datetime, most: int, gone: Collection[str]) -> Select[OutboxRow]:
     )
 
 
-def _is_stuck() -> ColumnElement[bool]:
+def is_stuck() -> ColumnElement[bool]:
+    """What a person should see: refused by the ticket, or tried in vain often enough."""
     return or_(
         OutboxRow.state == OutboxState.PARKED,
         and_(OutboxRow.state.in_(UNSETTLED), OutboxRow.attempts >= STUCK_AFTER_ATTEMPTS),

@@ -53,12 +53,21 @@ class Workers(Writer):
             late = (
                 update(Worker)
                 .where(Worker.dead.is_(False), Worker.heartbeat < oldest)
-                .values(dead=True)
+                .values(dead=True, lost_at=DatabaseNow())
                 .returning(Worker.executor_id)
             )
             return frozenset((await session.execute(late)).scalars())
 
         return await self._write("The death of late workers", work)
+
+    async def give_up(self, executor_id: str) -> None:
+        """Declare a worker lost whose process is known to be gone. Once is enough."""
+
+        async def work(session: AsyncSession) -> None:
+            gone = update(Worker).where(Worker.executor_id == executor_id, Worker.dead.is_(False))
+            await session.execute(gone.values(dead=True, lost_at=DatabaseNow()))
+
+        await self._write(f"The loss of {executor_id}", work)
 
     async def leave(self, executor_id: str) -> None:
         """Stop in good order: others need not wait for the heartbeat to be late."""

@@ -25,6 +25,7 @@ from app.engine.worker import Worker
 from app.errors import AuditWriteFailed, EngineError
 from app.models.database import Database
 from app.settings import Settings
+from app.telemetry.tracing import Tracer, Untraced
 
 logger = log.get(__name__)
 
@@ -32,7 +33,14 @@ logger = log.get(__name__)
 class Engine:
     """Works on executions. One to a process, on one event loop."""
 
-    def __init__(self, settings: Settings, database: Database, hands: Hands, graph: Graph) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        database: Database,
+        hands: Hands,
+        graph: Graph,
+        tracer: Tracer | None = None,
+    ) -> None:
         self._settings = settings
         self._hands = hands
         self._records = Records.of(database)
@@ -41,7 +49,15 @@ class Engine:
         self._endings = Endings(self._records)
         self._queue = Queue(self._durable, self._records, self._endings)
         self._worker = self._make_worker()
-        self._runs = Runs(settings, self._records, hands, graph, self._endings, self._queue.ended)
+        self._runs = Runs(
+            settings,
+            self._records,
+            hands,
+            graph,
+            self._endings,
+            self._queue.ended,
+            tracer or Untraced(),
+        )
 
     @property
     def alive(self) -> bool:

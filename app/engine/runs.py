@@ -25,9 +25,11 @@ from app.engine.endings import Endings
 from app.engine.keys import Keys
 from app.engine.limits import Spending
 from app.engine.parts import Graph, Hands, Records, Terminal
+from app.engine.traced_effects import traced
 from app.errors import Conflict, EngineError
 from app.services.ports import Effects, Ending, EndingKind, ExecutionInput, Grant
 from app.settings import Settings
+from app.telemetry.tracing import Attributes, Trace, Tracer
 
 logger = log.get(__name__)
 
@@ -52,6 +54,7 @@ class Runs:
         graph: Graph,
         endings: Endings,
         terminal: Terminal,
+        tracer: Tracer,
     ) -> None:
         self._settings = settings
         self._records = records
@@ -59,6 +62,7 @@ class Runs:
         self._graph = graph
         self._endings = endings
         self._terminal = terminal
+        self._tracer = tracer
 
     async def run(self, execution_id: int, number: int) -> JsonObject:
         """The body of the durable workflow `exe-<execution_id>-<number>`."""
@@ -79,12 +83,23 @@ class Runs:
             return {"kind": "skipped"}
         with log.about(incident_number=began.case.incident.number):
             logger.info("execution taken up", host=began.case.incident.host)
-            ending = await self._graph(self._effects(keys, began), began.case)
+            with self._tracer.workflow("execution", self._traced_by(keys, began.case)) as trace:
+                ending = await self._graph(self._effects(keys, began, trace), began.case)
+                trace.say({"kind": ending.kind.value, "outcome": ending.outcome or "none"})
             await step("end", lambda: self._end(keys, ending))
             logger.info("workflow ended", kind=ending.kind.value, outcome=ending.outcome)
         return ending.model_dump(mode="json")
 
-    def _effects(self, keys: Keys, began: Beginning) -> Effects:
+    def _traced_by(self, keys: Keys, case: ExecutionInput) -> Attributes:
+        return {
+            "execution_id": keys.execution_id,
+            "workflow": keys.workflow,
+            "host": case.incident.host,
+            "priority": case.incident.priority.value,
+            "simulated": self._hands.simulated,
+        }
+
+    def _effects(self, keys: Keys, began: Beginning, trace: Trace) -> Effects:
         assert began.case is not None
         spending = Spending.under(self._settings, began.began_at)
         plain = HostEffects(
@@ -96,7 +111,7 @@ class Runs:
             spending,
             self._terminal,
         )
-        return durable(plain, spending.note)
+        return durable(traced(plain, trace), spending.note)
 
     async def _begin(self, keys: Keys) -> JsonObject:
         case = await self._case(keys) if await self._is_running_now(keys) else None

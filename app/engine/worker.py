@@ -133,7 +133,7 @@ class Worker:
         for other in await self._records.workers.live():
             if other != self.id and surely_gone(other):
                 logger.info("a worker is gone", worker=other)
-                await self._records.workers.leave(other)
+                await self._records.workers.give_up(other)
         if time.time() >= self._judge_from:
             for late in await self._records.workers.mark_late_dead(DEAD_AFTER_SECONDS):
                 logger.warning("a worker was not heard of and is given up", worker=late)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import asyncssh
 
+from app.counting import SSH_CONNECTIONS
 from app.domain.host import Host
 from app.domain.value import Value
 from app.errors import HostKeyMismatch, HostUnreachable, LoginRefused
@@ -92,9 +93,18 @@ class SshConnections:
         async with self._opening.setdefault(host.name, asyncio.Lock()):
             connection = self._open.get(host.name)
             if connection is None or connection.is_closed():
-                connection = await self._connect(host)
+                connection = await self._counted(host)
                 self._open[host.name] = connection
             return connection
+
+    async def _counted(self, host: Host) -> asyncssh.SSHClientConnection:
+        try:
+            connection = await self._connect(host)
+        except HostUnreachable as error:
+            SSH_CONNECTIONS.add(error.code)
+            raise
+        SSH_CONNECTIONS.add("opened")
+        return connection
 
     async def _connect(self, host: Host) -> asyncssh.SSHClientConnection:
         jump = None if host.jump is None else await self._connection(self._hosts[host.jump])

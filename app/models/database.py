@@ -28,6 +28,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from app.errors import ConfigurationError, DatabaseNotReady
 from app.models import (  # noqa: F401  the metadata needs every table
     access,
+    alert,
     operations,
     sre_execution,
     tickets,

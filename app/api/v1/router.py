@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from app.api.v1.endpoints import approvals, hosts, incident, keys, outbox, pausing, sre_agent
+from app.api.v1.endpoints import (
+    alerts,
+    approvals,
+    hosts,
+    incident,
+    keys,
+    outbox,
+    pausing,
+    sre_agent,
+)
 
 router = APIRouter()
 router.include_router(incident.router)
@@ -14,3 +23,4 @@ router.include_router(hosts.router)
 router.include_router(keys.router)
 router.include_router(outbox.router)
 router.include_router(pausing.router)
+router.include_router(alerts.router)

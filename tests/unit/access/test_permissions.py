@@ -18,6 +18,7 @@ EXPECTED = {
     ("GET", "/healthz"): None,
     ("GET", "/readyz"): None,
     ("GET", "/docs"): None,
+    ("GET", "/metrics"): P.READ,
     ("GET", "/login"): None,
     ("POST", "/login"): None,
     ("POST", "/logout"): None,

@@ -1,0 +1,79 @@
+"""Puts together what watches the service and tells of it: metrics, traces, alerts.
+
+Apprise and OpenTelemetry are imported only where there is somebody to send to.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from app.alerts.watchdog import Lookout, Receiver, Watchdog
+from app.api import health
+from app.api.parts import Parts
+from app.audit.alerts import Alerts
+from app.audit.conditions import SEEN_HERE, Conditions, Patience
+from app.audit.figures import Measuring
+from app.engine.parts import Records
+from app.models.database import Database
+from app.settings import Settings
+from app.telemetry.metrics import About, Metrics
+from app.telemetry.tracing import Tracer, Untraced
+
+
+def receivers(settings: Settings) -> tuple[Receiver, ...]:
+    """Who is told of alerts. Raises ConfigurationError for a wrong address."""
+    if settings.alert_urls is None:
+        return ()
+    from app.alerts.destinations import destinations_of
+
+    return destinations_of(settings.alert_urls.get_secret_value())
+
+
+def watchdog(
+    settings: Settings,
+    database: Database,
+    records: Records,
+    told: tuple[Receiver, ...],
+    worker_id: str,
+) -> Watchdog:
+    """Who looks for what needs a person, and tells."""
+    patience = Patience(
+        stuck_seconds=settings.alert_stuck_seconds,
+        approval_seconds=settings.alert_approval_seconds,
+        tell_escalated=settings.alert_on_escalated,
+    )
+    return Watchdog(
+        worker_id,
+        lookouts=[Lookout(kinds=SEEN_HERE, look=Conditions(database, patience).look)],
+        receivers=told,
+        alerts=Alerts(database),
+        leases=records.leases,
+        workers=records.workers,
+        repeat_seconds=settings.alert_repeat_seconds,
+    )
+
+
+def tracer(settings: Settings) -> Tracer:
+    """Who traces executions."""
+    endpoint = settings.otel_exporter_otlp_endpoint
+    if endpoint is None:
+        return Untraced()
+    from app.telemetry.otlp import OtlpTracer
+
+    mode = "real" if settings.enable_real_ssh else "simulated"
+    return OtlpTracer(endpoint, version=health.VERSION, mode=mode)
+
+
+def metrics(parts: Parts) -> Metrics:
+    """The figures of the database, with what this process says of itself."""
+    return Metrics(Measuring(parts.database).figures, partial(_about, parts))
+
+
+def _about(parts: Parts) -> About:
+    return About(
+        version=health.VERSION,
+        simulated=parts.hands.simulated,
+        autonomy_level=parts.policy.base_level(parts.settings).value,
+        worker_alive=parts.engine.alive,
+        hosts=frozenset(parts.inventory.by_name),
+    )
