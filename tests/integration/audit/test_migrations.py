@@ -32,7 +32,7 @@ async def test_two_servers_that_start_at_once_both_find_it_migrated(
 ) -> None:
     upgrade = ("-m", "alembic", "-x", f"url={empty_database_url}", "upgrade", "head")
     said = await asyncio.gather(run(*upgrade), run(*upgrade))
-    assert "".join(said).count("Running upgrade") == 1
+    assert "".join(said).count("-> 0001") == 1
     said_of_check = await run("-m", "alembic", "-x", f"url={empty_database_url}", "check")
     assert "No new upgrade operations detected" in said_of_check
 
