@@ -16,6 +16,7 @@ from app.commands import (
     actions,
     alerts,
     asking,
+    auditing,
     baselines,
     demo,
     demo_real,
@@ -58,6 +59,7 @@ app.add_typer(outbox.app, name="outbox")
 app.add_typer(baselines.app, name="baseline")
 app.add_typer(actions.app, name="catalog")
 app.add_typer(policies.app, name="policy")
+app.add_typer(auditing.app, name="audit")
 app.command()(demo.demo)
 app.command()(demo_real.demo_real)
 app.command()(servicenow_fake.servicenow_fake)

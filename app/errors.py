@@ -29,6 +29,7 @@
     │   └── ServiceNowRefused         servicenow-refused
     ├── RecordingMissing              recording-missing
     ├── AuditWriteFailed              audit-write-failed
+    │   └── AuditKeyUnusable          audit-key-unusable
     └── EngineError                   engine-error
 
 An error's text is for the person who reads it at night: what was wrong, what was expected, what to
@@ -238,6 +239,12 @@ class AuditWriteFailed(SreAgentError):
     """A record could not be written. What it would have recorded must not happen."""
 
     code = "audit-write-failed"
+
+
+class AuditKeyUnusable(AuditWriteFailed):
+    """The key that the audit's chain is made with is missing, or others may read it."""
+
+    code = "audit-key-unusable"
 
 
 class EngineError(SreAgentError):

@@ -30,11 +30,18 @@ from app.api.v1.polled import take_on_record
 from app.api.v1.router import router as v1
 from app.audit.alerts import Alerts
 from app.dashboard import router as dashboard
+from app.domain.value import JsonObject
 from app.engine.engine import Engine
 from app.engine.identity import surely_gone
 from app.engine.parts import Graph, Hands, Records
 from app.engine.policing import PolicyJudge
-from app.errors import ConfigurationError, DatabaseNotReady, EngineError, SreAgentError
+from app.errors import (
+    AuditWriteFailed,
+    ConfigurationError,
+    DatabaseNotReady,
+    EngineError,
+    SreAgentError,
+)
 from app.execution.catalog import Catalog
 from app.execution.hosts import SshHosts
 from app.execution.policy_file import PolicyFile
@@ -241,9 +248,10 @@ async def _bring_up(parts: Parts, desk: Desk | None) -> Parts | SreAgentError:
     """The parts, once the database is ready and the engine works; else what is in the way."""
     try:
         await parts.database.check_schema()
+        await parts.records.events.tell("start", _mode(parts))
         await parts.engine.start()
         parts.watchdog.start()
-    except (DatabaseNotReady, EngineError) as error:
+    except (DatabaseNotReady, AuditWriteFailed, EngineError) as error:
         _log.error("not ready", code=error.code, reason=str(error))
         return error
     if desk is not None:
@@ -251,6 +259,16 @@ async def _bring_up(parts: Parts, desk: Desk | None) -> Parts | SreAgentError:
     _log.info("ready", database=parts.settings.database_url_shown)
     await _say_who_may_knock(parts)
     return parts
+
+
+def _mode(parts: Parts) -> JsonObject:
+    """What the audit says of a start: who would have been allowed to do what."""
+    return {
+        "mode": "real" if parts.settings.enable_real_ssh else "simulated",
+        "autonomy_level": parts.policy.base_level(parts.settings).value,
+        "version": health.VERSION,
+        "worker": parts.engine.worker_id,
+    }
 
 
 async def _keep_trying(app: FastAPI, parts: Parts, desk: Desk | None) -> None:

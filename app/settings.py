@@ -79,6 +79,18 @@ class Settings(BaseSettings):
         description="SQLAlchemy URL; sqlite+aiosqlite:///FILE or postgresql+psycopg://...",
     )
 
+    audit_key_file: Path | None = Field(
+        default=None,
+        description="The audit's keys, mode 0600; default: beside the database, made at first use.",
+    )
+    audit_checkpoint_file: Path | None = Field(
+        default=None,
+        description="Signed checkpoints of the audit's chain; default: beside the database.",
+    )
+    audit_checkpoint_every: int = Field(
+        default=100, ge=1, description="Entries of the chain after which a checkpoint is written."
+    )
+
     # --- how it serves -----------------------------------------------------------------------
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
     port: int = Field(default=8000, ge=0, le=65535, description="Port to listen on; 0: any free.")
@@ -322,6 +334,23 @@ class Settings(BaseSettings):
         if not self.uses_sqlite:
             return None
         return Path(self.database_url.split(":///", 1)[1])
+
+    @property
+    def audit_keys_at(self) -> Path:
+        """Where the audit's keys are."""
+        return self.audit_key_file or self._beside_database(".audit-keys.json")
+
+    @property
+    def audit_checkpoints_at(self) -> Path:
+        """Where checkpoints of the audit's chain are written."""
+        return self.audit_checkpoint_file or self._beside_database(".audit-checkpoints.jsonl")
+
+    def _beside_database(self, ending: str) -> Path:
+        """A file of the same name; for PostgreSQL under var/ in the working directory."""
+        path = self.sqlite_path
+        if path is None:
+            path = Path("var", urlsplit(self.database_url).path.strip("/") or "sre-agent")
+        return path.with_name(path.stem + ending)
 
     @property
     def database_url_shown(self) -> str:

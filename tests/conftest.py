@@ -31,6 +31,13 @@ def settings_of(url: str) -> Settings:
     return Settings(database_url=url, _env_file=None)
 
 
+def forget_audit_files(url: str) -> None:
+    """Remove the audit's key and checkpoints; of a file's database they go with its folder."""
+    settings = settings_of(url)
+    settings.audit_keys_at.unlink(missing_ok=True)
+    settings.audit_checkpoints_at.unlink(missing_ok=True)
+
+
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
     """A private PostgreSQL server; yields the URL of its maintenance database."""
@@ -64,6 +71,7 @@ def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterat
         return
     with postgres.database(request.getfixturevalue("postgres_server")) as url:
         yield url
+        forget_audit_files(url)
 
 
 @pytest.fixture(params=KINDS)
@@ -77,6 +85,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
     server = request.getfixturevalue("postgres_server")
     with postgres.database(server, request.getfixturevalue("migrated_postgres")) as url:
         yield url
+        forget_audit_files(url)
 
 
 @pytest.fixture

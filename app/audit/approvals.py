@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.audit import telling
 from app.audit.question import Approval, Ballot, asked, state_at, value_of, votes_on
+from app.audit.watching import acting
 from app.audit.writing import Writer, held
 from app.domain.action import Plan
 from app.domain.approval import STATE_OF_VOTE, ApprovalState, Vote
@@ -97,6 +98,7 @@ class Approvals(Writer):
         person = _same_person(person)
 
         async def work(session: AsyncSession) -> Approval:
+            acting(session, person)
             row = await _held(session, approval_id)
             now = await database_now(session)
             await _check_open(session, row, now)

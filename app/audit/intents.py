@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import Select, select, update
+from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.audit.writing import Writer
@@ -20,7 +20,6 @@ from app.domain.intent import INTENT_MOVES, IntentState
 from app.domain.value import JsonObject, Value
 from app.domain.verdict import Decision
 from app.errors import Conflict, NotFound
-from app.models.base import DatabaseNow
 from app.models.database import database_now
 from app.models.operations import CommandIntent
 
@@ -77,16 +76,11 @@ class Intents(Writer):
         """Claim the sending. True, once and committed, for one caller only: send it now."""
 
         async def work(session: AsyncSession) -> bool:
-            claim = (
-                update(CommandIntent)
-                .where(CommandIntent.id == intent_id, CommandIntent.state == IntentState.INTENDED)
-                .values(state=IntentState.DISPATCHED, dispatched_at=DatabaseNow())
-                .returning(CommandIntent.id)
-            )
-            if (await session.execute(claim)).first() is not None:
-                return True
-            await _held(session, intent_id)  # NotFound, where it was never opened
-            return False
+            row = await _held(session, intent_id)
+            if row.state is not IntentState.INTENDED:
+                return False
+            row.state, row.dispatched_at = IntentState.DISPATCHED, await database_now(session)
+            return True
 
         return await self._write(f"The dispatch of intent {intent_id}", work)
 

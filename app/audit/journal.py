@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.audit import intake, lines, story, telling
 from app.audit.intake import Accepted
 from app.audit.lines import Line
+from app.audit.watching import acting
 from app.audit.writing import Writer, held
 from app.domain.action import Plan, Risk
 from app.domain.event import ProvenanceLink, TimelineEntry
@@ -52,6 +53,7 @@ class Journal(Writer):
         """
 
         async def work(session: AsyncSession) -> Accepted:
+            acting(session, incident.source)
             return await intake.accept(
                 session, incident, raw, simulated=simulated, max_active=max_active
             )
@@ -90,6 +92,7 @@ class Journal(Writer):
             if execution.status not in ACTIVE:
                 raise Conflict(f"Execution {execution_id} has ended: {execution.status}.")
             if execution.cancel_requested_at is None:
+                acting(session, by)
                 execution.cancel_requested_at = await database_now(session)
                 execution.cancel_requested_by, execution.cancel_reason = by, reason
 

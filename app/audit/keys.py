@@ -20,7 +20,6 @@ from app.domain.permission import Role
 from app.domain.value import Value
 from app.errors import Conflict, NotFound
 from app.models.access import ApiKey, WebSession
-from app.models.base import DatabaseNow
 from app.models.database import database_now
 
 SHAPE = re.compile(r"sre_([0-9a-f]{12})_([A-Za-z0-9_-]{43})")
@@ -109,8 +108,9 @@ class Keys(Writer):
 
     async def _touch(self, number: int) -> None:
         async def work(session: AsyncSession) -> None:
-            used = update(ApiKey).where(ApiKey.id == number)
-            await session.execute(used.values(last_used_at=DatabaseNow()))
+            row = await session.get(ApiKey, number, with_for_update=True)
+            if row is not None:
+                row.last_used_at = await database_now(session)
 
         await self._write(f"The use of key {number}", work)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.audit.watching import acting
 from app.audit.writing import Writer
 from app.domain.pause import Pause
 from app.models.operations import PauseRow
@@ -28,6 +29,7 @@ class Pauses(Writer):
         """Turn it. As it stands already, nothing is written: the first word keeps its reason."""
 
         async def work(session: AsyncSession) -> Pause:
+            acting(session, by)
             last = await _last(session)
             if last is not None and last.paused == paused:
                 return _value(last)

@@ -12,6 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.audit import notes
+from app.audit.sealing import last_anchor
 from app.domain.action import Plan
 from app.domain.event import ActionType
 from app.domain.execution import Outcome
@@ -67,6 +68,9 @@ async def ended(session: AsyncSession, settings: Settings, execution: Execution)
         return
     proof = await _last_proof(session, execution.id)
     lines = notes.ended(execution, await _changes(session, execution.id), proof)
+    anchor = await last_anchor(session)
+    if anchor is not None:  # the ticket is the one place that this database cannot rewrite
+        lines.append(f"{anchor.line()}.")
     proven = (
         execution.outcome is Outcome.RESOLVED
         and proof is not None

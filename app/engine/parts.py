@@ -8,6 +8,7 @@ from typing import Protocol
 
 from app.audit.approvals import Approvals
 from app.audit.baselines import Baselines
+from app.audit.events import Events
 from app.audit.intents import Intents
 from app.audit.journal import Journal
 from app.audit.leases import Leases
@@ -58,6 +59,7 @@ class Records:
     baselines: Baselines
     workers: Workers
     pauses: Pauses
+    events: Events
 
     @classmethod
     def of(cls, database: Database) -> Records:
@@ -70,6 +72,7 @@ class Records:
             baselines=Baselines(database),
             workers=Workers(database),
             pauses=Pauses(database),
+            events=Events(database),
         )
 
 

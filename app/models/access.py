@@ -9,6 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app.domain.access import How
 from app.domain.permission import Role
+from app.models.audited import Audited
 from app.models.base import Base, Identity, Reference, Written
 
 
@@ -16,6 +17,7 @@ class ApiKey(Base):
     """One key. The row stays when it is revoked: what it did still names it."""
 
     __tablename__ = "api_key"
+    __audited__ = Audited(may_change=frozenset({"revoked_at"}), outside=frozenset({"last_used_at"}))
     __table_args__ = ({"sqlite_autoincrement": True},)
 
     id: Mapped[Identity]

@@ -122,6 +122,8 @@ class Base(DeclarativeBase):
             "pk": "pk_%(table_name)s",
         }
     )
+    # what the database filled in comes back with the statement: the audit's chain covers it too
+    __mapper_args__ = {"eager_defaults": True}  # noqa: RUF012  SQLAlchemy's own name and type
     type_annotation_map: ClassVar[dict[Any, Any]] = {
         datetime: UtcDateTime(),
         str: StorableText(),

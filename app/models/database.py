@@ -29,6 +29,8 @@ from app.errors import ConfigurationError, DatabaseNotReady
 from app.models import (  # noqa: F401  the metadata needs every table
     access,
     alert,
+    chain,
+    guards,
     operations,
     sre_execution,
     tickets,
@@ -89,6 +91,7 @@ def _prepare_sqlite(connection: Any, _record: ConnectionPoolEntry) -> None:
         "journal_mode=WAL",
         "synchronous=FULL",  # an intent that was committed survives the loss of power
         "foreign_keys=ON",
+        "recursive_triggers=ON",  # rows that a REPLACE pushes out are deletions that guards see
     ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
@@ -144,6 +147,7 @@ class Database:
         try:
             async with self._reading.connect() as connection:
                 current, missing = await connection.run_sync(_look_at_schema)
+                unguarded = [] if missing else await connection.run_sync(guards.missing)
         except SQLAlchemyError as error:
             raise self._not_usable(error) from error
         if current is None:
@@ -158,6 +162,20 @@ class Database:
                 f"The database is at revision {head} but lacks {', '.join(missing)}.",
                 hint="Restore it from a backup; migrations will not make single tables again.",
             )
+        if unguarded:
+            raise DatabaseNotReady(
+                f"The database lacks guards of the audit: {', '.join(unguarded)}.",
+                hint="Find out who removed them (sre-agent audit verify), then: sre-agent audit "
+                "guard",
+            )
+
+    async def put_guards_back(self) -> list[str]:
+        """Make the audit's guards anew where one is missing; the names of those that were."""
+        async with self._engine.begin() as connection:
+            gone = await connection.run_sync(guards.missing)
+            if gone:
+                await connection.run_sync(guards.install)
+        return gone
 
     async def close(self) -> None:
         """Close every connection. The last thing a loop does with it."""

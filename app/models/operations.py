@@ -10,6 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from app.domain.approval import ApprovalState, Vote
 from app.domain.intent import IntentState
 from app.domain.value import JsonObject
+from app.models.audited import Audited
 from app.models.base import Base, Identity, Reference, Written
 
 IS_OPEN = text("state IN ('approved', 'pending')")
@@ -19,6 +20,11 @@ class Approval(Base):
     """One question to people: may this plan be carried out?"""
 
     __tablename__ = "approval"
+    __audited__ = Audited(
+        may_change=frozenset(
+            {"state", "decided_at", "granted_until", "used_at", "used_by", "resumed_at"}
+        )
+    )
     __table_args__ = (
         # the same proposal is asked again only once its last question is closed
         Index(
@@ -59,6 +65,7 @@ class ApprovalVote(Base):
     """What one person said to one question."""
 
     __tablename__ = "approval_vote"
+    __audited__ = Audited()
     __table_args__ = (
         UniqueConstraint("approval_id", "person"),
         {"sqlite_autoincrement": True},
@@ -77,6 +84,9 @@ class CommandIntent(Base):
     """The write-ahead ledger: a change about to be made, and what came of it."""
 
     __tablename__ = "command_intent"
+    __audited__ = Audited(
+        may_change=frozenset({"state", "exit_code", "output", "how", "dispatched_at", "settled_at"})
+    )
     __table_args__ = (
         Index(None, "execution_id", "intended_at"),
         Index(None, "host", "intended_at"),
@@ -132,6 +142,7 @@ class BaselineRow(Base):
     """How a host looked while it was healthy. Hashes and metadata, never contents."""
 
     __tablename__ = "baseline"
+    __audited__ = Audited()
     __table_args__ = (
         UniqueConstraint("host", "simulated", "version"),
         {"sqlite_autoincrement": True},
@@ -153,6 +164,7 @@ class PauseRow(Base):
     """One turn of the switch that stops all changes. The last one stands."""
 
     __tablename__ = "pause"
+    __audited__ = Audited()
     __table_args__ = ({"sqlite_autoincrement": True},)
 
     id: Mapped[Identity]

@@ -20,6 +20,7 @@ from app.domain.execution import ACTIVE, ExecutionStatus, Outcome, Step
 from app.domain.hypothesis import HypothesisStatus
 from app.domain.incident import Priority
 from app.domain.value import JsonObject
+from app.models.audited import Audited
 from app.models.base import ROW_NUMBER, Base, DatabaseNow, Identity, Written
 
 IS_ACTIVE = text("status IN ({})".format(", ".join(f"'{status}'" for status in sorted(ACTIVE))))
@@ -32,6 +33,13 @@ class Execution(Base):
     """One run of the agent on one incident, with the incident as it was told."""
 
     __tablename__ = "sre_incident_execution"
+    __audited__ = Audited(
+        may_change=frozenset({
+            "sys_mod_count", "status", "current_step", "running_at", "ended_at", "outcome",
+            "root_cause", "summary", "confidence", "recommended", "evidence_ids",
+            "cancel_requested_at", "cancel_requested_by", "cancel_reason",
+        })
+    )  # fmt: skip
     __table_args__ = (
         # an incident that opens again is a new episode; only one of them is at work at a time
         UniqueConstraint("incident_number", "episode"),
@@ -99,6 +107,7 @@ class Evidence(Base):
     """What one diagnostic, probe or change returned, as facts. Its output stands in the log."""
 
     __tablename__ = "sre_evidence"
+    __audited__ = Audited()
     __table_args__ = (
         UniqueConstraint(
             "execution_id", "kind", "step_key", "position", name="uq_sre_evidence_of_step"
@@ -132,6 +141,7 @@ class ExecutionLog(Base):
     """One line for each diagnostic, probe, decision, change and undo, with its output."""
 
     __tablename__ = "incident_execution_log"
+    __audited__ = Audited()
     __table_args__ = (
         UniqueConstraint("execution_id", "step_number"),
         UniqueConstraint(
@@ -176,6 +186,11 @@ class TimelineRow(Base):
     """One line of the story as the page shows it."""
 
     __tablename__ = "sre_timeline_entry"
+    __audited__ = Audited(
+        may_change=frozenset(
+            {"step", "title", "status", "duration_seconds", "detail", "updated_at"}
+        )
+    )
     __table_args__ = (
         UniqueConstraint("execution_id", "key"),
         UniqueConstraint("execution_id", "step_number"),
@@ -200,6 +215,12 @@ class HypothesisRow(Base):
     """One candidate cause as it stands now, and how it stood before."""
 
     __tablename__ = "sre_hypothesis"
+    __audited__ = Audited(
+        may_change=frozenset({
+            "hypothesis_text", "mode", "host", "subject", "confidence", "status", "supports",
+            "history", "updated_at",
+        })
+    )  # fmt: skip
     __table_args__ = (
         UniqueConstraint("execution_id", "key"),
         {"sqlite_autoincrement": True},
@@ -225,6 +246,7 @@ class VerificationRow(Base):
     """One proof after a change: red before, green after, and what got worse."""
 
     __tablename__ = "sre_verification"
+    __audited__ = Audited()
     __table_args__ = (
         UniqueConstraint("execution_id", "step_key"),
         Index("ix_sre_verification_figures", "execution_id", "healed", "taken_at", "simulated"),
@@ -249,6 +271,7 @@ class Provenance(Base):
     """Which conclusion rests on which evidence, and who drew it."""
 
     __tablename__ = "sre_provenance"
+    __audited__ = Audited()
     __table_args__ = (
         UniqueConstraint("execution_id", "step_key", "position"),
         {"sqlite_autoincrement": True},

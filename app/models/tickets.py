@@ -13,6 +13,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app.domain.ticket import OutboxState, Told
 from app.domain.value import JsonObject
+from app.models.audited import Audited
 from app.models.base import Base, DatabaseNow, Identity, Reference, Written
 
 
@@ -20,6 +21,12 @@ class OutboxRow(Base):
     """One thing to tell one ticket, once, after everything before it."""
 
     __tablename__ = "outbox"
+    __audited__ = Audited(
+        may_change=frozenset({"state", "result", "settled_at"}),
+        outside=frozenset({
+            "attempts", "next_try_at", "claimed_by", "claimed_until", "last_error",
+        }),
+    )  # fmt: skip
     __table_args__ = (
         UniqueConstraint("execution_id", "key"),
         Index(None, "state", "next_try_at"),

@@ -15,6 +15,7 @@ from app.errors import Conflict, Forbidden, NotFound
 from app.models import operations as tables
 from app.models.base import DatabaseNow
 from app.models.database import Database
+from tests.integration.audit.tampering import lift_guards
 from tests.integration.audit.values import decision, plan
 
 
@@ -55,6 +56,7 @@ async def vote(
 
 async def let_time_run_out(database: Database, approval: Approval) -> None:
     async with database.transaction() as session:
+        await lift_guards(session)
         mine = update(tables.Approval).where(tables.Approval.id == approval.id)
         await session.execute(mine.values(expires_at=DatabaseNow()))
         await session.execute(

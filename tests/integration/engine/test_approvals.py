@@ -13,6 +13,7 @@ from app.domain.verdict import Verdict
 from app.errors import Conflict
 from app.models import operations as tables
 from app.models.base import DatabaseNow
+from tests.integration.audit.tampering import lift_guards
 from tests.integration.engine.conftest import Site
 
 ASKS = Verdict.NEEDS_APPROVAL
@@ -64,6 +65,7 @@ async def test_what_nobody_answers_is_handed_over_with_the_plan(site: Site) -> N
     await site.agent(verdict=ASKS)
     approval = await site.asked(execution_id)
     async with site.database.transaction() as session:
+        await lift_guards(session)
         row = update(tables.Approval).where(tables.Approval.id == approval.id)
         await session.execute(row.values(expires_at=DatabaseNow()))
     ended = await site.ended(execution_id)

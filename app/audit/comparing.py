@@ -1,0 +1,124 @@
+"""Compares the rows that there are with what the chain says of them, both ways."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Integer, func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Mapper
+
+from app.audit.chain import content_of_entry, entry_of
+from app.audit.content import content_of, differing
+from app.audit.entry import Entry
+from app.audit.findings import Fault, Findings
+from app.audit.scanning import raw_rows_of
+from app.domain.fact import ADDS_ROW, OF_ROW
+from app.domain.value import JsonObject
+from app.models.audited import audited_mappers
+from app.models.chain import AuditEntry
+from app.models.operations import Approval, ApprovalVote
+from app.models.sre_execution import Execution
+
+
+def mapper_of(about: str) -> Mapper[Any] | None:
+    """The mapped class of a table of facts; None: there is no such table."""
+    return next((m for m in audited_mappers() if m.class_.__tablename__ == about), None)
+
+
+async def compare_rows(session: AsyncSession, findings: Findings, execution_id: int | None) -> int:
+    """Hold every row against the last entry about it. How many rows there are."""
+    compared = 0
+    for mapper in audited_mappers():
+        where = belonging(mapper, execution_id)
+        if where is None:
+            continue
+        about = str(mapper.class_.__tablename__)
+        async for rows in raw_rows_of(session, mapper, *where):
+            last = await _last_entries(session, about, list(rows))
+            for row_id, values in rows.items():
+                compare(findings, about, row_id, values, last.get(row_id))
+            compared += len(rows)
+    return compared
+
+
+def compare(
+    findings: Findings, about: str, row_id: str, values: JsonObject, entry: Entry | None
+) -> None:
+    """Hold one row against the last entry about it."""
+    if entry is None:
+        return findings.add(
+            Fault.ROW_INSERTED,
+            f"Row {row_id} of {about} was inserted: no entry of the chain is about it.",
+        )
+    columns = differing(content_of_entry(entry), content_of(values))
+    if columns:
+        findings.add(
+            Fault.ROW_CHANGED,
+            f"Row {row_id} of {about} was changed: {', '.join(columns)} "
+            f"{'is' if len(columns) == 1 else 'are'} not what {entry.named()} says.",
+            entry.seq,
+        )
+    return None
+
+
+async def find_deleted(session: AsyncSession, findings: Findings, entries: Iterable[Entry]) -> None:
+    """Look for the rows that these entries say were added."""
+    added: dict[str, dict[str, Entry]] = defaultdict(dict)
+    for entry in entries:
+        if entry.kind in ADDS_ROW:
+            added[entry.about][entry.row_id] = entry
+    for about, by_id in added.items():
+        mapper = mapper_of(about)
+        there = await _ids_there(session, mapper, list(by_id)) if mapper else set()
+        for row_id, entry in by_id.items():
+            if row_id not in there:
+                findings.add(
+                    Fault.ROW_DELETED,
+                    f"Row {row_id} of {about} was deleted: {entry.named()} says that it was added.",
+                    entry.seq,
+                )
+
+
+def belonging(mapper: Mapper[Any], execution_id: int | None) -> list[ColumnElement[bool]] | None:
+    """The condition for an execution's rows of a table; None: the table has none of any."""
+    kind = mapper.class_
+    if execution_id is None:
+        return []
+    if kind is Execution:
+        return [Execution.id == execution_id]
+    if kind is ApprovalVote:
+        asked = select(Approval.id).where(Approval.execution_id == execution_id)
+        return [ApprovalVote.approval_id.in_(asked)]
+    if "execution_id" in mapper.columns:
+        return [mapper.columns["execution_id"] == execution_id]
+    return None
+
+
+async def _last_entries(session: AsyncSession, about: str, ids: Sequence[str]) -> dict[str, Entry]:
+    """The last entry about each row, by the row's id."""
+    newest = (
+        select(func.max(AuditEntry.seq))
+        .where(
+            AuditEntry.about == about,
+            AuditEntry.row_id.in_(ids),
+            AuditEntry.kind.in_(OF_ROW),
+        )
+        .group_by(AuditEntry.row_id)
+    )
+    found = await session.execute(select(AuditEntry).where(AuditEntry.seq.in_(newest)))
+    return {row.row_id: entry_of(row) for row in found.scalars()}
+
+
+async def _ids_there(session: AsyncSession, mapper: Mapper[Any], ids: Sequence[str]) -> set[str]:
+    (key,) = mapper.primary_key
+    numbered = isinstance(key.type, Integer)
+    typed = [int(id_) if numbered else id_ for id_ in ids if not numbered or _is_number(id_)]
+    found = await session.execute(select(key).where(key.in_(typed)))
+    return {str(id_) for id_ in found.scalars()}
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < 19  # what the column can hold
