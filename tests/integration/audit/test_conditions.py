@@ -20,6 +20,7 @@ from app.models.operations import Approval, Worker
 from app.models.sre_execution import Execution
 from app.models.tickets import OutboxRow
 from tests.integration.audit.conftest import Begin
+from tests.integration.audit.tampering import lift_guards
 from tests.integration.audit.values import decision, incident, plan
 
 PATIENT = Patience(stuck_seconds=300, approval_seconds=900, tell_escalated=True)
@@ -32,6 +33,7 @@ async def found(database: Database, patience: Patience = PATIENT) -> list[tuple[
 async def an_hour_ago(database: Database, execution_id: int) -> None:
     """As if it had begun then, and nothing had come since."""
     async with database.transaction() as session:
+        await lift_guards(session)
         then = await database_now(session) - timedelta(hours=1)
         moved = update(Execution).where(Execution.id == execution_id)
         await session.execute(moved.values(started_at=then, running_at=then))
@@ -92,6 +94,7 @@ async def test_ends_that_need_a_person(
         database, quiet
     )
     async with database.transaction() as session:
+        await lift_guards(session)
         then = await database_now(session) - timedelta(hours=2)
         await session.execute(update(Execution).values(ended_at=then))
     assert await found(database) == []  # no news any more
@@ -110,6 +113,7 @@ async def test_a_question_that_waits_too_long(database: Database, execution_id: 
     await Journal(database).set_status(execution_id, ExecutionStatus.WAITING_APPROVAL)
     assert await found(database) == []
     async with database.transaction() as session:
+        await lift_guards(session)
         then = await database_now(session) - timedelta(hours=1)
         await session.execute(update(Approval).values(requested_at=then))
     (condition,) = await Conditions(database, PATIENT).look()
