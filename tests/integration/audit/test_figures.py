@@ -21,6 +21,7 @@ from app.domain.verdict import ChangeResult, ChangeStatus, Verdict, Verification
 from app.models.database import Database
 from app.models.sre_execution import Execution
 from tests.integration.audit.conftest import Begin
+from tests.integration.audit.tampering import lift_guards
 from tests.integration.audit.values import NOON, decision, incident, observation, plan, probe_result
 
 CALL = ActionCall(action="service.start", host="alpha", params={"unit": "ledger.service"})
@@ -91,6 +92,7 @@ async def test_durations_fall_into_their_buckets(
         await journal.record(execution_id, "verify-1", verification=healed)
         await _conclude(journal, execution_id, Outcome.RESOLVED)
         async with database.transaction() as session:
+            await lift_guards(session)
             took = {"started_at": NOON, "ended_at": NOON + timedelta(seconds=seconds)}
             await session.execute(
                 update(Execution).where(Execution.id == execution_id).values(took)
