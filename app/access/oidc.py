@@ -137,7 +137,7 @@ class Oidc:
         ] or [SIGNED_BY[0]]
 
     def _role_of(self, claims: JsonObject) -> Role | None:
-        held = set(_values_of(claims, self._claim))
+        held = set(values_of(claims, self._claim))
         return next((role for value, role in self._roles.items() if value in held), None)
 
     def _failed(self, error: Exception) -> IdentityProviderFailed:
@@ -165,7 +165,7 @@ def _roles_of(settings: Settings) -> dict[str, Role]:
     return {value: people[name] for value, name in given.items()}
 
 
-def _values_of(claims: JsonObject, path: str) -> Iterator[str]:
+def values_of(claims: JsonObject, path: str) -> Iterator[str]:
     """The values of a claim, which may lie deeper: `realm_access.roles`."""
     found: Any = claims
     for name in [path] if path in claims else path.split("."):

@@ -1,0 +1,179 @@
+"""Logging in at an OpenID provider: the way there and back, and every answer that is not taken."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from app.access.oidc import CALLBACK, Oidc, values_of
+from app.domain.permission import Role
+from app.errors import ConfigurationError
+from app.settings import Settings
+from tests.integration.access.conftest import Door, Open
+from tests.integration.access.doors import key
+from tests.integration.access.provider import (
+    CLIENT_ID,
+    CLIENT_SECRET,
+    Provider,
+    Twist,
+    running_provider,
+)
+
+ROLES = {"sre-approvers": "approver", "sre-oncall": "operator"}
+LOOK = "/api/look"
+
+
+def settings_of(issuer: str) -> dict[str, Any]:
+    return {
+        "oidc_issuer": issuer,
+        "oidc_client_id": CLIENT_ID,
+        "oidc_client_secret": CLIENT_SECRET,
+        "oidc_roles": ROLES,
+        "public_url": "https://sre.example",
+    }
+
+
+@pytest.fixture(scope="module")
+def provider() -> Iterator[Provider]:
+    with running_provider() as running:
+        yield running
+
+
+@pytest.fixture
+async def door(open_door: Open, database_url: str, provider: Provider) -> AsyncIterator[Door]:
+    provider.twist = Twist()
+    async with open_door(database_url, **settings_of(provider.issuer)) as opened:
+        await key(opened.access.keys, Role.VIEWER)
+        yield opened
+
+
+async def back_from(browser: httpx.AsyncClient, path: str = "/login/oidc") -> str:
+    """Go to the provider as a browser does; the address that it leads back to."""
+    there = await browser.get(path)
+    assert there.status_code == 303, there.text
+    async with httpx.AsyncClient(trust_env=False) as outside:
+        led = await outside.get(there.headers["location"])
+    return led.headers["location"]
+
+
+async def test_there_and_back(door: Door) -> None:
+    async with door.client(base_url="https://sre.example") as browser:
+        assert "/login/oidc?next=%2Fui" in (await browser.get("/login")).text
+        back = await back_from(browser, "/login/oidc?next=/ui/executions/7")
+        assert back.startswith(f"https://sre.example{CALLBACK}?")
+        done = await browser.get(back)
+        # a page and not a redirect: browsers would not send the strict cookie with that
+        assert done.status_code == 200
+        assert "url=/ui/executions/7" in done.text
+        assert "SameSite=strict" in done.headers["set-cookie"]
+        looked = (await browser.get(LOOK)).json()
+        assert looked == {"person": "ann", "role": "approver", "how": "oidc"}
+        again = await browser.get(back)
+        assert again.status_code == 401, "an answer is taken once"
+
+
+async def test_only_the_browser_that_began_comes_back(door: Door, provider: Provider) -> None:
+    before = provider.exchanged
+    async with (
+        door.client(base_url="https://sre.example") as victim,
+        door.client(base_url="https://sre.example") as attacker,
+    ):
+        stolen = await back_from(attacker)
+        assert (await victim.get(stolen)).status_code == 401
+        assert (await victim.get(LOOK)).status_code == 401
+        assert (await attacker.get(stolen)).status_code == 401, "it was used up by the try"
+        for query in ("", "?state=x&code=y", "?state=x"):
+            assert (await victim.get(f"{CALLBACK}{query}")).status_code == 401
+        denied = (await back_from(victim)).split("code=")[0] + "error=access_denied"
+        assert (await victim.get(denied)).status_code == 401
+    assert provider.exchanged == before
+
+
+NOT_TAKEN: dict[str, Twist] = {
+    "another issuer": Twist({"iss": "https://evil.example"}),
+    "another audience": Twist({"aud": "another-client"}),
+    "our audience among others, of another": Twist({"aud": [CLIENT_ID, "x"], "azp": "x"}),
+    "no audience": Twist({"aud": None}),
+    "expired": Twist({"exp": int(time.time()) - 600}),
+    "no end": Twist({"exp": None}),
+    "another login's nonce": Twist({"nonce": "of-another-login"}),
+    "no nonce": Twist({"nonce": None}),
+    "unsigned": Twist(algorithm="none"),
+    "signed with the shared secret": Twist(algorithm="HS256"),
+    "signed with a strange key": Twist(strange_key=True),
+    "no role here": Twist({"groups": ["staff"]}),
+    "no groups": Twist({"groups": None}),
+    "odd groups": Twist({"groups": {"sre-approvers": True}}),
+}
+
+
+async def test_what_is_not_taken(door: Door, provider: Provider, subtests: pytest.Subtests) -> None:
+    for name, twist in NOT_TAKEN.items():
+        with subtests.test(name):
+            provider.twist = twist
+            async with door.client(base_url="https://sre.example") as browser:
+                answer = await browser.get(await back_from(browser))
+                assert answer.status_code == 401, answer.text
+                assert 'role="alert"' in answer.text
+                assert "sre_session" not in answer.headers.get("set-cookie", "")
+                assert (await browser.get(LOOK)).status_code == 401
+
+
+async def test_roles_go_by_the_first_that_fits_and_names_by_what_was_checked(
+    door: Door, provider: Provider
+) -> None:
+    mail = "ann@example.com"
+    for claims, person, role in (
+        ({"groups": ["sre-oncall", "sre-approvers"]}, "ann", "approver"),
+        ({"groups": "sre-oncall", "email": mail}, "ann", "operator"),
+        ({"email": mail, "email_verified": True}, mail, "approver"),
+        ({"preferred_username": None}, "0042", "approver"),
+    ):
+        provider.twist = Twist(dict(claims))
+        async with door.client(base_url="https://sre.example") as browser:
+            await browser.get(await back_from(browser))
+            looked = (await browser.get(LOOK)).json()
+            assert (looked["person"], looked["role"]) == (person, role)
+
+
+async def test_a_provider_that_is_down_or_another_is_said(
+    open_door: Open, database_url: str, provider: Provider
+) -> None:
+    for issuer in ("http://127.0.0.1:9", f"{provider.issuer}/realm"):
+        async with open_door(database_url, **settings_of(issuer)) as door, door.client() as browser:
+            answer = await browser.get("/login/oidc")
+            assert answer.status_code == 502
+            assert answer.json()["error"]["code"] == "identity-provider-failed"
+    async with open_door(database_url) as door, door.client() as browser:
+        assert (await browser.get("/login/oidc")).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"oidc_client_id": None}, "OIDC_ISSUER needs OIDC_CLIENT_ID too"),
+        ({"oidc_roles": None, "public_url": None}, "needs OIDC_ROLES and PUBLIC_URL too"),
+        ({"oidc_issuer": "http://id.example"}, "must be https://"),
+    ],
+)
+def test_settings_that_do_not_go_together(changed: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        Settings(_env_file=None, **(settings_of("https://id.example") | changed))
+
+
+@pytest.mark.parametrize("role", ["webhook", "root", ""])
+def test_roles_that_nobody_logs_in_with(role: str) -> None:
+    given = settings_of("https://id.example") | {"oidc_roles": {"all": role}}
+    with pytest.raises(ConfigurationError, match="OIDC_ROLES gives 'all'"):
+        Oidc.of(Settings(_env_file=None, **given))
+
+
+def test_a_claim_may_lie_deeper() -> None:
+    claims = {"realm_access": {"roles": ["a", 1, "b"]}, "https://x/y.z": "c"}
+    assert list(values_of(claims, "realm_access.roles")) == ["a", "b"]
+    assert list(values_of(claims, "https://x/y.z")) == ["c"]
+    assert list(values_of(claims, "realm_access.none.at.all")) == []
