@@ -50,6 +50,7 @@ class Keys(Writer):
                 secret_hash=hash_of(secret),
                 role=role,
                 name=name,
+                created_at=now,
                 expires_at=None if expires_after is None else now + expires_after,
             )
             session.add(row)

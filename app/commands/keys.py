@@ -13,7 +13,7 @@ from typing import Annotated, TypeVar
 
 import typer
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from app.audit.keys import Keys
 from app.commands.screen import give_up, out
@@ -56,14 +56,15 @@ def create(
 @app.command("list")
 def list_() -> None:
     """List every key that was ever made, oldest first. Secrets are not kept, so not shown."""
-    table = Table("number", "key", "role", "whose", "made", "ends", "last used", "", box=None)
+    table = Table(
+        "number", Column("key", min_width=12), "role", "whose", "ends", "last used", "", box=None
+    )
     for key in _with_keys(lambda keys: keys.listed()):
         table.add_row(
             str(key.id),
-            f"sre_{key.key_id}_...",
+            key.key_id,
             key.role.value,
             escape(key.name),
-            f"{key.created_at:%Y-%m-%d}",
             f"{key.expires_at:%Y-%m-%d}" if key.expires_at else "never",
             f"{key.last_used_at:%Y-%m-%d %H:%M}" if key.last_used_at else "never",
             "revoked" if key.revoked_at else "",
