@@ -7,6 +7,7 @@ Whether something was simulated stands on every object that tells of a host.
 from __future__ import annotations
 
 from datetime import datetime
+from enum import StrEnum
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -36,6 +37,31 @@ class Triggered(Answer):
     execution_id: int = Field(examples=[123])
     incident_number: str = Field(examples=["INC0010001"])
     status: str = Field(examples=["running"])
+
+
+class AlertFate(StrEnum):
+    """What became of one alert of a notification."""
+
+    TAKEN_ON = "taken_on"  # a new execution works on it
+    KNOWN = "known"  # it has its execution already
+    OVER = "over"  # it fires no more; nothing is started
+    REFUSED = "refused"  # its labels name no host of the inventory, or two
+
+
+class AlertTaken(Answer):
+    """One alert of a notification."""
+
+    fingerprint: str = Field(examples=["5ef77f1f8a3ecfa5"])
+    incident_number: str = Field(examples=["AM-5ef77f1f8a3ecfa5-20261123T094000Z"])
+    fate: AlertFate
+    execution_id: int | None = Field(examples=[123])
+    reason: str = Field(description="Why it was refused; empty otherwise")
+
+
+class AlertsTaken(Answer):
+    """What became of a notification's alerts, in its order."""
+
+    alerts: tuple[AlertTaken, ...]
 
 
 class Execution(ExecutionView):

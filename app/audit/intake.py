@@ -44,13 +44,22 @@ def mod_count_of(raw: JsonObject) -> int | None:
 
 
 async def accept(
-    session: AsyncSession, incident: Incident, raw: JsonObject, *, simulated: bool, max_active: int
+    session: AsyncSession,
+    incident: Incident,
+    raw: JsonObject,
+    *,
+    simulated: bool,
+    max_active: int,
+    once: bool = False,
 ) -> Accepted:
-    """Find or make the execution. Raises Busy where `max_active` are at work already."""
+    """Find or make the execution. Raises Busy where `max_active` are at work already.
+
+    `once`: the number stands for one occurrence, so that it never opens again.
+    """
     mod_count = mod_count_of(raw)
     last = await _last_execution(session, incident.number)
     if last is not None:
-        answering = await _answered_by(session, incident, mod_count, last)
+        answering = last if once else await _answered_by(session, incident, mod_count, last)
         if answering is not None:
             _remember(answering, mod_count)
             return Accepted(execution_id=answering.id, created=False, status=answering.status)

@@ -45,17 +45,29 @@ class Journal(Writer):
     # --- the execution ---------------------------------------------------------------------
 
     async def accept(
-        self, incident: Incident, raw: JsonObject, *, simulated: bool, max_active: int
+        self,
+        incident: Incident,
+        raw: JsonObject,
+        *,
+        simulated: bool,
+        max_active: int,
+        once: bool = False,
     ) -> Accepted:
         """Make the incident durable, or find the execution that has it (app/audit/intake.py).
 
-        `raw` is the webhook's body. Raises Busy where `max_active` executions are at work.
+        `raw` is the webhook's body; `once`: the number never opens again. Raises Busy where
+        `max_active` executions are at work.
         """
 
         async def work(session: AsyncSession) -> Accepted:
             acting(session, incident.source)
             return await intake.accept(
-                session, incident, raw, simulated=simulated, max_active=max_active
+                session,
+                incident,
+                raw,
+                simulated=simulated,
+                max_active=max_active,
+                once=once,
             )
 
         return await self._write(f"Incident {incident.number}", work)

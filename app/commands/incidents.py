@@ -29,7 +29,9 @@ def trigger(
     service: Annotated[str, typer.Option(help="What is said to be broken")] = "",
     description: Annotated[str, typer.Option(help="More about it")] = "",
     priority: Annotated[str, typer.Option(help="1 to 5")] = "3",
-    watch_it: Annotated[bool, typer.Option("--watch/--no-watch", help="Show it live")] = True,
+    watch_it: Annotated[
+        bool, typer.Option("--follow/--no-follow", "--watch/--no-watch", help="Show it live")
+    ] = True,
     url: Url = None,
 ) -> None:
     """Post an incident, and watch what becomes of it."""

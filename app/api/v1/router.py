@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from app.api.v1.endpoints import (
+    alertmanager,
     alerts,
     approvals,
     hosts,
@@ -17,6 +18,7 @@ from app.api.v1.endpoints import (
 
 router = APIRouter()
 router.include_router(incident.router)
+router.include_router(alertmanager.router)
 router.include_router(sre_agent.router)
 router.include_router(approvals.router)
 router.include_router(hosts.router)

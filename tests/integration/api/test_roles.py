@@ -21,6 +21,7 @@ ASKED: tuple[tuple[Permission, str, str, object, int], ...] = (
     (P.READ, "GET", "/api/v1/approvals", None, 200),
     (P.READ, "GET", "/api/v1/approvals/999", None, 404),
     (P.SUBMIT, "POST", "/api/v1/incident/trigger-agent", {}, 422),
+    (P.SUBMIT, "POST", "/api/v1/alertmanager/webhook", {}, 422),
     (P.CANCEL, "POST", "/api/v1/incident/execution/999/cancel", {}, 404),
     (P.DECIDE, "POST", "/api/v1/approvals/999/decision", VOTE, 404),
     (P.BASELINE, "POST", "/api/v1/hosts/no-such-host/baseline", None, 404),

@@ -25,6 +25,7 @@ EXPECTED = {
     ("GET", "/login/oidc"): None,
     ("GET", "/login/oidc/callback"): None,
     ("POST", "/api/v1/incident/trigger-agent"): P.SUBMIT,
+    ("POST", "/api/v1/alertmanager/webhook"): P.SUBMIT,
     ("POST", "/api/v1/incident/execution/{execution_id}/cancel"): P.CANCEL,
     ("POST", "/api/v1/approvals/{approval_id}/decision"): P.DECIDE,
     ("POST", "/api/v1/hosts/{name}/baseline"): P.BASELINE,

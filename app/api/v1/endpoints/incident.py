@@ -11,12 +11,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Body, Request
 
-from app import log
 from app.access.authentication import CallerPart
 from app.access.guard import Guarded, needs
 from app.api.errors import documented
-from app.api.parts import Parts, PartsOfApp
+from app.api.parts import PartsOfApp
 from app.api.schemas import Triggered
+from app.api.v1.taking_on import take_on
 from app.api.v1.ticket import Ticket
 from app.api.v1.ticket_examples import EXAMPLES
 from app.domain.access import Caller
@@ -25,8 +25,6 @@ from app.domain.incident import Incident
 from app.domain.permission import Permission
 
 router = APIRouter(prefix="/api/v1/incident", tags=["incidents"], route_class=Guarded)
-
-_log = log.get(__name__)
 
 
 @router.post(
@@ -53,37 +51,13 @@ async def trigger_agent(
     named = ticket.affected
     host = parts.inventory.match(named.ip_address, named.hostname)
     incident = _incident(ticket, host, caller)
-    await _set_the_stage(parts, host)
-    with log.about(incident_number=incident.number):
-        accepted = await parts.records.journal.accept(
-            incident,
-            await request.json(),
-            simulated=parts.hands.simulated,
-            max_active=parts.settings.queue_limit,
-        )
-        await parts.engine.submit(accepted.execution_id)
-        _log.info(
-            "incident accepted" if accepted.created else "incident already known",
-            execution_id=accepted.execution_id,
-            host=host.name,
-            priority=incident.priority,
-            source=incident.source,
-            proved_by=caller.how.value,
-        )
+    accepted = await take_on(parts, caller, incident, await request.json())
     return Triggered(
         message="SRE Agent triggered successfully",
         execution_id=accepted.execution_id,
         incident_number=incident.number,
         status="running",
     )
-
-
-async def _set_the_stage(parts: Parts, host: Host) -> None:
-    """A simulated host is broken anew for each incident, unless one is being worked on."""
-    if parts.stage is None:
-        return
-    if all(line.host != host.name for line in await parts.records.reading.active()):
-        parts.stage.reset(host.name)
 
 
 def _incident(ticket: Ticket, host: Host, caller: Caller) -> Incident:
