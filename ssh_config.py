@@ -2,8 +2,8 @@
 
 Being listed is a host's opt-in: what is not here cannot be reached, whatever a ticket says. Larger
 sites set INVENTORY_FILE instead (docs/howto/ssh-keys.md). Keys that a host may have: ip, username,
-port, ssh_key_path, host_key, names, services, depends_on, jump, groups, description, units, probes,
-gate, autonomy_level.
+port, ssh_key_path, ssh_key (a reference, docs/howto/secrets.md), host_key, names, services,
+depends_on, jump, groups, description, units, probes, gate, autonomy_level.
 """
 
 from __future__ import annotations

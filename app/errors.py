@@ -6,7 +6,11 @@
     │   ├── PolicyFileError           policy-invalid
     │   ├── SourcesFileError          sources-invalid
     │   ├── CatalogError              catalog-invalid
-    │   └── KnowledgeError            knowledge-invalid
+    │   ├── KnowledgeError            knowledge-invalid
+    │   └── SecretReferenceInvalid    secret-reference-invalid
+    ├── SecretUnavailable             secret-unavailable
+    │   ├── SecretMissing             secret-missing
+    │   └── SecretDenied              secret-denied
     ├── IncidentRejected              incident-rejected
     │   ├── UnknownTarget             target-unknown
     │   └── ContradictoryTarget       target-contradictory
@@ -87,6 +91,30 @@ class KnowledgeError(ConfigurationError):
     """A failure mode's file is malformed, or asks for facts or actions that do not exist."""
 
     code = "knowledge-invalid"
+
+
+class SecretReferenceInvalid(ConfigurationError):
+    """A secret is named in a form that leads nowhere."""
+
+    code = "secret-reference-invalid"
+
+
+class SecretUnavailable(SreAgentError):
+    """The place that holds a secret cannot be asked, or did not answer in time."""
+
+    code = "secret-unavailable"
+
+
+class SecretMissing(SecretUnavailable):
+    """The place answered, but it holds no such secret."""
+
+    code = "secret-missing"
+
+
+class SecretDenied(SecretUnavailable):
+    """The place does not give the secret to the agent, or is open to others."""
+
+    code = "secret-denied"
 
 
 class IncidentRejected(SreAgentError):

@@ -1,9 +1,9 @@
 """Structured logs: readable on a terminal, one JSON object a line otherwise.
 
 Every line of ours and of the libraries (uvicorn, alembic, asyncssh, sqlalchemy, dbos) takes the
-same way out, to standard error. What is bound with `about(...)` stands on every line until the
-block ends, in this task and in those it starts: that is how `execution_id` and `incident_number`
-come to be on lines of code that knows of neither.
+same way out, to standard error, and secrets are taken out of it on that way. What is bound with
+`about(...)` stands on every line until the block ends, in this task and in those it starts: that is
+how `execution_id` and `incident_number` come to be on lines of code that knows of neither.
 """
 
 from __future__ import annotations
@@ -15,12 +15,16 @@ from contextlib import contextmanager
 from typing import Literal, TextIO
 
 import structlog
-from structlog.typing import Processor
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+from app.redaction.redactor import REDACTOR
 
 LogFormat = Literal["auto", "console", "json"]
 
 # Libraries that log through handlers of their own: their lines are led into ours.
 OWN_HANDLERS = ("uvicorn", "uvicorn.error", "uvicorn.access", "dbos", "alembic", "sqlalchemy")
+
+_PLAIN = (str, int, float, bool, type(None), list, tuple, dict)
 
 # What these say at INFO is said better by our own lines (a request, a step, a command).
 QUIETER = {
@@ -87,16 +91,27 @@ def _shared_processors() -> list[Processor]:
 
 
 def _formatter(*, console: bool, colours: bool) -> logging.Formatter:
-    last: list[Processor] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
-    if console:
-        # plain: the pretty formatter prints every frame's local variables, secrets among them
-        plain = structlog.dev.plain_traceback
-        last.append(structlog.dev.ConsoleRenderer(colors=colours, exception_formatter=plain))
-    else:
-        last += [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+    last: list[Processor] = [
+        structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+        # before the renderer: its pretty form prints every frame's local variables too
+        structlog.processors.format_exc_info,
+        _without_secrets,
+        structlog.dev.ConsoleRenderer(colors=colours)
+        if console
+        else structlog.processors.JSONRenderer(),
+    ]
     return structlog.stdlib.ProcessorFormatter(
         processors=last, foreign_pre_chain=_shared_processors()
     )
+
+
+def _without_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """The line as it may be read by others. What is no JSON is shown as its text."""
+    plain = {
+        key: value if isinstance(value, _PLAIN) else str(value) for key, value in event.items()
+    }
+    clean: EventDict = REDACTOR.value(plain)
+    return clean
 
 
 def _lead_libraries_into_root(level: str) -> None:

@@ -53,6 +53,8 @@ from app.execution.targets import Inventory
 from app.knowledge.library import Library
 from app.models.database import Database
 from app.reasoning.builtin import BuiltinReasoner
+from app.secrets.configured import secrets_of
+from app.secrets.secrets import Secrets
 from app.servicenow.desk import Desk
 from app.services.repairing import WatchTimes
 from app.services.self_healing_sre_agent import Limits, run_execution
@@ -156,7 +158,8 @@ def assemble(
     `wrap` may put something between the service and its hands: the lab records what they do.
     """
     records = Records.of(database)
-    hands, baseline_hands, stage = _hands(settings, files, records)
+    secrets = secrets_of(settings)
+    hands, baseline_hands, stage = _hands(settings, files, records, secrets)
     if wrap is not None:
         hands, baseline_hands = wrap(hands), wrap(baseline_hands)
     tracer = watching.tracer(settings)
@@ -165,6 +168,7 @@ def assemble(
         settings=settings,
         database=database,
         records=records,
+        secrets=secrets,
         inventory=files.inventory,
         policy=files.policy,
         hands=hands,
@@ -192,7 +196,7 @@ def _graph(settings: Settings) -> Graph:
 
 
 def _hands(
-    settings: Settings, files: Files, records: Records
+    settings: Settings, files: Files, records: Records, secrets: Secrets
 ) -> tuple[Hands, Hands, Recordings | None]:
     """The hands, those for taking baselines, and the stage where hosts are simulated.
 
@@ -213,7 +217,7 @@ def _hands(
 
     if settings.enable_real_ssh:
         pinned = settings.ssh_known_hosts_file
-        hosts = SshHosts(files.inventory, files.catalog, known_hosts_file=pinned)
+        hosts = SshHosts(files.inventory, files.catalog, known_hosts_file=pinned, secrets=secrets)
         real = with_(hosts, HttpProber())
         return real, real, None
     stage = Recordings.load(settings.recordings_dir, stage_file=_stage_file(settings))

@@ -6,12 +6,14 @@ settings.md has a line for each; a test holds the two together.
 
 from __future__ import annotations
 
+import os
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
+from dotenv import dotenv_values
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -239,6 +241,32 @@ class Settings(BaseSettings):
         default=None, description="Set: ChatOpenAI reasons beside the built-in reasoner."
     )
 
+    # --- where secrets come from -------------------------------------------------------------
+    secrets_cache_seconds: float = Field(
+        default=60.0,
+        ge=0,
+        description="How long a secret is kept in memory before it is asked for anew.",
+    )
+    secrets_timeout_seconds: float = Field(
+        default=10.0, gt=0, le=120, description="How long the place of a secret may take to answer."
+    )
+    vault_addr: str | None = Field(default=None, description="https://HOST:8200 of a Vault.")
+    vault_namespace: str | None = Field(
+        default=None, description="Its namespace, where it has any."
+    )
+    vault_cacert: Path | None = Field(
+        default=None, description="Certificates of a private authority that signed Vault's own."
+    )
+    vault_token: SecretStr | None = Field(default=None, description="A token to log in with.")
+    vault_role_id: str | None = Field(default=None, description="AppRole: who the agent is.")
+    vault_secret_id: SecretStr | None = Field(default=None, description="AppRole: its secret.")
+    vault_approle_mount: str = Field(
+        default="approle", description="Where AppRole is mounted in Vault."
+    )
+    aws_region: str | None = Field(
+        default=None, description="Region of AWS Secrets Manager; default: boto3's own."
+    )
+
     @field_validator("database_url")
     @classmethod
     def _async_driver(cls, url: str) -> str:
@@ -359,6 +387,12 @@ class Settings(BaseSettings):
         if parts.password is None:
             return self.database_url
         return self.database_url.replace(f":{parts.password}@", ":***@")
+
+
+def read_variable(name: str) -> str | None:
+    """A variable as it is now: of the environment, else of `.env`. For secrets named `env:NAME`."""
+    found = os.environ.get(name)
+    return dotenv_values(".env", encoding="utf-8").get(name) if found is None else found
 
 
 def read_settings() -> Settings:

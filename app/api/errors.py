@@ -21,6 +21,7 @@ from starlette.exceptions import HTTPException
 
 from app import errors, log
 from app.access.origin import is_for_a_page, is_local, login_path
+from app.redaction.redactor import REDACTOR
 
 _log = log.get(__name__)
 
@@ -82,6 +83,7 @@ STATUS_OF: dict[type[errors.SreAgentError], int] = {
     errors.ServiceNowError: 502,
     errors.IdentityProviderFailed: 502,
     errors.RecordingMissing: 409,
+    errors.SecretUnavailable: 502,
 }
 """HTTP status of each branch of the tree in app/errors.py; a subclass has its parent's."""
 
@@ -121,7 +123,7 @@ def problem(
     """An error answer in the one shape."""
     info = ErrorInfo(code=code, message=message, hint=hint, details=tuple(details))
     # escaped, since a message may name what was sent, and that need not be valid text
-    body = json.dumps(ErrorBody(error=info).model_dump(), ensure_ascii=True)
+    body = json.dumps(REDACTOR.value(ErrorBody(error=info).model_dump()), ensure_ascii=True)
     return Response(body, status, headers, media_type="application/json")
 
 

@@ -21,6 +21,7 @@ from app.execution.policy_file import PolicyFile
 from app.execution.simulation import Recordings
 from app.execution.targets import Inventory
 from app.models.database import Database
+from app.secrets.secrets import Secrets
 from app.settings import Settings
 from app.telemetry.tracing import Tracer
 
@@ -32,6 +33,7 @@ class Parts:
     settings: Settings
     database: Database
     records: Records
+    secrets: Secrets
     inventory: Inventory
     policy: PolicyFile
     hands: Hands

@@ -19,6 +19,7 @@ from app.domain.incident import Incident
 from app.domain.value import JsonObject, Value
 from app.errors import Busy
 from app.models.sre_execution import Execution
+from app.redaction.redactor import REDACTOR
 
 NOT_OPEN = frozenset({"3", "6", "7", "8"})  # on hold, resolved, closed, cancelled
 RETRY_AFTER_SECONDS = 30
@@ -128,8 +129,8 @@ def _new_execution(
         simulated=simulated,
         incident_number=incident.number,
         episode=episode,
-        short_description=incident.short_description,
-        description=incident.description,
+        short_description=REDACTOR.text(incident.short_description),
+        description=REDACTOR.text(incident.description),
         priority=incident.priority,
         category=incident.category,
         assignment_group=incident.assignment_group,
@@ -141,6 +142,6 @@ def _new_execution(
         source=incident.source,
         autonomy_cap=incident.autonomy_cap,
         received_at=incident.received_at,
-        raw=raw,
+        raw=REDACTOR.value(raw),
         status=ExecutionStatus.QUEUED,
     )

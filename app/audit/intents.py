@@ -22,6 +22,7 @@ from app.domain.verdict import Decision
 from app.errors import Conflict, NotFound
 from app.models.database import database_now
 from app.models.operations import CommandIntent
+from app.redaction.redactor import REDACTOR
 
 
 class Intent(Value):
@@ -104,7 +105,8 @@ class Intents(Writer):
                 return _value(row)
             if state not in INTENT_MOVES[row.state]:
                 raise Conflict(f"Intent {intent_id} is {row.state} and cannot become {state}.")
-            row.state, row.exit_code, row.output, row.how = state, exit_code, output, how
+            row.state, row.exit_code, row.how = state, exit_code, how
+            row.output = REDACTOR.text(output)
             row.settled_at = await database_now(session)
             return _value(row)
 

@@ -37,6 +37,7 @@ from app.domain.verdict import ChangeResult, Decision, Verification
 from app.errors import AuditWriteFailed, Conflict
 from app.models.database import database_now
 from app.models.sre_execution import Execution, ExecutionLog
+from app.redaction.redactor import REDACTOR
 
 
 class Journal(Writer):
@@ -106,7 +107,8 @@ class Journal(Writer):
             if execution.cancel_requested_at is None:
                 acting(session, by)
                 execution.cancel_requested_at = await database_now(session)
-                execution.cancel_requested_by, execution.cancel_reason = by, reason
+                execution.cancel_requested_by = by
+                execution.cancel_reason = REDACTOR.text(reason)
 
         await self._write(f"The cancelling of execution {execution_id}", work)
 
@@ -132,9 +134,11 @@ class Journal(Writer):
             _check_move(execution, STATUS_OF_OUTCOME[outcome])
             await story.check_cited(session, execution_id, evidence_ids)
             execution.status, execution.outcome = STATUS_OF_OUTCOME[outcome], outcome
-            execution.root_cause, execution.summary = root_cause, summary
+            execution.root_cause = REDACTOR.text(root_cause)
+            execution.summary = REDACTOR.text(summary)
             execution.confidence = confidence
-            execution.evidence_ids, execution.recommended = list(evidence_ids), list(recommended)
+            execution.evidence_ids = list(evidence_ids)
+            execution.recommended = REDACTOR.value(list(recommended))
             execution.ended_at = await database_now(session)
             await telling.ended(session, self._database.settings, execution)
 

@@ -10,8 +10,9 @@ import hashlib
 import shlex
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from app.domain.action import Plan, Risk
 from app.domain.event import ActionType, LogStatus
@@ -22,6 +23,7 @@ from app.domain.value import JsonObject, Value
 from app.domain.verdict import ChangeResult, ChangeStatus, Decision, Verdict
 from app.models.base import storable
 from app.models.sre_execution import Evidence, ExecutionLog
+from app.redaction.redactor import REDACTOR
 
 STATUS_OF_CHANGE = {
     ChangeStatus.DONE: LogStatus.COMPLETED,
@@ -58,6 +60,14 @@ class Line(Value):
     seconds: float = 0.0
     taken_at: datetime | None = None  # None only without evidence
     simulated: bool
+
+    @field_validator(
+        "params", "argv", "error", "output", "error_output", "facts", "detail", mode="before"
+    )
+    @classmethod
+    def _without_secrets(cls, value: Any) -> Any:
+        """Once more, whoever built the line: what is written down stays for years."""
+        return REDACTOR.value(value)
 
     def evidence_row(self, execution_id: int, key: str, position: int, step: Step) -> Evidence:
         """Its evidence, to be added before the line so that the line can name it."""

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.domain.event import EntryStatus, ProvenanceLink, TimelineEntry
 from app.domain.hypothesis import Hypothesis
+from app.domain.probe import ProbeResult
 from app.domain.value import JsonObject
 from app.domain.verdict import Verification
 from app.errors import AuditWriteFailed
@@ -22,6 +23,7 @@ from app.models.sre_execution import (
     TimelineRow,
     VerificationRow,
 )
+from app.redaction.redactor import REDACTOR
 
 
 async def write_timeline(
@@ -41,8 +43,8 @@ async def write_timeline(
             session.add(row)
         elif entry.status is EntryStatus.RUNNING and row.status is not EntryStatus.RUNNING:
             continue
-        row.step, row.title, row.status = entry.step, entry.title, entry.status
-        row.duration_seconds, row.detail = entry.duration_seconds, entry.detail
+        row.step, row.title, row.status = entry.step, REDACTOR.text(entry.title), entry.status
+        row.duration_seconds, row.detail = entry.duration_seconds, REDACTOR.value(entry.detail)
         await session.flush()
 
 
@@ -61,10 +63,10 @@ async def write_hypotheses(
                 simulated=execution.simulated,
             )
             session.add(row)
-        row.hypothesis_text, row.mode = hypothesis.text, hypothesis.mode
+        row.hypothesis_text, row.mode = REDACTOR.text(hypothesis.text), hypothesis.mode
         row.host, row.subject = hypothesis.host, hypothesis.subject
         row.confidence, row.status = hypothesis.confidence, hypothesis.status
-        row.supports = [support.model_dump(mode="json") for support in hypothesis.supports]
+        row.supports = REDACTOR.value([one.model_dump(mode="json") for one in hypothesis.supports])
         row.history = _with_moment(row.history, key, hypothesis)
         await session.flush()
 
@@ -88,15 +90,20 @@ async def write_verification(
             execution_id=execution.id,
             step_key=key,
             healed=verification.healed,
-            statement=verification.statement,
-            before=[result.model_dump(mode="json") for result in verification.before],
-            after=[result.model_dump(mode="json") for result in verification.after],
+            statement=REDACTOR.text(verification.statement),
+            before=_shown(verification.before),
+            after=_shown(verification.after),
             watched_seconds=verification.watched_seconds,
-            worse=list(verification.worse),
+            worse=REDACTOR.value(list(verification.worse)),
             taken_at=verification.taken_at,
             simulated=verification.simulated,
         )
     )
+
+
+def _shown(results: Sequence[ProbeResult]) -> list[JsonObject]:
+    shown: list[JsonObject] = REDACTOR.value([one.model_dump(mode="json") for one in results])
+    return shown
 
 
 async def write_provenance(
@@ -117,7 +124,7 @@ async def write_provenance(
             conclusion=link.conclusion,
             evidence_id=link.evidence_id,
             drawn_by=link.drawn_by,
-            statement=link.statement,
+            statement=REDACTOR.text(link.statement),
             simulated=execution.simulated,
         )
         for position, link in enumerate(links)

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -25,6 +27,8 @@ from app.execution.policy_file import PolicyFile
 from app.execution.simulation import Recordings
 from app.execution.targets import Inventory
 from app.models.database import Database
+from app.secrets.configured import named_by, secrets_of
+from app.secrets.secrets import Secrets
 from app.servicenow import checkup
 from app.settings import AutonomyLevel, Settings, read_settings
 
@@ -69,6 +73,7 @@ def _findings(settings: Settings, *, hosts: bool, test_incident: str | None) -> 
     if settings.servicenow_instance_url is not None:
         yield from asyncio.run(_servicenow(settings, test_incident))
     yield _checked("database", lambda: asyncio.run(_database(settings)))
+    yield from _secrets(settings)
     yield _checked("catalog", lambda: f"{len(Catalog.load().actions)} actions")
     yield _checked("inventory", lambda: _inventory(settings))
     yield from _policy(settings)
@@ -136,6 +141,28 @@ async def _servicenow(settings: Settings, test_incident: str | None) -> list[Fin
     return [Finding(f"- {one.about}", one.found, one.follows, ok=one.ok) for one in looked_at]
 
 
+def _secrets(settings: Settings) -> Iterator[Finding]:
+    """Each reference, asked for once; never what came."""
+    references = dict(named_by(settings))
+    with suppress(SreAgentError):  # what is wrong with the inventory has its own line
+        references |= {
+            f"{host.name}.ssh_key": host.ssh_key
+            for host in Inventory.load(settings).hosts
+            if host.ssh_key is not None
+        }
+    if not references:
+        yield Finding("secrets", "none by reference", "docs/howto/secrets.md shows how.")
+        return
+    secrets = secrets_of(settings)
+    for name, reference in references.items():
+        yield _checked(name, partial(_readable, secrets, reference))
+
+
+def _readable(secrets: Secrets, reference: str) -> str:
+    asyncio.run(secrets.get(reference))
+    return f"{reference} can be read"
+
+
 async def _database(settings: Settings) -> str:
     database = Database(settings)
     try:
@@ -182,7 +209,12 @@ def _server() -> Finding:
 async def _reach(settings: Settings) -> list[Finding]:
     """Log in to every host and ask who it is; one finding each."""
     inventory, catalog = Inventory.load(settings), Catalog.load()
-    hosts = SshHosts(inventory, catalog, known_hosts_file=settings.ssh_known_hosts_file)
+    hosts = SshHosts(
+        inventory,
+        catalog,
+        known_hosts_file=settings.ssh_known_hosts_file,
+        secrets=secrets_of(settings),
+    )
     try:
         asked = [
             hosts.observe(host, [ActionCall(action="host.identity", host=host.name)])

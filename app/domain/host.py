@@ -26,6 +26,7 @@ class Host(Value):
     port: int = 22
     username: str = "sre-agent"
     ssh_key_path: str | None = None  # None: the agent at SSH_AUTH_SOCK
+    ssh_key: str | None = None  # a reference to the key itself: "vault:kv/sre-agent#ssh_key"
     host_key: str | None = None  # "ssh-ed25519 AAAA..."; None: only from SSH_KNOWN_HOSTS_FILE
     jump: str | None = None  # another host of the inventory to go through
     services: tuple[str, ...] = ()  # what runs here for users: "nginx", "postgresql@15-main"

@@ -18,6 +18,7 @@ _VARIABLES = {
     "ansible_port": "port",
     "ansible_user": "username",
     "ansible_ssh_private_key_file": "ssh_key_path",
+    "sre_agent_ssh_key": "ssh_key",  # a reference, of a host or of a group
 }
 _RANGE = re.compile(r"\[([0-9]+):([0-9]+)\]")
 _SECTION = re.compile(r"\[(?P<name>[A-Za-z0-9_.-]+)(?::(?P<kind>vars|children))?\]")

@@ -18,9 +18,10 @@ from app.execution.catalog import Catalog
 from app.execution.enrolment import GATE_COMMAND, gate_digest
 from app.execution.observations import Observer, RawResult
 from app.execution.ports import Receipt, ReceiptState
-from app.execution.redaction import Redactor
 from app.execution.ssh import Completed, SshConnections
 from app.execution.targets import Inventory
+from app.redaction.redactor import REDACTOR, Redactor
+from app.secrets.secrets import Secrets
 
 BATCH_BYTES = 64 * 1024 * 1024
 CHANGE_MARGIN_SECONDS = 15.0  # beyond the entry's own timeout, for connecting and the gate
@@ -42,13 +43,14 @@ class SshHosts:
         catalog: Catalog,
         *,
         known_hosts_file: Path | None = None,
+        secrets: Secrets | None = None,
         redactor: Redactor | None = None,
         now: Callable[[], datetime] = _utc_now,
     ) -> None:
         self._catalog = catalog
         self._digest = gate_digest(catalog)
-        self._connections = SshConnections(inventory.by_name, known_hosts_file)
-        self._observer = Observer(catalog, redactor or Redactor())
+        self._connections = SshConnections(inventory.by_name, known_hosts_file, secrets)
+        self._observer = Observer(catalog, redactor or REDACTOR)
         self._now = now
 
     async def observe(
@@ -154,7 +156,11 @@ class SshHosts:
             reason = f"{host.name} gave no answer before the connection ended"
             return _no_change(intent_id, ReceiptState.UNREACHABLE, reason)
         found = gate_protocol.as_receipt(intent_id, answers[-1], argv)
-        return found.model_copy(update={"output": self._observer.clean(found.output)})
+        clean = {
+            "output": self._observer.clean(found.output),
+            "reason": self._observer.clean(found.reason),
+        }
+        return found.model_copy(update=clean)
 
     async def _run_gate(self, host: Host, request: bytes, seconds: float) -> Completed:
         return await self._connections.run(

@@ -28,11 +28,33 @@ def read(path: Path) -> tuple[Host, ...]:
     if data is None:
         return hosts_of(ansible_inventory.from_ini(text, str(path)), str(path))
     if "hosts" in data and "all" not in data:
-        extra = sorted(set(data) - {"hosts", "version"})
+        extra = sorted(set(data) - {"hosts", "version", "groups"})
         if extra:
-            raise InventoryError(f"{path}: unknown key {extra[0]!r}; expected hosts.")
-        return hosts_of(_mapping(data["hosts"], f"{path}: hosts"), str(path))
+            raise InventoryError(f"{path}: unknown key {extra[0]!r}; expected hosts and groups.")
+        hosts = _mapping(data["hosts"], f"{path}: hosts")
+        return hosts_of(_with_group_keys(hosts, data.get("groups") or {}, str(path)), str(path))
     return hosts_of(ansible_inventory.from_yaml(data, str(path)), str(path))
+
+
+def _with_group_keys(
+    hosts: Mapping[str, object], groups: object, source: str
+) -> dict[str, Mapping[str, Any]]:
+    """Hosts without a key of their own get the `ssh_key` of their first group that has one."""
+    keys: dict[str, str] = {}
+    for name, given in _mapping(groups, f"{source}: groups").items():
+        of_group = _mapping(given, f"{source}: groups.{name}")
+        if set(of_group) != {"ssh_key"}:
+            raise InventoryError(f"{source}: groups.{name}: expected `ssh_key` and nothing else.")
+        keys[name] = of_group["ssh_key"]
+    found = {name: _mapping(given, f"{source}: {name}") for name, given in hosts.items()}
+    return {name: _keyed(given, keys) for name, given in found.items()}
+
+
+def _keyed(given: Mapping[str, Any], keys: Mapping[str, str]) -> Mapping[str, Any]:
+    of_groups = [keys[group] for group in given.get("groups") or () if group in keys]
+    if not of_groups or {"ssh_key", "ssh_key_path"} & set(given):
+        return given
+    return {**given, "ssh_key": of_groups[0]}
 
 
 def hosts_of(targets: Mapping[str, object], source: str) -> tuple[Host, ...]:

@@ -11,12 +11,13 @@ from app.domain.evidence import Observation
 from app.domain.value import JsonObject, Value
 from app.execution.catalog import Catalog
 from app.execution.entry import CatalogEntry
-from app.execution.redaction import Redactor
 from app.host.parsers import PARSERS, ParseError, RawOutput
+from app.redaction.redactor import Redactor
 
 SHOWN_CHARACTERS = 64 * 1024
 """How much of an output is kept for people; facts are made from all of it."""
 
+_FED_CHARACTERS = 2 * SHOWN_CHARACTERS  # a secret that the cut would halve is seen whole
 _ABSENT = 127  # what the gate answers for a program that is not there
 
 
@@ -60,7 +61,7 @@ class Observer:
             exit_code=raw.exit_code,
             error=None if error is None else self._redactor.text(error),
             output=self._shown(entry, raw, facts),
-            error_output=self._redactor.text(raw.stderr)[:SHOWN_CHARACTERS],
+            error_output=self.clean(raw.stderr),
             truncated=raw.truncated,
             facts=facts if error is None else {},
             seconds=raw.seconds,
@@ -83,7 +84,7 @@ class Observer:
 
     def clean(self, text: str) -> str:
         """A text for people: redacted and cut."""
-        return self._redactor.text(text)[:SHOWN_CHARACTERS]
+        return self._redactor.text(text[:_FED_CHARACTERS])[:SHOWN_CHARACTERS]
 
     def _facts(
         self, call: ActionCall, raw: RawResult, parser: str

@@ -23,8 +23,8 @@ from app.domain.probe import Probe, ProbeKind, ProbeResult
 from app.execution import dns_query
 from app.execution.certificates import why_not_valid
 from app.execution.dialogues import NotServed, mysql, postgresql, redis
-from app.execution.redaction import Redactor
 from app.host.probes import serves_nothing
+from app.redaction.redactor import REDACTOR, Redactor
 
 READ_AT_MOST = 64 * 1024
 KEPT_OF_BODY = 2048
@@ -36,7 +36,7 @@ class HttpProber:
     simulated = False
 
     def __init__(self, redactor: Redactor | None = None) -> None:
-        self._redactor = redactor or Redactor()
+        self._redactor = redactor or REDACTOR
 
     async def probe(self, host: Host, probes: Sequence[Probe]) -> tuple[ProbeResult, ...]:
         """All probes in parallel, each within its own timeout; in the order given."""

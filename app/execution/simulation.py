@@ -22,6 +22,7 @@ from app.errors import ActionRejected
 from app.execution.catalog import Catalog
 from app.execution.ports import Receipt, ReceiptState
 from app.execution.recording import SHIPPED, Recording, State, call_key, probe_key
+from app.redaction.redactor import REDACTOR
 
 NOT_RECORDED = "not recorded"
 
@@ -162,7 +163,7 @@ class SimulatedHosts:
             intent_id=intent_id,
             state=ReceiptState.ENDED,
             exit_code=found.exit_code,
-            output=found.output,
+            output=REDACTOR.text(found.output),
             reason="simulated: replayed from a recording",
             argv=argv,
             seconds=found.seconds,
@@ -185,7 +186,7 @@ class SimulatedHosts:
             risk=entry.risk,
             taken_at=self._now(),
             simulated=True,
-            **answer.model_dump(),
+            **REDACTOR.value(answer.model_dump()),
         )
 
     def _state(self, host: Host) -> State:
@@ -243,7 +244,8 @@ class SimulatedProber:
                 taken_at=self._now(),
                 simulated=True,
             )
-        return ProbeResult(probe=probe, taken_at=self._now(), simulated=True, **found.model_dump())
+        clean = REDACTOR.value(found.model_dump())
+        return ProbeResult(probe=probe, taken_at=self._now(), simulated=True, **clean)
 
 
 def _receipt(

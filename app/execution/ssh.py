@@ -13,11 +13,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import asyncssh
+from pydantic import SecretStr
 
 from app.counting import SSH_CONNECTIONS
 from app.domain.host import Host
 from app.domain.value import Value
-from app.errors import HostKeyMismatch, HostUnreachable, LoginRefused
+from app.errors import HostKeyMismatch, HostUnreachable, LoginRefused, SecretUnavailable
+from app.secrets.secrets import Secrets
 
 CONNECT_SECONDS = 10
 KEEPALIVE_SECONDS = 5
@@ -39,8 +41,15 @@ class Completed(Value):
 class SshConnections:
     """Connections to the hosts of an inventory, opened when they are first needed."""
 
-    def __init__(self, hosts: Mapping[str, Host], known_hosts_file: Path | None = None) -> None:
+    def __init__(
+        self,
+        hosts: Mapping[str, Host],
+        known_hosts_file: Path | None = None,
+        secrets: Secrets | None = None,
+    ) -> None:
+        """`secrets` gives the keys of hosts whose `ssh_key` is a reference."""
         self._hosts = hosts
+        self._secrets = secrets
         self._known_hosts_file = known_hosts_file
         self._open: dict[str, asyncssh.SSHClientConnection] = {}
         self._opening: dict[str, asyncio.Lock] = {}
@@ -107,9 +116,35 @@ class SshConnections:
         return connection
 
     async def _connect(self, host: Host) -> asyncssh.SSHClientConnection:
+        """Log in. A key that is refused is asked for once more: it may have been rotated."""
+        key = await self._key(host, refused=None)
+        try:
+            return await self._log_in(host, key)
+        except LoginRefused:
+            newer = None if key is None else await self._key(host, refused=key)
+            if newer is None or newer == key:
+                raise
+            return await self._log_in(host, newer)
+
+    async def _key(self, host: Host, *, refused: SecretStr | None) -> SecretStr | None:
+        """The key that the host's reference leads to; None where it has none."""
+        if host.ssh_key is None:
+            return None
+        if self._secrets is None:
+            raise HostUnreachable(f"{host.name}.ssh_key is a reference, and nothing resolves it.")
+        try:
+            if refused is None:
+                return await self._secrets.get(host.ssh_key)
+            return await self._secrets.refresh(host.ssh_key, refused=refused)
+        except SecretUnavailable as error:
+            raise HostUnreachable(
+                f"The key of {host.name} could not be had: {error.message}", hint=error.hint
+            ) from error
+
+    async def _log_in(self, host: Host, key: SecretStr | None) -> asyncssh.SSHClientConnection:
         jump = None if host.jump is None else await self._connection(self._hosts[host.jump])
         witness = _Witness()
-        options = self._options(host)
+        options = self._options(host, key)
         try:
             async with asyncio.timeout(2 * CONNECT_SECONDS):
                 return await asyncssh.connect(
@@ -139,9 +174,11 @@ class SshConnections:
                 f"{host.name} ({host.address}:{host.port}) could not be reached: {said}."
             ) from error
 
-    def _options(self, host: Host) -> dict[str, object]:
+    def _options(self, host: Host, key: SecretStr | None) -> dict[str, object]:
         """Which keys are offered, and which the host must show."""
         options: dict[str, object] = {"known_hosts": self._pinned(host)}
+        if key is not None:
+            options |= {"client_keys": [_imported(host, key)], "agent_path": None}
         if host.ssh_key_path is not None:
             # with an explicit key asyncssh would still ask the agent: a wrong key could log in
             options |= {"client_keys": [host.ssh_key_path], "agent_path": None}
@@ -156,6 +193,18 @@ class SshConnections:
             f"{host.name} has no pinned host key, and none is ever accepted unseen.",
             hint="Put `host_key:` in the inventory, or set SSH_KNOWN_HOSTS_FILE.",
         )
+
+
+def _imported(host: Host, key: SecretStr) -> asyncssh.SSHKey:
+    """The private key of its text, in memory only."""
+    try:
+        return asyncssh.import_private_key(key.get_secret_value() + "\n")
+    except (asyncssh.KeyImportError, asyncssh.KeyEncryptionError):
+        # no chain: the error's own words may carry the key
+        raise HostUnreachable(
+            f"What {host.ssh_key} holds is no private key without a passphrase.",
+            hint="Store the file that ssh-keygen made, all of its lines. docs/howto/secrets.md",
+        ) from None
 
 
 class _Witness(asyncssh.SSHClient):

@@ -12,8 +12,14 @@ from functools import cached_property
 from pathlib import Path
 
 from app.domain.host import Host
-from app.errors import ContradictoryTarget, InventoryError, UnknownTarget
+from app.errors import (
+    ContradictoryTarget,
+    InventoryError,
+    SecretReferenceInvalid,
+    UnknownTarget,
+)
 from app.execution import inventory_file
+from app.secrets.reference import Reference
 from app.settings import Settings
 
 _CLOSED = 0o077
@@ -95,6 +101,7 @@ class Inventory:
     def require_usable(self, known_hosts_file: Path | None) -> None:
         """Keys are there and closed, host keys are pinned: what real SSH needs at the start."""
         for host in self.hosts:
+            _require_one_key(host, self.source)
             if host.ssh_key_path is not None:
                 _require_closed(host.name, Path(host.ssh_key_path), self.source)
             if host.host_key is None and known_hosts_file is None:
@@ -136,6 +143,22 @@ class Inventory:
             if host.name in seen:
                 raise InventoryError(f"{self.source}: the jump hosts of {host.name} form a circle.")
             seen.add(host.name)
+
+
+def _require_one_key(host: Host, source: str) -> None:
+    """A key by path or by reference, and a reference that can be one."""
+    if host.ssh_key is None:
+        return
+    if host.ssh_key_path is not None:
+        raise InventoryError(
+            f"{source}: {host.name} has both `ssh_key` and `ssh_key_path`; expected one."
+        )
+    try:
+        Reference.parse(host.ssh_key)
+    except SecretReferenceInvalid as error:
+        raise InventoryError(
+            f"{source}: {host.name}.ssh_key: {error.message}", hint=error.hint
+        ) from error
 
 
 def _require_closed(name: str, path: Path, source: str) -> None:

@@ -83,7 +83,7 @@ class Execution(Base):
     source: Mapped[str]
     autonomy_cap: Mapped[str | None]  # of the source, as the first delivery came: L0..L4
     received_at: Mapped[datetime]
-    raw: Mapped[JsonObject]  # the body as it was received
+    raw: Mapped[JsonObject]  # the body as it was received, without secrets
 
     status: Mapped[ExecutionStatus]
     current_step: Mapped[Step | None]

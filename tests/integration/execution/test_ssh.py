@@ -22,6 +22,9 @@ from app.execution.catalog import Catalog
 from app.execution.hosts import SshHosts
 from app.execution.ports import ReceiptState
 from app.execution.targets import Inventory
+from app.secrets.configured import secrets_of
+from app.secrets.secrets import Secrets
+from app.settings import Settings
 from tests.integration.execution.gate_bench import Bench, running_with
 from tests.integration.execution.sshd import SSHD, Server, key_agent, make_key, serving
 
@@ -46,10 +49,13 @@ def plain_server(tmp_path: Path) -> Iterator[Server]:
 
 @asynccontextmanager
 async def reaching(
-    host: Host, *others: Host, known_hosts_file: Path | None = None
+    host: Host,
+    *others: Host,
+    known_hosts_file: Path | None = None,
+    secrets: Secrets | None = None,
 ) -> AsyncIterator[SshHosts]:
     inventory = Inventory([host, *others], source="test")
-    hosts = SshHosts(inventory, Catalog.load(), known_hosts_file=known_hosts_file)
+    hosts = SshHosts(inventory, Catalog.load(), known_hosts_file=known_hosts_file, secrets=secrets)
     try:
         yield hosts
     finally:
@@ -155,6 +161,42 @@ async def test_an_agent_is_not_asked_where_a_key_file_is_named(
         async with reaching(host) as hosts:
             with pytest.raises(LoginRefused):
                 await hosts.enrolled(host)
+
+
+async def test_a_key_by_reference_that_is_rotated_needs_no_restart(
+    server: Server, tmp_path: Path
+) -> None:
+    held = tmp_path / "held-key"
+    held.write_bytes(server.user_key.read_bytes())
+    held.chmod(0o600)
+    server.user_key.unlink()
+    host = server.host(ssh_key_path=None, ssh_key=f"file:{held}")
+    async with reaching(host, secrets=secrets_of(Settings(_env_file=None))) as hosts:
+        await hosts.enrolled(host)
+        await hosts.close()
+        public = make_key(tmp_path / "newer-key")
+        forced = (server.folder / "authorized_keys").read_text().split(" ssh-ed25519 ")[0]
+        (server.folder / "authorized_keys").write_text(f"{forced} {public}\n")
+        with pytest.raises(LoginRefused):
+            await hosts.enrolled(host)
+        held.write_bytes((tmp_path / "newer-key").read_bytes())
+        await hosts.enrolled(host)
+
+
+async def test_a_key_by_reference_that_cannot_be_had(server: Server, tmp_path: Path) -> None:
+    secrets = secrets_of(Settings(_env_file=None))
+    host = server.host(ssh_key_path=None, ssh_key=f"file:{tmp_path}/none")
+    async with reaching(host, secrets=secrets) as hosts:
+        with pytest.raises(
+            HostUnreachable, match=r"key of bench could not be had: .* no such file"
+        ):
+            await hosts.enrolled(host)
+    (tmp_path / "none").write_text("some-text-that-is-no-key")
+    (tmp_path / "none").chmod(0o600)
+    async with reaching(host, secrets=secrets) as hosts:
+        with pytest.raises(HostUnreachable, match="no private key") as raised:
+            await hosts.enrolled(host)
+    assert "some-text" not in str(raised.value)
 
 
 async def test_nobody_listens_there(server: Server) -> None:

@@ -200,3 +200,36 @@ def test_simulation_needs_no_key(tmp_path: Path) -> None:
     assert Inventory.load(Settings(inventory_file=path, _env_file=None)).get("a")
     with pytest.raises(InventoryError):
         Inventory.load(Settings(inventory_file=path, enable_real_ssh=True, _env_file=None))
+
+
+def test_a_key_by_reference_of_a_host_or_its_group(tmp_path: Path) -> None:
+    path = tmp_path / "inventory.yaml"
+    path.write_text(
+        "groups: {web: {ssh_key: 'vault:kv/web#ssh_key'}, db: {ssh_key: 'vault:kv/db#ssh_key'}}\n"
+        "hosts:\n"
+        "  a: {address: 10.0.0.1, groups: [all, web, db]}\n"
+        "  b: {address: 10.0.0.2, groups: [web], ssh_key: 'aws:b'}\n"
+        "  c: {address: 10.0.0.3, groups: [web], ssh_key_path: /keys/c}\n"
+        "  d: {address: 10.0.0.4}\n"
+    )
+    found = [(host.ssh_key, host.ssh_key_path) for host in Inventory.from_file(path).hosts]
+    assert found == [
+        ("vault:kv/web#ssh_key", None),
+        ("aws:b", None),
+        (None, "/keys/c"),
+        (None, None),
+    ]
+
+
+def test_ansible_groups_may_name_a_key(tmp_path: Path) -> None:
+    path = tmp_path / "hosts.ini"
+    path.write_text("[web]\na ansible_host=10.0.0.1\n[web:vars]\nsre_agent_ssh_key=file:/k/web\n")
+    (host,) = Inventory.from_file(path).hosts
+    assert host.ssh_key == "file:/k/web"
+
+
+def test_a_key_is_named_once_and_in_a_form_that_leads_somewhere() -> None:
+    with pytest.raises(InventoryError, match="both `ssh_key` and `ssh_key_path`"):
+        usable(ssh_key="env:KEY", ssh_key_path="/keys/agent").require_usable(None)
+    with pytest.raises(InventoryError, match="needs `#field`"):
+        usable(ssh_key="vault:kv/web").require_usable(None)

@@ -1,0 +1,1 @@
+"""Secrets taken out of texts. Lowest of all layers: every way out can pass it, the log too."""
