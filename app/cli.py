@@ -25,6 +25,7 @@ from app.commands import (
     incidents,
     keys,
     lab,
+    learning,
     outbox,
     pausing,
     policies,
@@ -60,6 +61,7 @@ app.add_typer(baselines.app, name="baseline")
 app.add_typer(actions.app, name="catalog")
 app.add_typer(policies.app, name="policy")
 app.add_typer(auditing.app, name="audit")
+app.add_typer(learning.app, name="learn")
 app.command()(demo.demo)
 app.command()(demo_real.demo_real)
 app.command()(servicenow_fake.servicenow_fake)

@@ -29,6 +29,7 @@ from app.engine.keys import Keys
 from app.engine.limits import Spending
 from app.engine.observing import Observing
 from app.engine.parts import Hands, Records, Terminal
+from app.engine.past import Past
 from app.errors import Conflict
 from app.host.baseline import Baseline
 from app.reasoning.port import Assessment, Case
@@ -61,6 +62,7 @@ class HostEffects:
         self._eyes = Observing(keys, host, records, hands, spending)
         self._judging = Judging(records, hands)
         self._asking = Asking(keys, records, settings, simulated=hands.simulated)
+        self._past = Past(self._id, records, hands.inventory)
         self._shown: Step | None = None
         self._changes = Changes(records, hands, capture=self._eyes.capture)
 
@@ -84,7 +86,10 @@ class HostEffects:
         return None if stored is None else loaded(stored)
 
     async def assess(self, key: str, case: Case) -> Assessment:
-        return await self._hands.reasoner.assess(case)
+        known = case.model_copy(update={"lessons": await self._past.lessons()})
+        if case.round == 1:
+            await self._past.tell_similar(self._keys.story("similar"))
+        return await self._hands.reasoner.assess(known)
 
     async def observe(
         self, key: str, step: Step, calls: Sequence[ActionCall], why: str

@@ -6,14 +6,17 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from app.audit.analysis import Analyses
 from app.audit.approvals import Approvals
 from app.audit.baselines import Baselines
 from app.audit.events import Events
 from app.audit.intents import Intents
 from app.audit.journal import Journal
 from app.audit.leases import Leases
+from app.audit.lessons import Lessons
 from app.audit.pauses import Pauses
 from app.audit.reading import Reading
+from app.audit.similar import Similar
 from app.audit.workers import Workers
 from app.domain.action import Plan
 from app.domain.host import Host
@@ -60,6 +63,9 @@ class Records:
     workers: Workers
     pauses: Pauses
     events: Events
+    lessons: Lessons
+    similar: Similar
+    analyses: Analyses
 
     @classmethod
     def of(cls, database: Database) -> Records:
@@ -73,6 +79,9 @@ class Records:
             workers=Workers(database),
             pauses=Pauses(database),
             events=Events(database),
+            lessons=Lessons(database),
+            similar=Similar(database),
+            analyses=Analyses(database),
         )
 
 

@@ -172,3 +172,15 @@ class PauseRow(Base):
     person: Mapped[str]
     reason: Mapped[str]
     turned_at: Mapped[Written]
+
+
+class LearningReset(Base):
+    """A decision to forget: what ended before it teaches nothing. Rows are only ever added."""
+
+    __tablename__ = "learning_reset"
+    __table_args__ = ({"sqlite_autoincrement": True},)
+
+    id: Mapped[Identity]
+    at: Mapped[Written]
+    by: Mapped[str]
+    reason: Mapped[str]

@@ -18,7 +18,9 @@ from app.reasoning.change_subjects import diff_ask
 from app.reasoning.first_look import first_look
 from app.reasoning.gathering import host_subject, subjects_of
 from app.reasoning.host_case import HostCase, host_cases
+from app.reasoning.learned import with_history
 from app.reasoning.matching import Candidate, candidates
+from app.reasoning.missing import what_was_missing
 from app.reasoning.odds import confidences, unknown
 from app.reasoning.port import Advice, Assessment, Case
 from app.reasoning.questions import ASKS_A_ROUND, not_asked
@@ -67,7 +69,9 @@ class BuiltinReasoner:
 
     def _candidates(self, case: Case, hosts: tuple[HostCase, ...]) -> list[Candidate]:
         subjects = [s for h in hosts for s in subjects_of(h)]
-        return [c for c in candidates(self.library.modes, subjects) if c.key not in case.refuted]
+        found = candidates(self.library.modes, subjects)
+        standing = [with_history(case, c) for c in found if c.key not in case.refuted]
+        return sorted(standing, key=lambda candidate: -candidate.rank)
 
 
 # --- ranking -------------------------------------------------------------------------------------
@@ -115,6 +119,8 @@ def _leader(found: list[Candidate], hypotheses: tuple[Hypothesis, ...]) -> Candi
         return None
     if hypotheses[0].confidence >= SURE_ENOUGH:
         return found[0]
+    if not _triable(max(found, key=lambda candidate: candidate.score)):
+        return None  # history may order what evidence lets be tried, and open no trial itself
     shares = {h.key: h.confidence for h in hypotheses}
     if hypotheses[0].key != found[0].key or not _triable(found[0]):
         return None
@@ -224,6 +230,7 @@ def _unseparated(
         advice=Advice.HAND_OVER,
         statement=f"{where}{likely}",
         hypotheses=hypotheses,
+        missing=what_was_missing(hosts, hypotheses, SURE_ENOUGH),
         recommended=tuple(line for c in found[:2] for line in _recommended(c)),
     )
 

@@ -26,7 +26,7 @@ class Candidate(Value):
     host: str
     subject: str
     text: str
-    score: float
+    score: float  # log odds by this incident's evidence
     supports: tuple[Support, ...]
     asks: tuple[ActionCall, ...]  # diagnostics not yet run that its signs want
     repair: Repair | None
@@ -34,6 +34,11 @@ class Candidate(Value):
     recommend: str
     halts: bool  # nothing may be changed where this is so
     trial: bool  # its repair may be tried among rivals of its kind
+    learned: float = 0.0  # what history adds to its rank; never to its confidence
+
+    @property
+    def rank(self) -> float:
+        return self.score + self.learned
 
 
 def candidates(modes: Iterable[FailureMode], subjects: Iterable[Subject]) -> list[Candidate]:

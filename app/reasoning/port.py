@@ -14,6 +14,7 @@ from app.domain.evidence import Evidence
 from app.domain.host import Host
 from app.domain.hypothesis import Hypothesis
 from app.domain.incident import Incident
+from app.domain.lesson import Lesson
 from app.domain.probe import ProbeResult
 from app.domain.value import Value
 from app.host.baseline import Baseline
@@ -28,6 +29,7 @@ class Case(Value):
     evidence: tuple[Evidence, ...]  # in the order it was gathered
     probes: tuple[ProbeResult, ...]  # the latest answers to what users ask
     baselines: tuple[Baseline, ...] = ()
+    lessons: tuple[Lesson, ...] = ()  # of real, verified executions; newest first
     refuted: tuple[str, ...] = ()  # hypotheses whose repair did not heal
     round: int = 1
 
@@ -70,6 +72,7 @@ class Assessment(Value):
     hypotheses: tuple[Hypothesis, ...]  # most likely first; the unknown cause always among them
     wanted: tuple[ActionCall, ...] = ()
     repair: Repair | None = None
+    missing: tuple[str, ...] = ()  # what it would have taken to know more, as sentences
     recommended: tuple[str, ...] = ()  # for the person it is handed to
     drawn_by: str = "rule"  # "rule" | "model:<name>"
 

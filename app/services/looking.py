@@ -249,6 +249,7 @@ def _red(case: Case) -> dict[str, object]:
 def _ranked(judged: Assessment) -> dict[str, object]:
     return {
         "advice": judged.advice.value,
+        "missing": list(judged.missing),
         "causes": [
             {"key": h.key, "confidence": round(100 * h.confidence, 1)}
             for h in judged.hypotheses[:6]

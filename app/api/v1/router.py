@@ -12,6 +12,7 @@ from app.api.v1.endpoints import (
     incident,
     keys,
     outbox,
+    past,
     pausing,
     sre_agent,
 )
@@ -20,6 +21,7 @@ router = APIRouter()
 router.include_router(incident.router)
 router.include_router(alertmanager.router)
 router.include_router(sre_agent.router)
+router.include_router(past.router)
 router.include_router(approvals.router)
 router.include_router(hosts.router)
 router.include_router(keys.router)

@@ -112,7 +112,9 @@ async def test_the_environment_is_read_each_time(monkeypatch: pytest.MonkeyPatch
     with pytest.raises(SecretMissing, match="SHOP_TOKEN_OF_TEST is not set"):
         await secrets.get("env:SHOP_TOKEN_OF_TEST")
     monkeypatch.setenv("SHOP_TOKEN_OF_TEST", "from-the-environment")
-    assert (await secrets.get("env:SHOP_TOKEN_OF_TEST")).get_secret_value() == "from-the-environment"
+    assert (
+        await secrets.get("env:SHOP_TOKEN_OF_TEST")
+    ).get_secret_value() == "from-the-environment"
 
 
 def test_which_settings_name_a_secret() -> None:
@@ -141,9 +143,7 @@ def test_a_closed_file_is_read_without_its_line_end(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o660, 0o602])
-def test_an_open_file_is_refused_with_the_command_that_closes_it(
-    tmp_path: Path, mode: int
-) -> None:
+def test_an_open_file_is_refused_with_the_command_that_closes_it(tmp_path: Path, mode: int) -> None:
     with pytest.raises(SecretDenied, match="chmod 600") as raised:
         FileSource().read(held(tmp_path, b"of-a-file", mode))
     assert "of-a-file" not in str(raised.value).replace(str(tmp_path), "")
