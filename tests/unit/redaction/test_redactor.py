@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import re
-import re._parser as sre_parse
 from collections.abc import Iterator
-from re._constants import MAX_REPEAT, MAXREPEAT, MIN_REPEAT, SUBPATTERN
 from typing import Any
 
 import pytest
@@ -16,7 +15,10 @@ from app.redaction.redactor import Redactor
 from app.redaction.shapes import A_NAME, BLOCKS, NAME_THEN_VALUE, SHAPES
 from tests.unit.redaction.corpus import LOOKALIKES, PLANTS, Plant
 
-REPEATS = (MAX_REPEAT, MIN_REPEAT)
+# how Python itself reads a pattern; it has no types
+PARSER: Any = importlib.import_module("re._parser")
+WORDS: Any = importlib.import_module("re._constants")
+REPEATS = (WORDS.MAX_REPEAT, WORDS.MIN_REPEAT)
 REDACTOR = Redactor(["own-agent-secret-value"], key=b"k" * 32)
 PEM = "-----BEGIN RSA PRIVATE KEY-----\n" + "MIIEpAIBAAKCAQEA7bq3\n" * 8
 
@@ -206,7 +208,7 @@ ALL = [*(shape.pattern for shape in SHAPES), *BLOCKS, NAME_THEN_VALUE, A_NAME]
 @pytest.mark.parametrize("pattern", ALL, ids=lambda pattern: str(pattern.pattern)[:40])
 def test_no_pattern_repeats_without_bound_inside_a_repetition(pattern: re.Pattern[str]) -> None:
     """Nor in front of a secret: both are what keeps a pattern busy on a line made for it."""
-    tree = sre_parse.parse(pattern.pattern, pattern.flags & ~re.UNICODE)
+    tree = PARSER.parse(pattern.pattern, pattern.flags & ~re.UNICODE)
     assert _unbounded(tree, inside=False) == []
     before = pattern.groupindex.get("before")
     if before is not None:
@@ -219,7 +221,7 @@ def _unbounded(tree: Any, *, inside: bool) -> list[str]:
     for operation, argument in tree:
         if operation in REPEATS:
             most, body = argument[1], argument[2]
-            if most is MAXREPEAT and inside:
+            if most is WORDS.MAXREPEAT and inside:
                 found.append(str(argument))
             found += _unbounded(body, inside=inside or most > 1)
         else:
@@ -232,7 +234,7 @@ def _unbounded_in(tree: Any, group: int) -> list[str]:
     """Repetitions without an upper bound inside one group."""
     found: list[str] = []
     for operation, argument in tree:
-        if operation is SUBPATTERN and argument[0] == group:
+        if operation is WORDS.SUBPATTERN and argument[0] == group:
             found += _unbounded(argument[3], inside=True)
         else:
             for below in _below(argument):
@@ -242,7 +244,7 @@ def _unbounded_in(tree: Any, group: int) -> list[str]:
 
 def _below(argument: Any) -> Iterator[Any]:
     """The patterns inside an operation's argument, however it holds them."""
-    if isinstance(argument, sre_parse.SubPattern):
+    if isinstance(argument, PARSER.SubPattern):
         yield argument
     elif isinstance(argument, list | tuple):
         for item in argument:
