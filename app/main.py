@@ -54,6 +54,7 @@ from app.knowledge.library import Library
 from app.models.database import Database
 from app.reasoning.builtin import BuiltinReasoner
 from app.secrets.configured import secrets_of
+from app.secrets.live import fetch, keep_fresh, with_live_secrets
 from app.secrets.secrets import Secrets
 from app.servicenow.desk import Desk
 from app.services.repairing import WatchTimes
@@ -123,8 +124,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 async def _running(app: FastAPI, settings: Settings, files: Files) -> AsyncIterator[None]:
     """From the first request to the last: the database, the engine, and the way back."""
     _say_mode(settings, files)
+    secrets = secrets_of(settings)
+    settings, live = with_live_secrets(settings)
+    await fetch(live, secrets)
+    fresh = asyncio.create_task(keep_fresh(live, secrets, settings.secrets_cache_seconds))
     database = Database(settings)
-    parts = assemble(settings, files, database)
+    parts = assemble(settings, files, database, secrets=secrets)
     desk = _desk(parts)
     app.state.metrics = watching.metrics(parts)
     app.state.now = await _bring_up(parts, desk)
@@ -132,9 +137,10 @@ async def _running(app: FastAPI, settings: Settings, files: Files) -> AsyncItera
     try:
         yield
     finally:
-        coming_up.cancel()
-        with suppress(asyncio.CancelledError):
-            await coming_up
+        for task in (fresh, coming_up):
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
         if desk is not None:
             await desk.stop()
         await dashboard.close(app)
@@ -151,14 +157,19 @@ Wrap = Callable[[Hands], Hands]
 
 
 def assemble(
-    settings: Settings, files: Files, database: Database, wrap: Wrap | None = None
+    settings: Settings,
+    files: Files,
+    database: Database,
+    wrap: Wrap | None = None,
+    *,
+    secrets: Secrets | None = None,
 ) -> Parts:
     """Put the service together. Nothing is opened or started yet.
 
     `wrap` may put something between the service and its hands: the lab records what they do.
     """
     records = Records.of(database)
-    secrets = secrets_of(settings)
+    secrets = secrets or secrets_of(settings)
     hands, baseline_hands, stage = _hands(settings, files, records, secrets)
     if wrap is not None:
         hands, baseline_hands = wrap(hands), wrap(baseline_hands)

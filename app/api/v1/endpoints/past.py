@@ -7,13 +7,15 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, ConfigDict
 
+from app.access.guard import Guarded, needs
 from app.api.errors import documented
 from app.api.parts import PartsOfApp
 from app.api.v1.numbers import RowNumber
 from app.audit.analysis import FailureAnalysis
 from app.audit.similar import SimilarIncident
+from app.domain.permission import Permission
 
-router = APIRouter(prefix="/api/v1/executions", tags=["executions"])
+router = APIRouter(prefix="/api/v1/executions", tags=["executions"], route_class=Guarded)
 
 Number = Annotated[RowNumber, Path(description="The execution's number", examples=[123])]
 
@@ -28,7 +30,10 @@ class SimilarIncidents(BaseModel):
 
 
 @router.get(
-    "/{execution_id}/similar", summary="Past incidents like it", responses=documented(404, 422)
+    "/{execution_id}/similar",
+    summary="Past incidents like it",
+    dependencies=[needs(Permission.READ)],
+    responses=documented(404, 422),
 )
 async def similar(
     execution_id: Number, parts: PartsOfApp, limit: Annotated[int, Query(ge=1, le=50)] = 5
@@ -39,7 +44,10 @@ async def similar(
 
 
 @router.get(
-    "/{execution_id}/analysis", summary="Why it was not solved", responses=documented(404, 422)
+    "/{execution_id}/analysis",
+    summary="Why it was not solved",
+    dependencies=[needs(Permission.READ)],
+    responses=documented(404, 422),
 )
 async def analysis(execution_id: Number, parts: PartsOfApp) -> FailureAnalysis:
     """Which evidence was missing in an escalated or failed execution; empty for any other."""

@@ -1,0 +1,57 @@
+"""Secret settings that are references, looked up for whoever reads the setting.
+
+Who uses a secret setting calls `get_secret_value()` at each use and always gets the newest value
+that was fetched. A rotated secret arrives within SECRETS_CACHE_SECONDS; who wants it at once, after
+a refusal, asks `Secrets.refresh`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+from pydantic import SecretStr
+
+from app import log
+from app.errors import SreAgentError
+from app.secrets.configured import named_by
+from app.secrets.secrets import Secrets
+from app.settings import Settings
+
+_log = log.get(__name__)
+_OPENS_VAULT = ("VAULT_TOKEN", "VAULT_SECRET_ID")  # read at each login, by Vault's source itself
+SHORTEST_PAUSE = 5.0
+
+
+class LiveSecret(SecretStr):
+    """A secret that is replaced in place when it has been rotated."""
+
+    def replace(self, newer: SecretStr) -> None:
+        """Take the newer value. Whoever holds this object has it from now on."""
+        self._secret_value = newer.get_secret_value()
+
+
+def with_live_secrets(settings: Settings) -> tuple[Settings, Mapping[str, LiveSecret]]:
+    """Settings in which each reference is a live secret, empty until it is fetched; and those, by
+    their references."""
+    references = {k: v for k, v in named_by(settings).items() if k not in _OPENS_VAULT}
+    live = {reference: LiveSecret("") for reference in references.values()}
+    found = {name.lower(): live[reference] for name, reference in references.items()}
+    return settings.model_copy(update=found), live
+
+
+async def fetch(live: Mapping[str, LiveSecret], secrets: Secrets) -> None:
+    """Bring each up to date. One that cannot be had keeps what it was, and the log says so: the
+    other side refuses what is empty or old, and a Vault that is down stops no repair."""
+    for reference, secret in live.items():
+        try:
+            secret.replace(await secrets.get(reference))
+        except SreAgentError as error:
+            _log.error("secret not fetched", reference=reference, code=error.code, why=str(error))
+
+
+async def keep_fresh(live: Mapping[str, LiveSecret], secrets: Secrets, seconds: float) -> None:
+    """Fetch again and again, until cancelled."""
+    while live:
+        await asyncio.sleep(max(seconds, SHORTEST_PAUSE))
+        await fetch(live, secrets)
