@@ -49,6 +49,7 @@ class Story:
         simulated: bool = False,
         simulated_proof: bool | None = None,
         undone: bool = False,
+        root_cause: str = "ledger.service was stopped",
         **ticket: Any,
     ) -> int:
         """One execution from its ticket to its end. `verified` None: nothing was proven."""
@@ -68,7 +69,7 @@ class Story:
         told = hypothesis(status=status)
         await self.journal.record(ident, "k", hypotheses=[told], verification=proof)
         await self.journal.conclude(
-            ident, outcome=outcome, root_cause="ledger.service was stopped", summary="",
+            ident, outcome=outcome, root_cause=root_cause, summary="",
             confidence=0.9, evidence_ids=(), recommended=(),
         )  # fmt: skip
         return ident
@@ -160,7 +161,7 @@ async def test_similar_incidents_read_alike_and_say_what_helped(story: Story) ->
     alike = await story.told(
         "INC1", short_description="Ledger page shows timeouts", description="since the upgrade"
     )
-    await story.told("INC2", short_description="Printer is out of paper", host="beta")
+    await story.told("INC2", short_description="Printer is out", root_cause="no paper", host="beta")
     unsolved = await story.told(
         "INC3", short_description="Ledger timeouts again", outcome=Outcome.ESCALATED,
     )  # fmt: skip
