@@ -28,6 +28,7 @@ from app.execution.simulation import Recordings
 from app.execution.targets import Inventory
 from app.models.database import Database
 from app.secrets.configured import named_by, secrets_of
+from app.secrets.live import fetch, with_live_secrets
 from app.secrets.secrets import Secrets
 from app.servicenow import checkup
 from app.settings import AutonomyLevel, Settings, read_settings
@@ -134,6 +135,8 @@ def _tickets(settings: Settings) -> Finding:
 
 async def _servicenow(settings: Settings, test_incident: str | None) -> list[Finding]:
     """What the instance itself says: login, roles, zone, close codes, groups, a work note."""
+    settings, live = with_live_secrets(settings)
+    await fetch(live, secrets_of(settings))
     try:
         looked_at = [found async for found in checkup.look(settings, test_incident)]
     except SreAgentError as error:
