@@ -26,6 +26,7 @@ from app.commands import (
     keys,
     lab,
     learning,
+    model_fake,
     outbox,
     pausing,
     policies,
@@ -62,6 +63,7 @@ app.add_typer(actions.app, name="catalog")
 app.add_typer(policies.app, name="policy")
 app.add_typer(auditing.app, name="audit")
 app.add_typer(learning.app, name="learn")
+app.command()(model_fake.model_fake)
 app.command()(demo.demo)
 app.command()(demo_real.demo_real)
 app.command()(servicenow_fake.servicenow_fake)

@@ -36,6 +36,8 @@ QUIETER = {
     "httpcore": logging.WARNING,
     "aiosqlite": logging.WARNING,
     "dbos": logging.WARNING,
+    "openai": logging.WARNING,
+    "langsmith": logging.WARNING,
 }
 
 

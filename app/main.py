@@ -31,6 +31,7 @@ from app.api.v1.router import router as v1
 from app.audit.alerts import Alerts
 from app.dashboard import router as dashboard
 from app.domain.value import JsonObject
+from app.engine.advising import advising
 from app.engine.engine import Engine
 from app.engine.identity import surely_gone
 from app.engine.parts import Graph, Hands, Records
@@ -215,6 +216,8 @@ def _hands(
     simulated ones for that replay the recordings from before the fault.
     """
     judge = PolicyJudge(settings, files.policy, files.catalog, files.inventory, records)
+    reasoner = BuiltinReasoner(files.knowledge)
+    advised = advising(settings, reasoner, files.catalog)
 
     def with_(hosts: Hosts, prober: Prober) -> Hands:
         return Hands(
@@ -223,7 +226,8 @@ def _hands(
             judge=judge,
             hosts=hosts,
             prober=prober,
-            reasoner=BuiltinReasoner(files.knowledge),
+            reasoner=reasoner,
+            advised=advised,
         )
 
     if settings.enable_real_ssh:

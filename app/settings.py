@@ -240,6 +240,24 @@ class Settings(BaseSettings):
     openai_api_key: SecretStr | None = Field(
         default=None, description="Set: ChatOpenAI reasons beside the built-in reasoner."
     )
+    openai_base_url: str | None = Field(
+        default=None, description="An OpenAI-compatible server; default: OpenAI's own."
+    )
+    openai_proxy: str | None = Field(
+        default=None, description="http://PROXY:PORT by which the model's server is reached."
+    )
+    openai_model: str = Field(default="gpt-4.1-mini", description="The model's name there.")
+    openai_timeout_seconds: float = Field(
+        default=20.0, ge=1, le=90, description="Time for a model, all calls of an execution."
+    )
+    openai_max_tokens: int = Field(
+        default=40_000, ge=1000, description="Tokens, in and out, of all calls of an execution."
+    )
+    openai_max_cost: float = Field(
+        default=0.0, ge=0, description="Money for all calls of an execution; 0: no such limit."
+    )
+    openai_price_in: float = Field(default=0.0, ge=0, description="Of a million tokens sent.")
+    openai_price_out: float = Field(default=0.0, ge=0, description="Of a million answered ones.")
 
     # --- where secrets come from -------------------------------------------------------------
     secrets_cache_seconds: float = Field(
@@ -343,6 +361,30 @@ class Settings(BaseSettings):
         parts = urlsplit(self.oidc_issuer)
         if parts.scheme != "https" and parts.hostname not in ("127.0.0.1", "::1", "localhost"):
             raise ValueError("OIDC_ISSUER must be https://, since who you are comes from there")
+        return self
+
+    @field_validator("openai_api_key", mode="before")
+    @classmethod
+    def _empty_is_none(cls, key: object) -> object:
+        """An empty key, as one writes it to switch off what `.env` sets, is none."""
+        return key or None
+
+    @field_validator("openai_base_url", "openai_proxy")
+    @classmethod
+    def _http_address(cls, url: str | None) -> str | None:
+        """An address that can be spoken to; an empty one is none."""
+        parts = urlsplit(url or "")
+        if url and (parts.scheme not in ("http", "https") or not parts.hostname):
+            raise ValueError("expected http://HOST:PORT/... or https://HOST/...")
+        return url or None
+
+    @model_validator(mode="after")
+    def _money_can_be_counted(self) -> Settings:
+        if self.openai_max_cost and not (self.openai_price_in or self.openai_price_out):
+            raise ValueError(
+                "OPENAI_MAX_COST needs OPENAI_PRICE_IN and OPENAI_PRICE_OUT: without prices "
+                "nothing can be counted"
+            )
         return self
 
     @cached_property

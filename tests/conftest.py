@@ -5,9 +5,13 @@
 
 from __future__ import annotations
 
+import ipaddress
+import os
 import shutil
+import socket
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -36,6 +40,43 @@ def forget_audit_files(url: str) -> None:
     settings = settings_of(url)
     settings.audit_keys_at.unlink(missing_ok=True)
     settings.audit_checkpoints_at.unlink(missing_ok=True)
+
+
+class LeavesTheMachine(BaseException):
+    """A test tried to speak to the world. No handler of ours may take it for a server's failure."""
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _no_provider() -> Iterator[None]:
+    """No test reaches a provider: no key is set, in children neither; the world is out of reach.
+
+    An empty key goes before one in a `.env` of whoever runs the tests.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [
+            n for n in os.environ if n.startswith(("OPENAI_", "LANGSMITH_", "LANGCHAIN_"))
+        ]:
+            patch.delenv(name)
+        patch.setenv("OPENAI_API_KEY", "")
+        for name in ("connect", "connect_ex"):
+            patch.setattr(socket.socket, name, _guarded(getattr(socket.socket, name)))
+        yield
+
+
+def _guarded(connect: Any) -> Any:
+    def guarded(own: socket.socket, address: Any) -> Any:
+        if own.family in (socket.AF_INET, socket.AF_INET6) and _is_of_the_world(address[0]):
+            raise LeavesTheMachine(f"a test tried to connect to {address}")
+        return connect(own, address)
+
+    return guarded
+
+
+def _is_of_the_world(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host.split("%")[0]).is_global
+    except ValueError:
+        return host != "localhost"  # a name would be looked up
 
 
 @pytest.fixture(scope="session")

@@ -156,6 +156,34 @@ LOGS: JsonObject = {
     "next_after": 3,
 }
 
+MODEL_CALLS: JsonObject = {
+    "execution_id": 123,
+    "calls": [
+        {
+            "number": 1,
+            "call": {
+                "step_key": "1.assess.hypothesize-2.assess",
+                "purpose": "rank",
+                "attempt": 1,
+                "model": "gpt-4.1-mini",
+                "prompt_version": "rank-1f3a5c7d",
+                "status": "answered",
+                "failure": "",
+                "detail": "",
+                "sent": "You help a program that repairs Linux hosts. ...",
+                "answer": '{"ranking": []}',
+                "tokens_in": 2914,
+                "tokens_out": 61,
+                "cost": 0.0013,
+                "seconds": 1.72,
+            },
+            "created_at": "2026-11-23T09:40:06.530Z",
+            "simulated": True,
+        }
+    ],
+    "spent": {"calls": 1, "tokens": 2975, "cost": 0.0013, "seconds": 1.72},
+}
+
 ACTIVE: JsonObject = {
     "executions": [
         _SUMMARY

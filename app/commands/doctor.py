@@ -119,7 +119,9 @@ def _autonomy(level: AutonomyLevel, settings: Settings) -> Finding:
 def _reasoning(settings: Settings) -> Finding:
     if settings.openai_api_key is None:
         return Finding("reasoning", "built in", "OPENAI_API_KEY is not set: no model is asked.")
-    return Finding("reasoning", "built in, with a model", "OPENAI_API_KEY is set.")
+    where = settings.openai_base_url or "OpenAI"
+    found = f"built in, with {settings.openai_model} at {where} beside it"
+    return Finding("reasoning", found, "docs/discussions/language-model.md says what it may do.")
 
 
 def _tickets(settings: Settings) -> Finding:

@@ -13,7 +13,7 @@ from rich.table import Table
 from app.commands.address import connect
 from app.commands.live import ENDED, Live, print_verdict
 from app.commands.screen import NO, out
-from app.commands.server import Url
+from app.commands.server import Server, Url
 from app.domain.incident import OWN_NUMBERS
 from app.domain.value import JsonObject
 
@@ -61,6 +61,7 @@ def show(execution: Number, url: Url = None) -> None:
     with connect(url) as server:
         view = Live(server, execution).follow(seconds=0)
         print_verdict(view)
+        _print_model_calls(server, execution)
 
 
 def executions(
@@ -106,6 +107,25 @@ def end_with(view: JsonObject) -> None:
         out.print("It waits for a person: sre-agent approvals list")
     elif view["status"] in ENDED and view["outcome"] not in GOOD_OUTCOMES:
         raise typer.Exit(NO)
+
+
+def _print_model_calls(server: Server, execution: int) -> None:
+    """What a language model was asked, where one was: a line each, and what it cost."""
+    told = server.get(f"/api/v1/incident/execution/{execution}/model-calls")
+    for entry in told["calls"]:
+        call = entry["call"]
+        failed = f" ({call['failure']}: {call['detail']})" if call["failure"] else ""
+        out.print(
+            f"model      {escape(call['model'])} {call['purpose']}: {call['status']}"
+            f"{escape(failed)} [dim]{call['prompt_version']}, {call['tokens_in']} + "
+            f"{call['tokens_out']} tokens, {call['cost']:.4f}, {call['seconds']:.1f} s[/]"
+        )
+    if told["calls"]:
+        spent = told["spent"]
+        out.print(
+            f"           together {spent['tokens']} tokens, {spent['cost']:.4f}, "
+            f"{spent['seconds']:.1f} s"
+        )
 
 
 def _fresh_number() -> str:

@@ -30,6 +30,7 @@ from app.engine.limits import Spending
 from app.engine.observing import Observing
 from app.engine.parts import Hands, Records, Terminal
 from app.engine.past import Past
+from app.engine.remembering import Remembering
 from app.errors import Conflict
 from app.host.baseline import Baseline
 from app.reasoning.port import Assessment, Case
@@ -89,7 +90,12 @@ class HostEffects:
         known = case.model_copy(update={"lessons": await self._past.lessons()})
         if case.round == 1:
             await self._past.tell_similar(self._keys.story("similar"))
-        return await self._hands.reasoner.assess(known)
+        if self._hands.advised is None:
+            return await self._hands.reasoner.assess(known)
+        memory = Remembering(self._records.model_calls, self._id)
+        return await self._hands.advised.reasoner(memory, self._keys.row("assess", key)).assess(
+            known
+        )
 
     async def observe(
         self, key: str, step: Step, calls: Sequence[ActionCall], why: str

@@ -90,6 +90,8 @@ class Engine:
         await self._durable.shutdown()
         await self._worker.leave()
         await self._hands.hosts.close()
+        if self._hands.advised is not None:
+            await self._hands.advised.close()
         logger.info("engine stopped", worker=self.worker_id)
 
     async def submit(self, execution_id: int) -> None:

@@ -14,6 +14,7 @@ from app.audit.intents import Intents
 from app.audit.journal import Journal
 from app.audit.leases import Leases
 from app.audit.lessons import Lessons
+from app.audit.model_calls import ModelCalls
 from app.audit.pauses import Pauses
 from app.audit.reading import Reading
 from app.audit.similar import Similar
@@ -24,6 +25,7 @@ from app.domain.verdict import Decision
 from app.execution.catalog import Catalog
 from app.execution.ports import Hosts, Prober
 from app.models.database import Database
+from app.reasoning.language.chat import Memory
 from app.reasoning.port import Reasoner
 from app.services.ports import Effects, Ending, ExecutionInput
 
@@ -66,6 +68,7 @@ class Records:
     lessons: Lessons
     similar: Similar
     analyses: Analyses
+    model_calls: ModelCalls
 
     @classmethod
     def of(cls, database: Database) -> Records:
@@ -82,7 +85,20 @@ class Records:
             lessons=Lessons(database),
             similar=Similar(database),
             analyses=Analyses(database),
+            model_calls=ModelCalls(database),
         )
+
+
+class Advised(Protocol):
+    """The reasoner with a language model beside it: app/engine/advising.py."""
+
+    def reasoner(self, memory: Memory, step_key: str) -> Reasoner:
+        """For one step of an execution, whose model calls `memory` keeps."""
+        ...
+
+    async def close(self) -> None:
+        """Give the connections back."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -95,6 +111,7 @@ class Hands:
     hosts: Hosts
     prober: Prober
     reasoner: Reasoner
+    advised: Advised | None = None  # None: no language model is asked
 
     @property
     def simulated(self) -> bool:

@@ -31,6 +31,7 @@ from app.models import (  # noqa: F401  the metadata needs every table
     alert,
     chain,
     guards,
+    model_call,
     operations,
     sre_execution,
     tickets,

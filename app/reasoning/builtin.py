@@ -7,7 +7,7 @@ if one stands out, say its repair; if nothing does, say what was seen and hand o
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from app.domain.action import ActionCall
 from app.domain.hypothesis import Hypothesis, HypothesisStatus
@@ -24,10 +24,14 @@ from app.reasoning.missing import what_was_missing
 from app.reasoning.odds import confidences, unknown
 from app.reasoning.port import Advice, Assessment, Case
 from app.reasoning.questions import ASKS_A_ROUND, not_asked
+from app.reasoning.rivals import LOOKED_AT, brought_forward, tie_broken, tied, triable
 from app.reasoning.without_suffering import without_suffering
 
 SURE_ENOUGH = 0.75
 """Confidence from which the leading cause counts as separated from its rivals."""
+
+FURTHER_ASKS = 4
+"""Asked beside those where advice brings causes forward."""
 
 JOURNAL_LINES = 200
 
@@ -38,20 +42,21 @@ class BuiltinReasoner:
     def __init__(self, library: Library) -> None:
         self.library = library
 
-    async def assess(self, case: Case) -> Assessment:
-        """Judge a case; see the module's docstring for the order of questions."""
+    async def assess(self, case: Case, nudges: Mapping[str, float] | None = None) -> Assessment:
+        """Judge a case; see the module's docstring. `nudges`: advice (app/reasoning/rivals.py)."""
         hosts = host_cases(case)
         stops = self._halting(hosts)
         if stops is not None:
             return _on_leader(stops, _hypotheses(case, [stops]))
         if not case.red:
             return without_suffering(case, hosts)
-        found = self._candidates(case, hosts)
+        nudges = nudges or {}
+        found = tie_broken(case, self._candidates(case, hosts), nudges)
         hypotheses = _hypotheses(case, found)
-        wanted = _wanted(case, hosts, found)
+        wanted = _wanted(case, hosts, found, brought_forward(found, nudges))
         leader = _leader(found, hypotheses)
         if leader is not None and not _outstanding(case, leader):
-            return _on_leader(leader, hypotheses)
+            return _on_leader(leader, hypotheses, tied=tied(case, found))
         if wanted:
             return Assessment(
                 advice=Advice.DIAGNOSE,
@@ -119,19 +124,13 @@ def _leader(found: list[Candidate], hypotheses: tuple[Hypothesis, ...]) -> Candi
         return None
     if hypotheses[0].confidence >= SURE_ENOUGH:
         return found[0]
-    if not _triable(max(found, key=lambda candidate: candidate.score)):
+    if not triable(max(found, key=lambda candidate: candidate.score)):
         return None  # history may order what evidence lets be tried, and open no trial itself
     shares = {h.key: h.confidence for h in hypotheses}
-    if hypotheses[0].key != found[0].key or not _triable(found[0]):
+    if hypotheses[0].key != found[0].key or not triable(found[0]):
         return None
-    together = sum(shares[c.key] for c in found if _triable(c))
+    together = sum(shares[c.key] for c in found if triable(c))
     return found[0] if together >= SURE_ENOUGH else None
-
-
-def _triable(candidate: Candidate) -> bool:
-    repair = candidate.repair
-    given = repair is not None and not repair.requires_person
-    return candidate.trial and given and not candidate.handovers
 
 
 # --- what to ask ---------------------------------------------------------------------------------
@@ -142,17 +141,21 @@ def _outstanding(case: Case, candidate: Candidate) -> tuple[ActionCall, ...]:
 
 
 def _wanted(
-    case: Case, hosts: tuple[HostCase, ...], found: list[Candidate]
+    case: Case,
+    hosts: tuple[HostCase, ...],
+    found: list[Candidate],
+    further: tuple[ActionCall, ...],
 ) -> tuple[ActionCall, ...]:
     """The next questions: of the leading causes first, then of the path, then a closer look."""
     calls: list[ActionCall] = []
-    for candidate in found[:4]:
+    for candidate in found[:LOOKED_AT]:
         calls.extend(candidate.asks)
     for host in hosts:
         calls.extend(ask for walk in host.walks for ask in walk.asks)
         calls.extend(_closer_look(host))
     calls.extend(_look_behind(case, hosts))
-    return tuple(not_asked(case, calls))[:ASKS_A_ROUND]
+    own = tuple(not_asked(case, calls))[:ASKS_A_ROUND]
+    return (*own, *[call for call in not_asked(case, further) if call not in own][:FURTHER_ASKS])
 
 
 def _closer_look(host: HostCase) -> Iterable[ActionCall]:
@@ -194,7 +197,9 @@ def _in_question(host: HostCase) -> tuple[str, ...]:
 # --- verdicts ------------------------------------------------------------------------------------
 
 
-def _on_leader(leader: Candidate, hypotheses: tuple[Hypothesis, ...]) -> Assessment:
+def _on_leader(
+    leader: Candidate, hypotheses: tuple[Hypothesis, ...], *, tied: bool = False
+) -> Assessment:
     if leader.handovers or leader.repair is None:
         reasons = leader.handovers or ("there is no safe automatic repair for it",)
         return Assessment(
@@ -208,6 +213,7 @@ def _on_leader(leader: Candidate, hypotheses: tuple[Hypothesis, ...]) -> Assessm
         statement=f"{leader.text} ({hypotheses[0].confidence:.0%})",
         hypotheses=hypotheses,
         repair=leader.repair,
+        tied=tied,
         recommended=_recommended(leader),
     )
 
@@ -228,6 +234,7 @@ def _unseparated(
     likely = f". Most likely, but not proven: {found[0].text}" if found else ""
     return Assessment(
         advice=Advice.HAND_OVER,
+        settled=False,
         statement=f"{where}{likely}",
         hypotheses=hypotheses,
         missing=what_was_missing(hosts, hypotheses, SURE_ENOUGH),

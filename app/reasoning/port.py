@@ -64,6 +64,13 @@ class Repair(Value):
     disruptive: bool = True
 
 
+class Note(Value):
+    """Something that the timeline is to say beside the statement: what a model said, or did not."""
+
+    text: str
+    ok: bool = True
+
+
 class Assessment(Value):
     """One round's judgement."""
 
@@ -74,12 +81,16 @@ class Assessment(Value):
     repair: Repair | None = None
     missing: tuple[str, ...] = ()  # what it would have taken to know more, as sentences
     recommended: tuple[str, ...] = ()  # for the person it is handed to
-    drawn_by: str = "rule"  # "rule" | "model:<name>"
+    drawn_by: str = "rule"
+    settled: bool = True  # False: handed over because no cause stands out
+    tied: bool = False  # the repair is one of two that facts cannot tell apart; both can be tried
+    notes: tuple[Note, ...] = ()
+    explanation: str = ""  # a model's words for the person it is handed to; proves nothing
 
     @property
     def leader(self) -> Hypothesis | None:
-        """The likeliest named cause."""
-        return next((h for h in self.hypotheses if h.mode != "unknown"), None)
+        """The likeliest named cause; what a model proposes never leads."""
+        return next((h for h in self.hypotheses if h.mode not in ("unknown", "model")), None)
 
 
 class Reasoner(Protocol):

@@ -56,9 +56,10 @@ async def hypothesize(at: Progress, effects: Effects) -> Progress:
     at, key = at.entering(Step.HYPOTHESIZE)
     judged = await effects.assess(f"{key}.assess", at.known)
     at = at.step(assessment=judged)
+    line = entry(key, Step.HYPOTHESIZE, judged.statement, detail=_ranked(judged))
     await effects.record(
         f"{key}.hypotheses",
-        timeline=[entry(key, Step.HYPOTHESIZE, judged.statement, detail=_ranked(judged))],
+        timeline=[line, *_noted(key, judged)],
         hypotheses=judged.hypotheses,
         provenance=tuple(_provenance(judged)),
     )
@@ -191,10 +192,11 @@ def concluded(at: Progress, outcome: Outcome, statement: str | None = None) -> C
     known = leader is not None and leader.confidence >= 0.5
     said = statement or (judged.statement if judged is not None else "")
     cause = leader.text if leader is not None and known and outcome is not Outcome.NO_FAULT else ""
+    explained = judged.explanation if judged is not None else ""
     return Conclusion(
         outcome=outcome,
         root_cause=cause or (judged.statement if judged is not None else said),
-        summary=said,
+        summary=f"{said}\n\n{explained}" if explained else said,
         confidence=leader.confidence if leader is not None and known else 0.0,
         evidence_ids=_cited(at, judged),
         recommended=judged.recommended if judged is not None else (),
@@ -257,13 +259,22 @@ def _ranked(judged: Assessment) -> dict[str, object]:
     }
 
 
+def _noted(key: str, judged: Assessment) -> Iterable[TimelineEntry]:
+    """What a language model said, or why it did not: a line each."""
+    for number, note in enumerate(judged.notes, start=1):
+        status = EntryStatus.COMPLETED if note.ok else EntryStatus.FAILED
+        yield entry(f"{key}.note-{number}", Step.HYPOTHESIZE, note.text, status=status)
+
+
 def _provenance(judged: Assessment) -> Iterable[ProvenanceLink]:
-    for hypothesis in judged.hypotheses[:6]:
+    proposed = [h for h in judged.hypotheses[6:] if h.mode == "model"]
+    for hypothesis in (*judged.hypotheses[:6], *proposed):
         for support in hypothesis.supports:
+            rule = f"{judged.drawn_by}:{hypothesis.mode}"
             yield ProvenanceLink(
                 conclusion=f"hypothesis:{hypothesis.key}"[:200],
                 evidence_id=support.evidence_id,
-                drawn_by=f"{judged.drawn_by}:{hypothesis.mode}",
+                drawn_by=support.rule if hypothesis.mode == "model" else rule,
                 statement=support.statement[:500],
             )
 

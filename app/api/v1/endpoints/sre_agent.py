@@ -14,6 +14,7 @@ from app.api.errors import documented
 from app.api.parts import EnginePart, PartsOfApp, ReadingPart
 from app.api.schemas import ActiveExecutions, Cancelled, Execution
 from app.api.v1.numbers import RowNumber
+from app.audit.model_calls import ModelCallList
 from app.audit.views import ExecutionPage, LogPage
 from app.domain.access import How
 from app.domain.approval import ApprovalState
@@ -112,6 +113,17 @@ async def get_logs(
 ) -> LogPage:
     """Every diagnostic, probe, decision and change in its order, with what it printed."""
     return await reading.logs(execution_id, after=after, limit=limit)
+
+
+@router.get(
+    "/execution/{execution_id}/model-calls",
+    summary="What a language model was asked for an execution",
+    responses=documented(404, 422) | examples.answer(examples.MODEL_CALLS),
+    dependencies=[needs(Permission.READ)],
+)
+async def get_model_calls(execution_id: Number, parts: PartsOfApp) -> ModelCallList:
+    """Each call in its order: what was sent, what came back, its prompt's version, its cost."""
+    return await parts.records.model_calls.listed(execution_id)
 
 
 @router.post(
