@@ -32,7 +32,7 @@ if spec is None or importlib.util.find_spec("xllamacpp") is None: sys.exit(78)
 import xllamacpp
 params = xllamacpp.CommonParams()
 params.model.path = str(next(pathlib.Path(spec.origin).parent.glob("*.gguf")))
-params.hostname, params.port, params.n_ctx = "127.0.0.1", int(sys.argv[1]), 8192
+params.hostnames, params.port, params.n_ctx = ["127.0.0.1"], int(sys.argv[1]), 8192
 params.cpuparams.n_threads = 1
 server = xllamacpp.Server(params)
 sys.stdin.read()
