@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from sqlalchemy import text
 
 from app.api.headers import SECURITY_HEADERS
 from app.audit.looking import Looking
@@ -12,6 +13,7 @@ from app.dashboard.rendering import STATIC
 from app.engine.parts import Records
 from tests.integration.api.conftest import Api
 from tests.integration.api.scene import EVIL, add_a_change, waiting_execution
+from tests.integration.audit.tampering import lift_guards
 
 
 @pytest.fixture
@@ -74,8 +76,7 @@ async def test_an_output_that_was_changed_afterwards_is_called_so(
 ) -> None:
     question = await waiting_execution(api.database, evil="")
     async with api.database.transaction() as session:
-        from sqlalchemy import text
-
+        await lift_guards(session)
         await session.execute(text("UPDATE incident_execution_log SET command_output = 'fine'"))
     page = (await api.client.get(f"/ui/executions/{question.execution_id}")).text
     assert "the output is NOT the one that was recorded" in page

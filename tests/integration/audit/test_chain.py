@@ -51,10 +51,10 @@ DOORS = {
     },
     leases.Leases: {"acquire", "release", "release_all"},
     events.Events: {"tell", "change_key"},
-    workers.Workers: {"beat", "mark_late_dead", "leave"},
+    workers.Workers: {"beat", "mark_late_dead", "give_up", "leave"},
 }  # fmt: skip
 READS = {"get", "latest", "listed", "to_resume", "of_execution", "unsettled", "recent", "holder",
-         "live", "anchor_line", "head"}  # fmt: skip
+         "live", "anchor_line", "head", "newest_closed"}  # fmt: skip
 
 
 async def entries(database: Database) -> list[tuple[str, str]]:
