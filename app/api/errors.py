@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
@@ -193,6 +194,15 @@ async def _of_validation(_request: Request, error: Exception) -> Response:
     )
 
 
+def _allowing(request: Request, given: Mapping[str, str] | None) -> Mapping[str, str] | None:
+    """The Allow header with every method of the address: the framework names one route's only."""
+    app: FastAPI = request.app
+    for template, methods in app.openapi()["paths"].items():
+        if re.fullmatch(re.sub(r"\{[^/{}]+\}", "[^/]+", template), request.url.path):
+            return {"Allow": ", ".join(sorted(method.upper() for method in methods))}
+    return given
+
+
 def _detail(found: Mapping[str, Any]) -> ErrorDetail:
     """One of pydantic's findings, without the value: it may hold what should not be echoed."""
     path = [str(part) for part in found["loc"]]
@@ -203,7 +213,7 @@ def _detail(found: Mapping[str, Any]) -> ErrorDetail:
     )
 
 
-async def _of_framework(_request: Request, error: Exception) -> Response:
+async def _of_framework(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     phrase = HTTPStatus(error.status_code).phrase
     code, hint = CODE_OF_STATUS.get(error.status_code, (phrase.lower().replace(" ", "-"), ""))
@@ -212,7 +222,7 @@ async def _of_framework(_request: Request, error: Exception) -> Response:
         code,
         str(error.detail or phrase).rstrip(".") + ".",
         hint=hint,
-        headers=error.headers,
+        headers=_allowing(request, error.headers) if error.status_code == 405 else error.headers,
     )
 
 

@@ -49,10 +49,13 @@ def uvicorn_server(environment: Mapping[str, str], folder: Path) -> Iterator[str
 
 @contextmanager
 def started(
-    command: list[str], environment: Mapping[str, str], folder: Path
+    command: list[str], environment: Mapping[str, str], folder: Path, *, port: int = 0
 ) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    """A server by a Python command that takes --port, once it answers; and its process."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
+    """A server by a Python command that takes --port, once it answers; and its process.
+
+    On `port`, which is free; 0: on any.
+    """
+    with socket.create_server(("127.0.0.1", port)) as probe:
         port = probe.getsockname()[1]
     address = f"http://127.0.0.1:{port}"
     with (folder / "server.log").open("wb") as log:

@@ -6,7 +6,6 @@ import signal
 import time
 from pathlib import Path
 
-import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from app.commands.demo import running, stop
@@ -74,9 +73,6 @@ def test_the_seventh_tab_loads_and_all_are_live(site: Site, context: BrowserCont
         expect(tab.locator("#waiting-count")).to_have_class("count")
 
 
-@pytest.mark.xfail(
-    strict=False, reason="known: the page stays 'stale' after its server was restarted on its port"
-)
 def test_after_a_restart_nothing_is_missing(tmp_path: Path, context: BrowserContext) -> None:
     site = Site("", tmp_path)
     environment = {"DATABASE_URL": site.database_url, "LOG_LEVEL": "WARNING"}
@@ -85,11 +81,11 @@ def test_after_a_restart_nothing_is_missing(tmp_path: Path, context: BrowserCont
         question = site.write(lambda database: waiting_execution(database, host=HOST))
         page.goto(f"{server.url}/ui/executions/{question.execution_id}")
         live(page)
-        port = server.url.rsplit(":", 1)[1]
+        port = int(server.url.rsplit(":", 1)[1])
     expect(page.locator("#live")).not_to_have_text("live", timeout=SLOWEST)
     site.write(lambda database: add_a_change(Records.of(database), question.execution_id))
     bare = {"PATH": "/usr/bin:/bin"} | environment
-    with started(["-m", "app.cli", "serve", "--port", port], bare, tmp_path):
+    with started(["-m", "app.cli", "serve"], bare, tmp_path, port=port):
         live(page)
         lines = page.locator(f"#x{question.execution_id}-log > li")
         expect(lines).to_have_count(3, timeout=SLOWEST)
