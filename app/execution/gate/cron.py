@@ -21,7 +21,7 @@ _READ_NAMES = re.compile(r"[A-Za-z0-9_-]+")  # others are passed over, as run-pa
 _SETTING = re.compile(r"[A-Za-z_\"'][\w\"' ]*\s*=")
 _FIELD = re.compile(r"[0-9A-Za-z*/,\-~]+")
 _BARE_PERCENT = re.compile(r"(?<!\\)%")
-_PLACEHOLDERS = frozenset({".placeholder"})
+_NO_TABLES = frozenset({".placeholder"})  # what packages put there so that the folder stays
 
 
 def cron_tables(_: Params, __: Places) -> int:
@@ -43,7 +43,7 @@ def _tables() -> Iterator[tuple[str, bool]]:
 
 def _names(folder: str) -> list[str]:
     try:
-        return sorted(name for name in os.listdir(folder) if name not in _PLACEHOLDERS)
+        return sorted(name for name in os.listdir(folder) if name not in _NO_TABLES)
     except OSError:
         return []
 
