@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 import subprocess
@@ -9,13 +10,18 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 import pytest
 
+from app.audit.keys import Keys
 from app.commands.demo import running, stop
 from app.commands.server import Server
+from app.domain.permission import Role
+from app.models.database import Database
+from tests.conftest import settings_of
 
 PROJECT = Path(__file__).parents[2]
 
@@ -38,6 +44,39 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     }
     with running(environment, folder) as server:
         yield server
+
+
+@dataclass(frozen=True)
+class Keyed:
+    """A server with a key for each role."""
+
+    url: str
+    tokens: dict[Role, str]
+
+
+@pytest.fixture(scope="session")
+def keyed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Keyed]:
+    folder = tmp_path_factory.mktemp("keyed")
+    url = f"sqlite+aiosqlite:///{folder}/sre-agent.sqlite"
+    environment = {
+        "ENABLE_REAL_SSH": "false",
+        "DATABASE_URL": url,
+        "LOG_LEVEL": "ERROR",
+        "RATE_LIMIT_PER_MINUTE": "1000000",
+        "REFUSALS_PER_MINUTE": "1000000",
+    }
+    with running(environment, folder) as server:
+        # made once and kept: schemathesis waits ten seconds for it, which a busy machine may need
+        httpx.get(f"{server.url}/openapi.json", trust_env=False, timeout=60).raise_for_status()
+        yield Keyed(server.url, asyncio.run(_keys(url)))
+
+
+async def _keys(url: str) -> dict[Role, str]:
+    database = Database(settings_of(url))
+    try:
+        return {role: (await Keys(database).create(role, role.value)).token for role in Role}
+    finally:
+        await database.close()
 
 
 @contextmanager
