@@ -198,14 +198,16 @@ def _about(delivery: Delivery) -> str:
 
 
 def _noted_by_person(journal: tuple[JournalEntry, ...], ours: list[JournalEntry]) -> str:
-    """Whether a person wrote a work note after our first one; "" where nobody did.
+    """Whether a person wrote a work note since our first one; "" where nobody did.
 
-    Who we are on the instance is told by our own notes: with OAuth nothing else says it.
+    Who we are on the instance is told by our own notes: with OAuth nothing else says it. The
+    journal counts in whole seconds: a note of the same second may be the later one, and is taken
+    for it.
     """
     if not ours:
         return ""
     own_users, began = {entry.by for entry in ours}, min(entry.at for entry in ours)
-    others = [entry for entry in journal if entry.by not in own_users and entry.at > began]
+    others = [entry for entry in journal if entry.by not in own_users and entry.at >= began]
     return f"{others[0].by} wrote a work note at {others[0].at} UTC." if others else ""
 
 

@@ -144,7 +144,12 @@ class Site:
 
     async def settled(self, *senders: Sender) -> tuple[Delivery, ...]:
         """Every row, once none waits any more."""
-        async with self.sending(*senders), asyncio.timeout(60):
+        async with self.sending(*senders):
+            return await self.all_told()
+
+    async def all_told(self) -> tuple[Delivery, ...]:
+        """Every row, once the senders that are at work left none waiting."""
+        async with asyncio.timeout(60):
             while True:
                 rows = await self.outbox.listed(limit=5000)
                 if not any(row.state in UNSETTLED for row in rows):

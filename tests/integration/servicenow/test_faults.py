@@ -121,7 +121,7 @@ async def test_without_servicenow_nothing_is_lost_and_an_execution_does_not_wait
         (stuck,) = await site.outbox.listed(stuck=True)
         assert "hibernating" in stuck.last_error
         fake.disarm()
-    rows = await site.settled(sender)
+        rows = await site.all_told()
     assert not sender.circuit.open
     assert fake.notes(number) == [row.note for row in rows]
 
