@@ -10,6 +10,7 @@ from pathlib import Path
 from app.lab import commands
 from app.lab.batch import COULD_NOT_RUN, PASSED_ALL, RunOptions
 from app.lab.errors import LabError
+from app.lab.language_model import DOUBLES
 from app.lab.rivals import AGENTS, SERVICE
 
 PLAYS = "web-prod-01.company.com"  # of the inventory that is shipped as an example
@@ -76,6 +77,9 @@ def _add_run(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     run.add_argument("--agent", choices=AGENTS, metavar="NAME", default=SERVICE,
                      help=f"who heals: {', '.join(AGENTS)}")  # fmt: skip
     run.add_argument("--policy", type=Path, metavar="FILE", help="the service's policy")
+    run.add_argument("--model", metavar="MODEL", help="a language model beside the service: how "
+                     f"the fake behaves ({', '.join(sorted(DOUBLES))}), or a command that serves "
+                     "chat completions on 127.0.0.1:$PORT")  # fmt: skip
     run.add_argument("--redraw", type=int, metavar="SEED", help="reword the tickets")
     for name, told in FLAGS.items():
         run.add_argument(f"--{name}", action="store_true", help=told)
@@ -109,6 +113,7 @@ def _options(given: argparse.Namespace) -> RunOptions:
         out=given.out,
         jobs=given.jobs,
         policy=given.policy,
+        model=given.model,
         agent=given.agent,
         resume=given.resume,
         prove=given.prove,

@@ -12,13 +12,14 @@ import time
 import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from app.lab.client import Body, Client, incident, payload
 from app.lab.disturbance import Aside
 from app.lab.errors import BadScenario, ServiceFailed
 from app.lab.judge import Said
+from app.lab.language_model import served
 from app.lab.running import Estate
 from app.lab.scenario import Outcome, Scenario
 from app.lab.service import Service, start_service
@@ -93,9 +94,10 @@ class ReferenceFix(Agent):
 class ServiceAgent(Agent):
     """The service under test, through its webhook and API."""
 
-    def __init__(self, policy: Path | None = None) -> None:
+    def __init__(self, policy: Path | None = None, model: str | None = None) -> None:
         super().__init__()
         self.policy = policy
+        self.model = model
         self.service: Service | None = None
         self.last: Body = {}
         self.logs: list[Body] = []
@@ -105,13 +107,12 @@ class ServiceAgent(Agent):
     def at_work(self, estate: Estate) -> Iterator[None]:
         """Start the service on the monitor, with a fresh database."""
         self.last, self.logs, self.asides = {}, [], []
-        with super().at_work(estate):
-            self.service = start_service(estate, self.policy)
+        with super().at_work(estate), ExitStack() as parts:
+            beside = parts.enter_context(served(self.model, estate)) if self.model else {}
+            self.service = start_service(estate, self.policy, beside)
+            parts.callback(self.service.stop)
             self.client = Client(self.service)
-            try:
-                yield
-            finally:
-                self.service.stop()
+            yield
 
     def take_baseline(self, hosts: tuple[str, ...]) -> None:
         """By the service's own API."""

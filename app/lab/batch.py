@@ -20,6 +20,7 @@ from app.lab.disturbance import CALM, Disturbance
 from app.lab.errors import LabError
 from app.lab.estate import with_resolver
 from app.lab.judge import Row, no_verdict
+from app.lab.language_model import require
 from app.lab.places import PROJECT, cache
 from app.lab.progress import Progress
 from app.lab.rivals import SERVICE, agent_named
@@ -41,6 +42,7 @@ class RunOptions:
     resume: bool = False  # skip what already has a row in `out`
     policy: Path | None = None
     agent: str = SERVICE  # one of `rivals.AGENTS`
+    model: str | None = None  # beside the service: a double's behaviour, or a command
     prove: bool = False  # no agent: the scenarios' own fixes
     trust: bool = False  # do not prove each scenario before its run
     noise: bool = False
@@ -65,6 +67,8 @@ def run(options: RunOptions) -> int:
 
 def _run(options: RunOptions) -> int:
     chosen = load_folder(options.scenarios, options.only)
+    if options.model is not None:
+        require(options.model)
     requirements.ensure()
     provenance.claim(options)
     done = _rows_of(options.out) if options.resume and options.out else []
@@ -102,7 +106,7 @@ def _proven_then_run(scenario: Scenario, options: RunOptions) -> Row:
         proof = prove(scenario)
         if not proof.passed:
             return no_verdict(scenario, "broken_scenario", f"not proven: {proof.reason}")
-    agent = agent_named(options.agent, options.policy)
+    agent = agent_named(options.agent, options.policy, options.model)
     varied, disturbance = options.varied(scenario)
     row = run_scenario(varied, agent, keep=cache() / "traces", disturbance=disturbance)
     if options.out is not None:

@@ -116,6 +116,6 @@ RIVALS: dict[str, type[Rival]] = {
 AGENTS: tuple[str, ...] = (SERVICE, *RIVALS)
 
 
-def agent_named(name: str, policy: Path | None = None) -> Agent:
-    """One of `AGENTS`, for one scenario; only the service has a policy."""
-    return ServiceAgent(policy) if name == SERVICE else RIVALS[name]()
+def agent_named(name: str, policy: Path | None = None, model: str | None = None) -> Agent:
+    """One of `AGENTS`, for one scenario; only the service has a policy and a model beside it."""
+    return ServiceAgent(policy, model) if name == SERVICE else RIVALS[name]()

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,8 +39,13 @@ class Service:
         self.process.poll()  # it was waited for above; the handle must know
 
 
-def start_service(estate: Estate, policy: Path | None = None) -> Service:
-    """Start the service on the monitor with a fresh database; wait until it is ready."""
+def start_service(
+    estate: Estate, policy: Path | None = None, settings: Mapping[str, str] | None = None
+) -> Service:
+    """Start the service on the monitor with a fresh database; wait until it is ready.
+
+    `settings` are further environment variables of the service.
+    """
     made = write_policy(estate, policy)
     log = estate.folder / "service.log"
     command = ["ip", "netns", "exec", estate.namespace, sys.executable, "start_server.py"]
@@ -47,7 +53,7 @@ def start_service(estate: Estate, policy: Path | None = None) -> Service:
         process = subprocess.Popen(
             command,
             cwd=PROJECT,
-            env=_environment(estate, made),
+            env=_environment(estate, made) | dict(settings or {}),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
