@@ -125,12 +125,30 @@ class BigFile(Value):
     owner: str = ""
 
 
+class DeletedFile(BigFile):
+    """A deleted file that is still open, and one process that holds it."""
+
+    inode: int
+    pid: int
+    start_time: int | None = None  # of the process, in clock ticks since boot
+    unit: str | None = None
+
+
+class FolderSum(Value):
+    """What lies directly in a folder, together."""
+
+    path: str
+    bytes: int
+    files: int
+
+
 class DiskUsageFacts(Value):
-    """The largest files below a folder, on its file system only."""
+    """The largest files and folders below a folder, on its file system only."""
 
     path: str
     files: tuple[BigFile, ...] = ()
-    deleted_open: tuple[BigFile, ...] = ()  # deleted, yet held open: space that only a close frees
+    deleted_open: tuple[DeletedFile, ...] = ()  # space that only a close, or emptying it, frees
+    folders: tuple[FolderSum, ...] = ()
 
 
 class ConfigProblem(Value):

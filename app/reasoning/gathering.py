@@ -9,6 +9,7 @@ from app.host.hops import Hop, Layer
 from app.reasoning.change_subjects import change_subjects
 from app.reasoning.containers import container_subjects
 from app.reasoning.host_case import HostCase
+from app.reasoning.space import cleaners_off, filler, journal_changes
 from app.reasoning.subjects import Subject
 from app.reasoning.unit_facts import unit_facts
 
@@ -79,11 +80,24 @@ def _mount(case: HostCase, entry: Filesystem, ident: int) -> Subject:
     if usage is not None:
         for part in ("files", "deleted_open"):
             facts["mount"][part] = [f.model_dump(mode="json") for f in getattr(usage[0], part)]
-        sources["mount.files"] = usage[1]
+        facts["mount"]["filler"] = filler(entry, usage[0])
+        sources |= {"mount.files": usage[1], "mount.filler": usage[1]}
+    facts["mount"]["journal_changes"] = journal_changes(case)
+    facts["mount"]["cleaners_off"] = cleaners_off(case, mount)
+    facts["mount"]["grew_percent"] = _grown(case, entry)
     facts["units"] = [unit_facts(case, u)[0] for u in case.units if u in case.view.units]
     return Subject(
         kind="mount", host=case.host.name, name=mount, facts=facts, sources=sources, nearness=0
     )
+
+
+def _grown(case: HostCase, entry: Filesystem) -> float | None:
+    """By how many points a file system is fuller than it was; None where that is not known."""
+    then = None if case.then is None else case.then.filesystems
+    before = next((f for f in then[0] if f.mount == entry.mount), None) if then else None
+    if before is None or before.used_percent is None or entry.used_percent is None:
+        return None
+    return entry.used_percent - before.used_percent
 
 
 def _names(case: HostCase) -> Iterable[Subject]:

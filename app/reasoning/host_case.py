@@ -84,6 +84,12 @@ class HostCase:
             for hop in firsts
         )
 
+    @property
+    def manifest_now(self) -> Manifest | None:
+        """The host's files and units as they are."""
+        now = self.view.facts(Manifest, "baseline.manifest")
+        return None if now is None else now[0]
+
     @cached_property
     def drift(self) -> tuple[tuple[Change, ...], int] | None:
         """What changed since the baseline, and the evidence; None where that is not known."""

@@ -111,6 +111,18 @@ def command_of(pid: int | str) -> str:
     return text_at(f"/proc/{pid}/comm", 64).strip()
 
 
+def stat_fields(pid: int | str) -> list[str] | None:
+    """/proc/PID/stat from the state on: state, ppid, ...; start time is the 20th of them."""
+    text = text_at(f"/proc/{pid}/stat", 4096)
+    return text[text.rindex(")") + 2 :].split() if ")" in text else None
+
+
+def start_time_of(pid: int | str) -> int | None:
+    """When a process started, in clock ticks since boot; with its pid it names it for good."""
+    fields = stat_fields(pid)
+    return int(fields[19]) if fields is not None else None
+
+
 def process_ids() -> list[str]:
     return [name for name in os.listdir("/proc") if name.isdigit()]
 

@@ -36,6 +36,7 @@ from .processes import process_terminate, processes
 from .receipts import receipt_read
 from .refusal import Failed
 from .security import security_signs
+from .space import log_truncate_deleted, packages_clean_cache
 
 BUILTINS: dict[str, Builtin] = {
     function.__name__: function
@@ -69,8 +70,10 @@ BUILTINS: dict[str, Builtin] = {
         listeners,
         log_tail,
         log_truncate,
+        log_truncate_deleted,
         network,
         nginx_dump,
+        packages_clean_cache,
         path_access,
         persons,
         process_terminate,

@@ -8,10 +8,20 @@ import stat
 import time
 from collections.abc import Iterator
 
-from .answers import Params, answer, command_of, iso, process_ids, user_name
+from .answers import (
+    Params,
+    answer,
+    command_of,
+    iso,
+    process_ids,
+    start_time_of,
+    unit_of,
+    user_name,
+)
 from .places import Places
 
 _MOST_FILES = 25
+_MOST_FOLDERS = 12
 _MOST_ENTRIES = 200_000
 _SECONDS = 8.0
 
@@ -21,8 +31,11 @@ def disk_usage(params: Params, _: Places) -> int:
     path = str(params["path"])
     device = os.stat(path).st_dev
     opened = OpenFiles(device)
+    folders: dict[str, list[int]] = {}
     largest = heapq.nlargest(
-        _MOST_FILES, _files_below(path, device), key=lambda one: _bytes(one[1])
+        _MOST_FILES,
+        _counted(_files_below(path, device), folders),
+        key=lambda one: _bytes(one[1]),
     )
     deleted = sorted(opened.deleted.items(), key=lambda one: -_bytes(one[1][1]))
     return answer(
@@ -30,11 +43,33 @@ def disk_usage(params: Params, _: Places) -> int:
             "path": path,
             "files": [_shown(f, state, opened.holders(state.st_ino)) for f, state in largest],
             "deleted_open": [
-                _shown(name, state, opened.holders(inode))
+                _shown(name, state, opened.holders(inode)) | opened.holder(inode)
                 for inode, (name, state) in deleted[:_MOST_FILES]
             ],
+            "folders": _largest_folders(folders),
         }
     )
+
+
+def _counted(
+    files: Iterator[tuple[str, os.stat_result]], folders: dict[str, list[int]]
+) -> Iterator[tuple[str, os.stat_result]]:
+    """The same files, their bytes and number added up by the folder they lie in."""
+    for path, state in files:
+        one = folders.setdefault(os.path.dirname(path), [0, 0])
+        one[0] += _bytes(state)
+        one[1] += 1
+        yield path, state
+
+
+def _largest_folders(folders: dict[str, list[int]]) -> list[dict[str, object]]:
+    """Those with the most bytes, and those with the most files: either may be what fills it."""
+    by_bytes = heapq.nlargest(_MOST_FOLDERS, folders, key=lambda path: folders[path][0])
+    by_files = heapq.nlargest(_MOST_FOLDERS, folders, key=lambda path: folders[path][1])
+    return [
+        {"path": path, "bytes": folders[path][0], "files": folders[path][1]}
+        for path in dict.fromkeys((*by_bytes, *by_files))
+    ]
 
 
 class OpenFiles:
@@ -43,6 +78,7 @@ class OpenFiles:
     def __init__(self, device: int) -> None:
         self._device = device
         self._holders: dict[int, set[str]] = {}
+        self._first: dict[int, str] = {}
         self.deleted: dict[int, tuple[str, os.stat_result]] = {}
         for pid in process_ids():
             try:
@@ -56,6 +92,16 @@ class OpenFiles:
         """Names of the processes that hold a file open."""
         return sorted(self._holders.get(inode, ()))
 
+    def holder(self, inode: int) -> dict[str, object]:
+        """One process that holds a file open, so exactly that no other one is meant by it."""
+        pid = self._first[inode]
+        return {
+            "pid": int(pid),
+            "start_time": start_time_of(pid),
+            "unit": unit_of(pid),
+            "inode": inode,
+        }
+
     def _see(self, pid: str, link: str) -> None:
         try:
             state = os.stat(link)
@@ -65,6 +111,7 @@ class OpenFiles:
         if state.st_dev != self._device or not stat.S_ISREG(state.st_mode):
             return
         self._holders.setdefault(state.st_ino, set()).add(command_of(pid))
+        self._first.setdefault(state.st_ino, pid)
         if state.st_nlink == 0:
             self.deleted[state.st_ino] = (target.removesuffix(" (deleted)"), state)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
 
 from .answers import (
@@ -11,6 +10,7 @@ from .answers import (
     answer,
     command_of,
     process_ids,
+    stat_fields,
     text_at,
     unit_of,
     user_name,
@@ -19,7 +19,6 @@ from .places import Places
 from .refusal import Failed
 
 _MOST_PROCESSES = 2000
-_STAT = re.compile(r"\d+ \((?P<name>.*)\) (?P<rest>.*)", re.DOTALL)
 
 
 def processes(_: Params, __: Places) -> int:
@@ -29,7 +28,7 @@ def processes(_: Params, __: Places) -> int:
     page = os.sysconf("SC_PAGE_SIZE")
     found = []
     for pid in process_ids()[:_MOST_PROCESSES]:
-        fields = _stat_fields(pid)
+        fields = stat_fields(pid)
         if fields is None or (fields[1] == "2" or pid == "2"):
             continue
         seconds = max(uptime - int(fields[19]) / ticks, 0.0)
@@ -58,7 +57,7 @@ def process_terminate(params: Params, _: Places) -> int:
     except ProcessLookupError:
         raise Failed(f"there is no process {pid}") from None
     try:
-        fields = _stat_fields(str(pid))
+        fields = stat_fields(str(pid))
         if fields is None or int(fields[19]) != params["start_time"]:
             raise Failed(f"process {pid} is another one than was meant: it started at another time")
         if unit_of(pid) != params["unit"]:
@@ -67,12 +66,6 @@ def process_terminate(params: Params, _: Places) -> int:
     finally:
         os.close(handle)
     return answer({"pid": pid, "signal": "TERM"})
-
-
-def _stat_fields(pid: str) -> list[str] | None:
-    """/proc/PID/stat from the state on: state, ppid, ...; start time is the 20th of them."""
-    found = _STAT.match(text_at(f"/proc/{pid}/stat", 4096))
-    return found["rest"].split() if found else None
 
 
 def _owner(pid: str) -> str:

@@ -1,0 +1,101 @@
+"""What fills a file system: whose it is decides what may be done about it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from app.host.facts import DiskUsageFacts, Filesystem
+from app.host.view import beneath
+from app.reasoning.host_case import HostCase
+
+MAIN_SHARE = 0.2
+"""Of the used bytes: who holds less than this is not what fills it."""
+
+LOGS = "/var/log"
+JOURNAL_SETTINGS = "/etc/systemd/journald.conf"
+"""The file, and the folder of drop-ins that is named after it."""
+
+PACKAGE_FILES = ("/var/cache/apt/archives", "/var/cache/dnf", "/var/cache/yum")
+_JOURNAL = re.compile(r"\.journal~?$")
+_LOG = re.compile(r"\.(?:log|out|err|trace|debug)$|\.log\.[0-9]+$|/(?:syslog|messages|debug)$")
+_KEPT_SHARE = 0.1
+_MEGABYTE = 1024 * 1024
+
+Facts = dict[str, Any]
+
+
+def filler(mount: Filesystem, usage: DiskUsageFacts) -> Facts | None:
+    """Who takes most of a file system, as facts: kind, path, bytes, said; None: nobody stands out.
+
+    kind: deleted | journal | packages | log | file
+    """
+    found = max(_hoards(mount, usage), key=lambda hoard: int(hoard["bytes"]), default=None)
+    if found is None or int(found["bytes"]) < MAIN_SHARE * (mount.used_bytes or 0):
+        return None
+    return found
+
+
+def _hoards(mount: Filesystem, usage: DiskUsageFacts) -> Iterable[Facts]:
+    for ghost in usage.deleted_open[:1]:
+        by = f"{', '.join(ghost.open_by[:3]) or 'a process'} still holds it open"
+        said = f"the deleted file {ghost.path}; {by}"
+        yield (
+            _hoard("deleted", ghost.path, ghost.bytes, said)
+            | ghost.model_dump(mode="json", include={"inode", "pid", "start_time", "unit"})
+            | {"is_log": _is_log(ghost.path)}
+        )
+    journals = [f for f in usage.files if _JOURNAL.search(f.path)]
+    if journals:
+        said = "the journal, which grew without its limit"
+        total = sum(f.bytes for f in journals)
+        yield _hoard("journal", journals[0].path, total, said) | {"keep": _kept(mount)}
+    for place in PACKAGE_FILES:
+        total = sum(f.bytes for f in usage.folders if beneath(f.path, place))
+        yield _hoard("packages", place, total, f"downloaded package files below {place}")
+    for file in usage.files[:1]:
+        kind = "log" if _is_log(file.path) else "file"
+        yield _hoard(kind, file.path, file.bytes, file.path)
+
+
+def _hoard(kind: str, path: str, size: int, said: str) -> Facts:
+    return {"kind": kind, "path": path, "bytes": size, "said": said}
+
+
+def _is_log(path: str) -> bool:
+    return beneath(path, LOGS) and _LOG.search(path) is not None
+
+
+def _kept(mount: Filesystem) -> int:
+    """Megabytes of the journal that may stay: what its own default would allow it."""
+    share = _KEPT_SHARE * (mount.size_bytes or 0) / _MEGABYTE
+    return int(min(max(share, 16), 500))
+
+
+def cleaners_off(case: HostCase, mount: str) -> list[Facts]:
+    """Timers that ran while the host was healthy and do not now, those named like the mount first.
+
+    What clears a folder away is a timer more often than not; which one is told by its name.
+    """
+    now = case.manifest_now
+    if now is None or case.baseline is None:
+        return []
+    off = set(case.baseline.manifest.active_units) - set(now.active_units)
+    timers = sorted(unit for unit in off if unit.endswith(".timer"))
+    words = [w for w in re.findall(r"[a-z]{3,}", mount.lower()) if w not in ("var", "lib", "log")]
+    named = [t for t in timers if any(_alike(word, t) for word in words)]
+    return [
+        {"timer": t, "service": f"{t.removesuffix('.timer')}.service", "named_like_it": t in named}
+        for t in (*named, *(t for t in timers if t not in named))
+    ]
+
+
+def journal_changes(case: HostCase) -> list[Facts]:
+    """What is not as it was among the journal's settings."""
+    found = (case.drift or ((), 0))[0]
+    return [c.model_dump(mode="json") for c in found if c.path.startswith(JOURNAL_SETTINGS)]
+
+
+def _alike(word: str, timer: str) -> bool:
+    return word in timer.lower() or (word.endswith("s") and word[:-1] in timer.lower())

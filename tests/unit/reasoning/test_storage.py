@@ -1,0 +1,165 @@
+"""What fills a file system decides what may be done: each kind of it, and what is left alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from app.host.facts import Manifest
+from app.reasoning.port import Advice, Assessment
+from tests.unit.reasoning import cases
+from tests.unit.reasoning.cases import (
+    HEALTHY_LISTENERS,
+    NOW,
+    case,
+    facts_of,
+    file,
+    manifest_now,
+    nginx,
+    tickets,
+)
+from tests.unit.reasoning.test_builtin import UP, asked, judge, steps
+
+MB = 1024 * 1024
+PLACE = "/var/cache/tickets"
+LATER = "2026-01-01T00:00:00+00:00"
+
+
+def mounted(mount: str, **more: Any) -> dict[str, Any]:
+    shape = {
+        "mount": mount, "source": "/dev/vdb1", "fstype": "ext4", "size_bytes": 1000 * MB,
+        "used_bytes": 1000 * MB, "used_percent": 100.0, "read_only": False,
+    }  # fmt: skip
+    return shape | more
+
+
+def big(path: str, size: int = 900 * MB, **more: Any) -> dict[str, Any]:
+    return {"path": path, "bytes": size, "modified": LATER} | more
+
+
+def ghost(path: str, unit: str) -> dict[str, Any]:
+    """A deleted file that one process holds."""
+    held: dict[str, Any] = {
+        "inode": 77,
+        "pid": 4321,
+        "start_time": 999,
+        "unit": unit,
+        "open_by": ["collector"],
+    }
+    return big(path, **held)
+
+
+async def assessed(
+    mount: dict[str, Any], usage: dict[str, Any], *changed: Manifest.File, **more: Any
+) -> Assessment:
+    facts = facts_of(UP, HEALTHY_LISTENERS, mounts=[mount]) | asked(*UP)
+    facts[f"disk.usage path={mount['mount']}"] = {"path": mount["mount"]} | usage
+    local = {"url": "http://127.0.0.1:9100/", "status": 500}
+    facts["http.local url=http://127.0.0.1:9100/ host_header=tickets.example"] = local
+    facts["baseline.manifest"] = manifest_now(*changed) | more
+    return await judge(case(facts, status=500))
+
+
+async def test_packages_that_can_be_fetched_again() -> None:
+    folder = {"path": "/var/cache/apt/archives", "bytes": 700 * MB, "files": 90}
+    judged = await assessed(mounted("/var"), {"folders": [folder], "files": [big("/var/x", MB)]})
+    assert steps(judged) == ["packages.clean_cache"]
+
+
+async def test_a_deleted_log_is_emptied_where_it_is_still_written_to() -> None:
+    log = "/var/log/tickets/audit.log"
+    held = {"deleted_open": [ghost(log, "tickets-audit.service")]}
+    judged = await assessed(mounted("/var/log/tickets"), held)
+    assert steps(judged) == [f"log.truncate_deleted inode=77 path={log} pid=4321 start_time=999"]
+    assert judged.repair is not None
+    assert judged.repair.requires_person is None
+
+
+async def test_whoever_holds_another_deleted_file_is_restarted_only_if_a_person_says_so() -> None:
+    held = {"deleted_open": [ghost(f"{PLACE}/sort.tmp", "sorter.service")]}
+    judged = await assessed(mounted(PLACE), held)
+    assert steps(judged) == ["service.restart unit=sorter.service"]
+    assert judged.repair is not None
+    assert judged.repair.requires_person is not None
+
+
+async def test_a_deleted_file_of_a_process_without_a_service_is_left_alone() -> None:
+    held = {"deleted_open": [ghost(f"{PLACE}/sort.tmp", "session-9.scope")]}
+    judged = await assessed(mounted(PLACE), held)
+    assert judged.advice is Advice.HAND_OVER
+
+
+async def test_a_journal_without_its_limit_is_given_it_back_and_shrunk() -> None:
+    parts = [big(f"/var/log/journal/ab/system@{n}.journal", 90 * MB) for n in range(9)]
+    added = file("/etc/systemd/journald.conf.d/more.conf", "b" * 64)
+    judged = await assessed(mounted("/var/log"), {"files": parts}, added)
+    assert steps(judged) == [
+        f"file.remove path={added.path} sha256={'b' * 64}",
+        "service.restart unit=systemd-journald.service",
+        "journal.vacuum megabytes=100",
+    ]
+
+
+async def test_a_file_system_that_cannot_be_written_is_not_made_room_of() -> None:
+    log = {"files": [big("/var/log/tickets/trace.log")]}
+    judged = await assessed(mounted("/var/log/tickets", read_only=True), log)
+    assert judged.advice is Advice.HAND_OVER
+    assert "read-only" in judged.statement
+
+
+CLEANER = "tickets-cache-clean.timer"
+
+
+@pytest.fixture
+def cleaned_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A host on which timers ran while it was healthy."""
+    healthy = cases.baseline()
+    ran = healthy.manifest.model_copy(update={"active_units": (CLEANER, "nightly.timer")})
+    monkeypatch.setattr(cases, "baseline", lambda: healthy.model_copy(update={"manifest": ran}))
+
+
+FULL_OF_FILES = {"used_percent": 8.0, "used_bytes": 80 * MB, "inodes_used_percent": 100.0}
+
+
+@pytest.mark.usefixtures("cleaned_before")
+async def test_what_clears_a_folder_is_switched_on_again() -> None:
+    units = [CLEANER, CLEANER.replace("timer", "service")]
+    facts_for = {f"unit.show unit={u}": {"name": u, "active_state": "inactive"} for u in units}
+    facts = facts_of(UP, HEALTHY_LISTENERS, mounts=[mounted(PLACE, **FULL_OF_FILES)])
+    facts |= asked(*UP) | facts_for | {f"disk.usage path={PLACE}": {"path": PLACE}}
+    local = {"url": "http://127.0.0.1:9100/", "status": 500}
+    facts["http.local url=http://127.0.0.1:9100/ host_header=tickets.example"] = local
+    facts["baseline.manifest"] = manifest_now() | {"active_units": ["nightly.timer"]}
+    judged = await judge(case(facts, status=500))
+    assert steps(judged) == [
+        f"service.enable unit={CLEANER}",
+        f"service.start unit={CLEANER}",
+        "service.start unit=tickets-cache-clean.service",
+    ]
+
+
+@pytest.mark.usefixtures("cleaned_before")
+async def test_a_timer_that_has_nothing_to_do_with_it_is_not_switched_on() -> None:
+    judged = await assessed(
+        mounted(PLACE, **FULL_OF_FILES), {}, active_units=[CLEANER, "other.timer"]
+    )
+    assert judged.advice in (Advice.HAND_OVER, Advice.DIAGNOSE)
+    assert judged.repair is None
+
+
+@pytest.mark.parametrize(("then", "advice"), [(40.0, Advice.REMEDIATE), (88.0, Advice.HAND_OVER)])
+async def test_crowded_counts_where_it_was_roomy(
+    then: float, advice: Advice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = cases.baseline()
+    healthy = facts_of(
+        [nginx(), tickets()], HEALTHY_LISTENERS, mounts=[mounted("/data", used_percent=then)]
+    )
+    kept = before.model_copy(
+        update={"evidence": cases.evidence(healthy), "taken_at": NOW.isoformat()}
+    )
+    monkeypatch.setattr(cases, "baseline", lambda: kept)
+    parts = [big(f"/data/journal/ab/system@{n}.journal", 90 * MB) for n in range(9)]
+    crowded = mounted("/data", used_percent=92.0, used_bytes=920 * MB)
+    assert (await assessed(crowded, {"files": parts})).advice is advice
