@@ -40,6 +40,7 @@ class Relation(StrEnum):
     PROGRAM = "program"  # what it executes, where it works
     CONTENT = "content"  # what it serves: pages below a site's root, and the folders above them
     STATE = "state"  # folders that it keeps data, logs and sockets in
+    NAMED = "named"  # what its log complains of by its full path
     NAMING = "naming"  # hosts, resolv.conf, nsswitch.conf: everything resolves by them
 
 

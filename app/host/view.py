@@ -36,6 +36,9 @@ from app.host.facts import (
 
 T = TypeVar("T", bound=Value)
 
+RECENT = timedelta(hours=1)
+"""What a log file said before that is not about now."""
+
 SETTLED = timedelta(seconds=60)
 """How long a service that systemd had to restart must run before its running means anything."""
 
@@ -127,10 +130,22 @@ class HostView:
         return None if action is None else self.facts(ConfigTestFacts, action)
 
     def log(self, unit: str) -> tuple[LogFacts, int] | None:
-        """The unit's journal, whatever number of lines was asked for."""
-        for item in self.every("journal.unit"):
+        """What the unit said: its log files' recent lines, then its journal's."""
+        written, journal = self._said("unit.logs", unit), self._said("journal.unit", unit)
+        if written is None or journal is None:
+            return journal or written
+        lines = (*written[0].lines, *journal[0].lines)
+        return journal[0].model_copy(update={"lines": lines}), journal[1]
+
+    def _said(self, action: str, unit: str) -> tuple[LogFacts, int] | None:
+        """A log of a unit, whatever number of lines was asked for, without what is long past."""
+        for item in self.every(action):
             if item.params.get("unit") == unit and (found := _typed(LogFacts, item)) is not None:
-                return found
+                since = (item.taken_at - RECENT).isoformat()
+                lines = found[0].lines
+                if action == "unit.logs":
+                    lines = tuple(x for x in lines if x.last is None or x.last >= since)
+                return found[0].model_copy(update={"lines": lines}), found[1]
         return None
 
     def disk_usage(self, path: str) -> tuple[DiskUsageFacts, int] | None:

@@ -165,6 +165,7 @@ def _closer_look(host: HostCase) -> Iterable[ActionCall]:
         yield ActionCall(action="unit.show", host=name, params={"unit": unit})
         params: dict[str, str | int] = {"unit": unit, "lines": JOURNAL_LINES}
         yield ActionCall(action="journal.unit", host=name, params=params)
+        yield ActionCall(action="unit.logs", host=name, params=params)
         test = config_test_of(unit)
         if test is not None:
             yield ActionCall(action=test, host=name)

@@ -20,8 +20,12 @@ _NEAR = {
     Relation.PROGRAM: 2,
     Relation.CONTENT: 1,
     Relation.STATE: 1,
+    Relation.NAMED: 1,
     Relation.NAMING: 3,
 }
+
+BY_RELOAD = "changed-since-healthy"
+"""The mode that puts a change back and has the service read it by a reload, where it can."""
 
 _CODE = (".py", ".php", ".js", ".rb", ".pl", ".java", ".jar", ".go", ".ts", ".war", ".wsgi")
 
@@ -62,6 +66,7 @@ def _subject(case: HostCase, change: Change, how: Relation, unit: str, *, alone:
         "blamed": _blamed(case, change.path, facts["unit"]),
         "alone": alone,
         "is_code": change.path.endswith(_CODE),
+        "reload_refuted": f"{BY_RELOAD}@{case.host.name}:{change.path}" in case.case.refuted,
         "unread": _unread(case, change, case.view.units[unit][0]),
     }
     sources |= unit_sources | {"change": case.drift[1]}

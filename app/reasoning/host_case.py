@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
@@ -54,7 +55,7 @@ class HostCase:
     def units(self) -> tuple[str, ...]:
         """Units on failing paths, nearest to the user first; then the claimed and declared ones."""
         on_paths = [u for walk in self.walks for u in walk.units]
-        return tuple(dict.fromkeys([*on_paths, *self.declared]))
+        return tuple(dict.fromkeys([*on_paths, *self.declared, *self.gone]))
 
     @cached_property
     def failing(self) -> tuple[str, ...]:
@@ -109,7 +110,30 @@ class HostCase:
 
     def _relation(self, path: str, unit: UnitFacts) -> Relation | None:
         nginx = next((v.nginx[0] for v in (self.then, self.view) if v and v.nginx), None)
-        return relation(path, unit, nginx)
+        how = relation(path, unit, nginx)
+        return Relation.NAMED if how is None and self._named(path, unit.name) else how
+
+    def _named(self, path: str, unit: str) -> bool:
+        """Whether a unit's log has this very path, as a word of its own."""
+        said = self.view.log(unit)
+        if said is None or path.count("/") < 2:  # /etc or /srv alone says nothing
+            return False
+        found = re.compile(rf"(?<![\w/.-]){re.escape(path)}(?![\w/-])")
+        return any(found.search(line.example) for line in said[0].lines)
+
+    @cached_property
+    def gone(self) -> tuple[str, ...]:
+        """Services that ran while the host was healthy and do not now."""
+        now = self.manifest_now
+        if now is None or self.baseline is None:
+            return ()
+        off = set(self.baseline.manifest.active_units) - set(now.active_units)
+        return tuple(sorted(u for u in off if u.endswith(".service") and self._is_lasting(u)))
+
+    def _is_lasting(self, unit: str) -> bool:
+        """Whether it is meant to go on running: a job that has ended is no loss."""
+        then = None if self.then is None else self.then.units.get(unit)
+        return then is not None and then[0].sub_state == "running" and "user@" not in unit
 
     def unread(self, file: Manifest.File, unit: UnitFacts) -> bool | None:
         """Whether a service runs since before a file was written that it reads only at its start

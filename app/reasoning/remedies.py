@@ -69,6 +69,8 @@ def restore_change(change: object, host: str) -> list[ActionCall] | None:
         case "added" if now is not None and now.get("kind") == "file":
             params: Params = {"path": path, "sha256": now["sha256"]}
             return [_call(host, "file.remove", params)]
+        case "added" if now is not None and now.get("kind") == "symlink":
+            return [_call(host, "file.remove_link", {"path": path, "target": now["target"]})]
         case "mode" if then is not None and now is not None:
             return _restore_access(path, then, now, host)
         case "target" | "removed" | "content" if then is not None:

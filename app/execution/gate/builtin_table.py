@@ -37,6 +37,7 @@ from .receipts import receipt_read
 from .refusal import Failed
 from .security import security_signs
 from .space import log_truncate_deleted, packages_clean_cache
+from .unit_logs import unit_logs
 
 BUILTINS: dict[str, Builtin] = {
     function.__name__: function
@@ -81,6 +82,7 @@ BUILTINS: dict[str, Builtin] = {
         receipt_read,
         security_signs,
         tcp_connect,
+        unit_logs,
     )
 }
 

@@ -21,7 +21,10 @@ def parse_log_lines(raw: RawOutput) -> LogFacts:
     if raw.exit_code not in (0, None) and not raw.stdout:
         raise ParseError(f"log file: nothing was read: {raw.complaint()}")
     entries = joined(_entries(raw))
-    return LogFacts(source=raw.text_param("path"), lines=deduplicated(entries))
+    return LogFacts(
+        source=raw.text_param("unit" if "unit" in raw.params else "path"),
+        lines=deduplicated(entries),
+    )
 
 
 def _entries(raw: RawOutput) -> Iterator[Entry]:

@@ -77,6 +77,7 @@ _BY_ACTION: dict[str, str] = {
     "journal.unit": "journal-json",
     "journal.errors": "journal-json",
     "log.tail": "log-lines",
+    "unit.logs": "log-lines",
     "name.resolve": "getent-hosts",
     "firewall.show": "nft-ruleset",
 }

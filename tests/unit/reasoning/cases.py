@@ -60,7 +60,7 @@ def listener(port: int, unit: str, process: str = "x") -> dict[str, Any]:
 HEALTHY_LISTENERS = [listener(80, "nginx.service"), listener(9100, "tickets.service")]
 
 
-def file(path: str, sha: str = "a" * 64, **more: Any) -> Manifest.File:
+def file(path: str, sha: str | None = "a" * 64, **more: Any) -> Manifest.File:
     shape: dict[str, Any] = {"kind": "file", "owner": "root", "group": "root", "mode": "0644"}
     return Manifest.File(path=path, sha256=sha, **(shape | more))
 
@@ -97,7 +97,7 @@ def evidence(facts: dict[str, Any], start: int = 1) -> tuple[Evidence, ...]:
         for pair in pairs:
             name, _, given = pair.partition("=")
             params[name] = given
-        if action == "journal.unit":
+        if action in ("journal.unit", "unit.logs"):
             params["lines"] = 200
         found.append(
             Evidence(

@@ -39,6 +39,7 @@ def asked(*units: dict[str, Any], log: dict[str, list[str]] | None = None) -> di
             {"template": text, "example": text, "count": 1} for text in (log or {}).get(name, [])
         ]
         facts[f"journal.unit unit={name}"] = {"source": name, "lines": lines}
+        facts[f"unit.logs unit={name}"] = {"source": name, "lines": []}
     facts[f"environment.read path={ENV}"] = {"path": ENV}
     return facts
 

@@ -231,3 +231,65 @@ async def test_a_change_behind_a_host_that_suffers_is_put_back(relation: str) ->
     assert judged.repair is not None, (judged.statement, judged.hypotheses, judged.wanted)
     assert judged.repair.steps[0].host == "beta"
     assert judged.repair.steps[0].params["path"] == relation
+
+
+DATA = "/srv/heap/tickets"
+COMPLAINT = f'FATAL: data directory "{DATA}" has invalid permissions'
+
+
+@pytest.mark.parametrize(("said", "named"), [(COMPLAINT, True), (f"{COMPLAINT[:-30]}-old", False)])
+async def test_what_the_log_complains_of_by_its_path_is_put_back(
+    said: str, named: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = cases.FILES
+    healthy = file(DATA, None, kind="directory", mode="0700", owner="tickets")
+    monkeypatch.setattr(cases, "FILES", (*kept, healthy))
+    down = tickets("failed", "failed", result="protocol")
+    facts = facts_of([nginx(), down], HEALTHY_LISTENERS[:1]) | asked(nginx(), down)
+    line = {"template": said, "example": said, "count": 1}
+    facts["unit.logs unit=tickets.service"] = {"source": "tickets.service", "lines": [line]}
+    opened = healthy.model_copy(update={"mode": "0755"})
+    facts["baseline.manifest"] = manifest_now(opened)
+    judged = await judge(case(facts, status=502))
+    wanted = f"file.set_mode mode=0700 path={DATA}"
+    assert (wanted in steps(judged)) is named
+
+
+async def test_a_site_that_was_switched_on_since_is_switched_off_again() -> None:
+    added = file("/etc/nginx/conf.d/zz.conf", None, kind="symlink", target="/opt/zz.conf")
+    facts = serving(added, status=200)
+    judged = await judge(case(facts, status=500))
+    assert "file.remove_link path=/etc/nginx/conf.d/zz.conf target=/opt/zz.conf" in steps(judged)
+
+
+async def test_what_a_reload_did_not_heal_is_put_back_with_a_restart(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pool = "/etc/tickets/pool.conf"
+    monkeypatch.setattr(cases, "FILES", (*cases.FILES, file(pool)))
+    changed = file(pool, "b" * 64, modified=DAY_BEFORE)
+    facts = serving(changed, behind={"can_reload": True})
+    first = await judge(case(facts, status=500))
+    assert steps(first)[-1] == "service.reload unit=tickets.service"
+    assert first.leader is not None
+    then = await judge(case(facts, status=500, refuted=(first.leader.key,)))
+    assert steps(then)[-1] == "service.restart unit=tickets.service"
+
+
+async def test_a_service_that_ran_while_healthy_and_is_gone_is_started_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pool = cases.unit("pool7.service")
+    before = cases.baseline()
+    healthy = facts_of([nginx(), tickets(), pool], HEALTHY_LISTENERS)
+    ran = ("nginx.service", "tickets.service", "pool7.service", "done-once.service")
+    manifest = before.manifest.model_copy(update={"active_units": ran})
+    kept = before.model_copy(update={"manifest": manifest, "evidence": cases.evidence(healthy)})
+    monkeypatch.setattr(cases, "baseline", lambda: kept)
+    off = cases.unit("pool7.service", "inactive", "dead")
+    facts = facts_of([nginx(), tickets(), off], HEALTHY_LISTENERS)
+    facts |= asked(nginx(), tickets(), off)
+    facts[ANSWERS] = {"url": "http://127.0.0.1:9100/", "status": 503}
+    facts["baseline.manifest"] = manifest_now() | {"active_units": list(ran[:2])}
+    judged = await judge(case(facts, status=503))
+    assert steps(judged) == ["service.start unit=pool7.service"]

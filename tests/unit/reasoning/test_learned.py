@@ -82,7 +82,7 @@ def test_no_history_moves_a_cause_by_more_than_the_cap(lessons: list[Lesson]) ->
 def cases() -> list[Case]:
     """A clear cause, and two that leave rivals."""
     stopped = facts_of([nginx(), tickets("inactive", "dead")], HEALTHY_LISTENERS[:1])
-    failed = facts_of([nginx(), tickets("failed", "failed", result="exit-code")], [])
+    failed = facts_of([nginx(), tickets("failed", "failed", result="exit-code", n_restarts=3)], [])
     return [case(stopped, status=502), case(failed, error="refused"), case(facts_of([], []))]
 
 

@@ -130,7 +130,7 @@ def poisoned(given: Case, text: str) -> Case:
 
 
 def _poisoned(action: str, facts: dict[str, Any], text: str) -> dict[str, Any]:
-    if action == "journal.unit":
+    if action in ("journal.unit", "unit.logs"):
         line = {"template": text, "example": text, "count": 1}
         return facts | {"lines": [*facts.get("lines", []), line]}
     if action == "units.show":
