@@ -153,7 +153,7 @@ def _renumbered(entries: list[Entry]) -> list[Entry]:
     return [e.model_copy(update={"seq": n}) for n, e in enumerate(entries, start=1)]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     length=st.integers(3, 20),
     places=st.tuples(st.integers(0, 18), st.integers(0, 18)),

@@ -141,7 +141,7 @@ PLAIN = st.text(alphabet="ab/.-_=@%+:,'\" *?$~\\;&|<>(){}[]#!\t", min_size=1, ma
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(PLAIN)
 def test_words_are_what_a_shell_would_make_of_them(shell: str, text: str) -> None:
     """What is accepted as plain reads the same in every shell, though none ever gets it."""

@@ -6,7 +6,7 @@ import math
 from datetime import UTC, datetime
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.host import Host
@@ -70,7 +70,6 @@ LESSONS = st.lists(
 )
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # a busy machine
 @given(LESSONS)
 def test_no_history_moves_a_cause_by_more_than_the_cap(lessons: list[Lesson]) -> None:
     for mode in ("unit-stopped", "unit-crashed", "port-taken"):

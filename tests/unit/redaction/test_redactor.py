@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from app.redaction.redactor import Redactor
@@ -95,7 +95,6 @@ def test_twice_is_once(text: str) -> None:
     assert REDACTOR.text(once) == once
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # a busy machine
 @given(st.text(max_size=200))
 def test_twice_is_once_for_anything(text: str) -> None:
     once = REDACTOR.text(text)
@@ -152,7 +151,6 @@ PIECES = st.sampled_from(
 )
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # a busy machine
 @given(st.lists(st.one_of(PIECES, st.text(max_size=8)), max_size=8).map("".join))
 def test_any_mixture_twice_is_once_and_keeps_its_lines(text: str) -> None:
     once = REDACTOR.text(text)
