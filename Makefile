@@ -25,7 +25,7 @@ demo: $(READY) ## A simulated host is broken and healed before your eyes; needs 
 
 test: $(READY) ## The whole test suite
 	@sh tests/prepare.sh
-	$(BIN)/python -m pytest -n auto --dist loadfile
+	$(BIN)/python -m pytest -n auto --dist loadfile --durations=25 --durations-min=5
 
 check: format lint types layers migrations ## Format, lint, strict types, layers, migrations
 

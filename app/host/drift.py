@@ -71,7 +71,7 @@ _STATE_NAMES = {
 
 
 def changes(then: Manifest, now: Manifest) -> tuple[Change, ...]:
-    """Every path that differs, sorted by path."""
+    """Every path that differs, sorted by path. A new folder is none: what lies in it may be."""
     before = {f.path: f for f in then.files}
     after = {f.path: f for f in now.files}
     found = []
@@ -84,7 +84,9 @@ def changes(then: Manifest, now: Manifest) -> tuple[Change, ...]:
 
 def _kind(then: Manifest.File | None, now: Manifest.File | None) -> ChangeKind | None:
     if then is None or now is None:
-        return ChangeKind.ADDED if then is None else ChangeKind.REMOVED
+        if now is not None:
+            return None if now.kind == "directory" else ChangeKind.ADDED
+        return ChangeKind.REMOVED
     if then.target != now.target:
         return ChangeKind.TARGET
     if then.sha256 != now.sha256 or then.kind != now.kind:

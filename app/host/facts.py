@@ -91,6 +91,7 @@ class Process(Value):
     user: str
     state: str  # R S D Z T ...
     seconds: int  # since it started
+    start_time: int | None = None  # in clock ticks since boot; with its pid it names it for good
     rss_bytes: int
     cpu_percent: float | None = None
     command: str  # its name, never its arguments: those may carry secrets

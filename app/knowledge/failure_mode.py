@@ -20,6 +20,7 @@
     trial: true                          # optional: its repair may be tried among its rivals
     halts: true                          # optional: where it fits nothing is changed at all
 
+`each: LIST` beside an action runs it once for each of a list, `item` in its parameters.
 A parameter that begins with `=` is an expression; anything else is literal. Braces in texts hold
 expressions. Three kinds of step are not single actions: `restore: change` puts one changed path
 back as the baseline has it, `start: unit` brings a unit up from whatever state it is in,
@@ -97,12 +98,15 @@ class RemedyStep(_Part):
     start: Condition | None = None  # names a unit's facts
     renew: Condition | None = None  # likewise
     condition: Condition | None = Field(default=None, alias="if")
+    each: Condition | None = None  # an action once for each of a list, called `item` in its params
 
     @model_validator(mode="after")
     def _one_kind(self) -> RemedyStep:
         kinds = (self.action, self.restore, self.start, self.renew)
         if sum(kind is not None for kind in kinds) != 1:
             raise ValueError("a step has exactly one of action, restore, start, renew")
+        if self.each is not None and self.action is None:
+            raise ValueError("`each` belongs to an action")
         for value in self.params.values():
             computed(value)
         return self

@@ -15,8 +15,11 @@ from app.reasoning.port import Repair
 
 _GENTLE = ("file.", "daemon.reload", "service.start", "service.enable", "service.reset_failed",
            "service.reload", "service.unmask", "log.", "container.start",
-           "container.set_restart_policy")  # fmt: skip
+           "container.set_restart_policy", "process.continue")  # fmt: skip
 """Actions that take nothing down. A repair made only of these is watched for a shorter time."""
+
+MOST_EACH = 20
+"""Calls of one step at most: a repair that touches more is a person's."""
 
 
 def repair_for(mode: FailureMode, key: str, host: str, facts: Facts) -> Repair | None:
@@ -56,8 +59,15 @@ def _calls(step: RemedyStep, host: str, facts: Facts) -> list[ActionCall] | None
             unit = named.value(facts)
             return way(unit, host) if isinstance(unit, Mapping) else None
     assert step.action is not None
-    params = parameters(step.params, facts)
-    return None if params is None else [_call(host, step.action, params)]
+    if step.each is None:
+        params = parameters(step.params, facts)
+        return None if params is None else [_call(host, step.action, params)]
+    items = step.each.value(facts)
+    if not isinstance(items, list | tuple) or len(items) > MOST_EACH:
+        return None
+    found = [parameters(step.params, {**facts, "item": item}) for item in items]
+    known = [params for params in found if params is not None]
+    return [_call(host, step.action, p) for p in known] if len(known) == len(found) else None
 
 
 def restore_change(change: object, host: str) -> list[ActionCall] | None:

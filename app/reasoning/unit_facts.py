@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from app.host.drift import Relation, program
-from app.host.facts import Listener, Manifest, UnitFacts
+from app.host.facts import Listener, Manifest, ProcessesFacts, UnitFacts
 from app.host.needs import FULL_PERCENT
 from app.host.probes import WEB_PROGRAMS, serves_nothing
 from app.reasoning.host_case import HostCase
@@ -31,7 +31,8 @@ def unit_facts(case: HostCase, name: str) -> Known:
         "steady": case.view.steady(name) is True,
         "flapping": case.view.flapping(name),
     }
-    for part in (_held(case, name), _config(case, name), _log(case, name), _mounts(case, name)):
+    parts = (_held, _config, _log, _mounts, _stopped)
+    for part in (read(case, name) for read in parts):
         facts |= part[0]
         sources |= part[1]
     for part in (_changes(case, unit), _unread(case, unit)):
@@ -135,6 +136,17 @@ def _log(case: HostCase, name: str) -> Known:
         "log_text": "\n".join(line.example for line in found[0].lines[-40:]),
     }
     return facts, {"unit.log": found[1], "unit.log_text": found[1]}
+
+
+def _stopped(case: HostCase, name: str) -> Known:
+    """Processes of the unit that a signal stopped: they hold everything and do nothing."""
+    found = case.view.facts(ProcessesFacts, "processes.list")
+    if found is None:
+        return {}, {}
+    stopped = [
+        p.model_dump(mode="json") for p in found[0].processes if p.unit == name and p.state == "T"
+    ]
+    return {"stopped": stopped}, {"unit.stopped": found[1]}
 
 
 def _changes(case: HostCase, unit: UnitFacts) -> Known:

@@ -32,7 +32,7 @@ from .network import http_local, listeners, network, tcp_connect
 from .nginx import nginx_dump
 from .path_access import path_access
 from .places import Places
-from .processes import process_terminate, processes
+from .processes import process_continue, process_stop, process_terminate, processes
 from .receipts import receipt_read
 from .refusal import Failed
 from .security import security_signs
@@ -77,6 +77,8 @@ BUILTINS: dict[str, Builtin] = {
         packages_clean_cache,
         path_access,
         persons,
+        process_continue,
+        process_stop,
         process_terminate,
         processes,
         receipt_read,

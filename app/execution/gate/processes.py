@@ -40,6 +40,7 @@ def processes(_: Params, __: Places) -> int:
                 "user": _owner(pid),
                 "state": fields[0],
                 "seconds": int(seconds),
+                "start_time": int(fields[19]),
                 "rss_bytes": int(fields[21]) * page,
                 "cpu_percent": round(100 * busy / seconds, 1) if seconds > 0 else None,
                 "command": command_of(pid),
@@ -51,6 +52,23 @@ def processes(_: Params, __: Places) -> int:
 
 def process_terminate(params: Params, _: Places) -> int:
     """Ask exactly that process to end: the same start, in that unit, through a pidfd."""
+    return _signalled(params, signal.SIGTERM)
+
+
+def process_continue(params: Params, _: Places) -> int:
+    """Let exactly that process go on that was stopped by a signal."""
+    fields = stat_fields(str(params["pid"]))
+    if fields is None or fields[0] != "T":
+        raise Failed(f"process {params['pid']} is not stopped by a signal")
+    return _signalled(params, signal.SIGCONT)
+
+
+def process_stop(params: Params, _: Places) -> int:
+    """Stop exactly that process as it was: the undo of letting it go on."""
+    return _signalled(params, signal.SIGSTOP)
+
+
+def _signalled(params: Params, number: signal.Signals) -> int:
     pid = int(params["pid"])
     try:
         handle = os.pidfd_open(pid)
@@ -62,10 +80,10 @@ def process_terminate(params: Params, _: Places) -> int:
             raise Failed(f"process {pid} is another one than was meant: it started at another time")
         if unit_of(pid) != params["unit"]:
             raise Failed(f"process {pid} belongs to {unit_of(pid)}, not to {params['unit']}")
-        signal.pidfd_send_signal(handle, signal.SIGTERM)
+        signal.pidfd_send_signal(handle, number)
     finally:
         os.close(handle)
-    return answer({"pid": pid, "signal": "TERM"})
+    return answer({"pid": pid, "signal": number.name.removeprefix("SIG")})
 
 
 def _owner(pid: str) -> str:

@@ -375,3 +375,40 @@ async def test_every_hypothesis_cites_evidence_that_exists() -> None:
         assert hypothesis.evidence_ids or hypothesis.mode == "unknown"
     total = sum(h.confidence for h in judged.hypotheses)
     assert total == pytest.approx(1.0, abs=0.01)
+
+
+async def test_every_stopped_process_of_a_hanging_service_is_let_go_on() -> None:
+    facts = facts_of(UP, HEALTHY_LISTENERS, firewall__show={}, network__show={}) | asked(*UP)
+    shape = {"ppid": 1, "user": "x", "seconds": 5, "rss_bytes": 1, "command": "x"}
+    ran = [
+        shape | {"pid": 600 + n, "start_time": n, "state": state, "unit": unit}
+        for n, (state, unit) in enumerate(
+            [
+                ("T", "tickets.service"),
+                ("T", "tickets.service"),
+                ("S", "nginx.service"),
+                ("T", None),
+            ]
+        )
+    ]
+    facts["processes.list"] = {"processes": ran}
+    judged = await judge(case(facts, error="timeout"))
+    assert steps(judged) == [
+        "process.continue pid=600 start_time=0 unit=tickets.service",
+        "process.continue pid=601 start_time=1 unit=tickets.service",
+    ]
+
+
+async def test_a_drop_in_is_one_change_and_not_two_with_its_folder() -> None:
+    crashed = tickets("failed", "failed", result="signal", exec_main_status=11)
+    facts = facts_of([nginx(), crashed], HEALTHY_LISTENERS[:1]) | asked(nginx(), crashed)
+    folder = f"{cases.UNIT_FILE}.d"
+    facts["baseline.manifest"] = manifest_now(
+        file(folder, None, kind="directory", mode="0755"), file(f"{folder}/x.conf", "b" * 64)
+    )
+    facts[f"config.read path={folder}/x.conf"] = {
+        "path": f"{folder}/x.conf", "text": "[Service]\nRestart=no\n", "sha256": "b" * 64,
+        "owner": "root", "group": "root", "mode": "0644",
+    }  # fmt: skip
+    judged = await judge(case(facts, status=502))
+    assert f"file.remove path={folder}/x.conf sha256={'b' * 64}" in steps(judged)
