@@ -92,6 +92,12 @@ class Settings(BaseSettings):
     audit_checkpoint_every: int = Field(
         default=100, ge=1, description="Entries of the chain after which a checkpoint is written."
     )
+    audit_verify_seconds: float = Field(
+        default=15.0, ge=1, description="How often the service verifies what is new in the chain."
+    )
+    audit_verify_all_seconds: float = Field(
+        default=3600.0, ge=1, description="How often it verifies the whole chain and every row."
+    )
 
     # --- how it serves -----------------------------------------------------------------------
     host: str = Field(default="127.0.0.1", description="Address to listen on.")

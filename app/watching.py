@@ -10,9 +10,11 @@ from functools import partial
 from app.alerts.watchdog import Lookout, Receiver, Watchdog
 from app.api import health
 from app.api.parts import Parts
+from app.audit import patrol as patrolling
 from app.audit.alerts import Alerts
 from app.audit.conditions import SEEN_HERE, Conditions, Patience
 from app.audit.figures import Measuring
+from app.audit.patrol import Patrol
 from app.engine.parts import Records
 from app.models.database import Database
 from app.settings import Settings
@@ -44,12 +46,23 @@ def watchdog(
     )
     return Watchdog(
         worker_id,
-        lookouts=[Lookout(kinds=SEEN_HERE, look=Conditions(database, patience).look)],
+        lookouts=[
+            Lookout(kinds=SEEN_HERE, look=Conditions(database, patience).look),
+            _audit(settings, database, worker_id),
+        ],
         receivers=told,
         alerts=Alerts(database),
         leases=records.leases,
         workers=records.workers,
         repeat_seconds=settings.alert_repeat_seconds,
+    )
+
+
+def _audit(settings: Settings, database: Database, worker_id: str) -> Lookout:
+    """Who verifies the audit while the service runs."""
+    patrol = Patrol(database, worker=worker_id, all_seconds=settings.audit_verify_all_seconds)
+    return Lookout(
+        kinds=patrolling.KINDS, look=patrol.look, every_seconds=settings.audit_verify_seconds
     )
 
 

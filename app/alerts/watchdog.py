@@ -43,7 +43,7 @@ class Lookout:
     """One way of finding conditions, and how often it is used."""
 
     kinds: frozenset[AlertKind]
-    look: Callable[[], Awaitable[Sequence[Condition]]]
+    look: Callable[[], Awaitable[Sequence[Condition] | None]]  # None: that cannot be said yet
     every_seconds: float = 0.0  # 0: at each pass
 
 
@@ -140,6 +140,8 @@ class Watchdog:
         except SreAgentError as error:
             kinds = sorted(lookout.kinds)
             logger.warning("could not look for alerts", kinds=kinds, reason=str(error))
+            return
+        if found is None:
             return
         await self._alerts.note(
             found,

@@ -215,6 +215,29 @@ ALERTS: JsonObject = {
     "recent": [],
 }
 
+AUDIT: JsonObject = {
+    "chain": "9c41d2a07be3f586",
+    "entries": 48210,
+    "head_hash": "1d7e" * 16,
+    "head_at": "2026-11-25T19:20:07.113000+00:00",
+    "key_id": "3f0c9a2b51d47e86",
+    "guarded": True,
+    "guards_missing": [],
+    "verified": {
+        "looked_at": "2026-11-25T19:20:11.402Z",
+        "verified_to": 48210,
+        "passed_at": "2026-11-25T18:52:40.009Z",
+        "entries": 47988,
+        "rows": 30951,
+        "anchors": 608,
+        "sound": True,
+        "wrong": 0,
+        "fault": "",
+        "at_entry": None,
+        "sentence": "",
+    },
+}
+
 
 def answer(example: JsonObject) -> dict[int | str, dict[str, Any]]:
     """The part of a route's `responses=` that shows an example of its answer."""

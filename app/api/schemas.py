@@ -216,6 +216,35 @@ class OutboxPage(Answer):
     next_after: int | None
 
 
+class AuditVerified(Answer):
+    """What the running service has verified of the audit, by itself."""
+
+    looked_at: datetime = Field(description="When it last looked at what is new")
+    verified_to: int = Field(description="The last entry that was verified; 0: none yet")
+    passed_at: datetime | None = Field(description="When the last pass over everything ended")
+    entries: int = Field(description="Entries of the chain that this pass went over")
+    rows: int
+    anchors: int = Field(description="Lines of the checkpoint file")
+    sound: bool = Field(description="Nothing is known to be wrong; over all of it once passed_at")
+    wrong: int = Field(description="How many things are wrong")
+    fault: str = Field(description="The first of them, by its name", examples=["row-changed"])
+    at_entry: int | None = Field(description="The entry where it shows")
+    sentence: str = Field(description="The same for a person")
+
+
+class AuditStatus(Answer):
+    """Where the audit's chain stands."""
+
+    chain: str = Field(description="The chain's name; empty before it has begun")
+    entries: int = Field(description="Its length: entries are numbered without a gap")
+    head_hash: str = Field(description="Of its last entry")
+    head_at: str
+    key_id: str = Field(description="Of the key that entries are made with now")
+    guarded: bool = Field(description="The database refuses to change what was written down")
+    guards_missing: tuple[str, ...]
+    verified: AuditVerified | None = Field(description="null: the service has not looked yet")
+
+
 class Healthy(Answer):
     """The process answers."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -34,12 +35,24 @@ async def compare_anchors(
     Raises ConfigurationError where the file cannot be read.
     """
     anchors, seen = anchors_of(path, findings), 0
-    while some := list(islice(anchors, AT_A_TIME)):
-        hashes = await _hashes(session, (line.anchor.seq for line in some))
+    while some := await compare_some_anchors(session, findings, anchors, chain=chain, head=head):
+        seen += some
+    return seen
+
+
+async def compare_some_anchors(
+    session: AsyncSession, findings: Findings, anchors: Iterator[Line], *, chain: str, head: int
+) -> int:
+    """The same with the next few hundred of them; reading and signatures are a thread's work."""
+    some = await asyncio.to_thread(list, islice(anchors, AT_A_TIME))
+    hashes = await _hashes(session, (line.anchor.seq for line in some))
+
+    def compare_all() -> None:
         for line in some:
             compare_anchor(findings, line, hashes.get(line.anchor.seq), chain=chain, head=head)
-        seen += len(some)
-    return seen
+
+    await asyncio.to_thread(compare_all)
+    return len(some)
 
 
 def compare_anchor(

@@ -11,8 +11,9 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import Row, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.audit import key_file
@@ -118,7 +119,7 @@ async def head(session: AsyncSession) -> Entry | None:
     return None if row is None else entry_of(row)
 
 
-def entry_of(row: AuditEntry) -> Entry:
+def entry_of(row: AuditEntry | Row[Any]) -> Entry:
     """A row of the chain as a value. What is no number there (SQLite takes any text) is none."""
     fields = {name: getattr(row, name) for name in Entry.model_fields}
     for name in ("execution_id", "execution_seq"):

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Integer, func, select
+from sqlalchemy import ColumnElement, Integer, Select, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapper
 
 from app.audit.chain import content_of_entry, entry_of
-from app.audit.content import content_of, differing
+from app.audit.content import content_of, differing, raw_columns, values_of_raw
 from app.audit.entry import Entry
 from app.audit.findings import Fault, Findings
 from app.audit.scanning import raw_rows_of
@@ -64,6 +65,52 @@ def compare(
     return None
 
 
+async def compare_portion(
+    session: AsyncSession, findings: Findings, mapper: Mapper[Any], after: object, limit: int
+) -> tuple[int, object]:
+    """Compare the next rows of a table. How many, and the last one's key; None: these were all."""
+    (key,) = mapper.primary_key
+    wanted = select(*raw_columns(mapper)).order_by(key).limit(limit)
+    rows = await _compare_selected(
+        session, findings, mapper, wanted if after is None else wanted.where(key > after)
+    )
+    return len(rows), rows[-1][str(key.key)] if len(rows) == limit else None
+
+
+async def compare_rows_about(
+    session: AsyncSession, findings: Findings, entries: Iterable[Entry]
+) -> None:
+    """Compare the rows that these entries are about, where they are there."""
+    ids: dict[str, set[str]] = defaultdict(set)
+    for entry in entries:
+        if entry.kind in OF_ROW:
+            ids[entry.about].add(entry.row_id)
+    for about, of_table in ids.items():
+        mapper = mapper_of(about)
+        if mapper is not None:
+            (key,) = mapper.primary_key
+            wanted = select(*raw_columns(mapper)).where(key.in_(_typed(key, of_table)))
+            await _compare_selected(session, findings, mapper, wanted)
+
+
+async def _compare_selected(
+    session: AsyncSession, findings: Findings, mapper: Mapper[Any], wanted: Select[Any]
+) -> Sequence[Mapping[str, Any]]:
+    """Compare what a query over a table's raw columns finds. Hashing is done in a thread."""
+    (key,) = mapper.primary_key
+    rows = [dict(row) for row in (await session.execute(wanted)).mappings()]
+    about, name = str(mapper.class_.__tablename__), str(key.key)
+    last = await _last_entries(session, about, [str(row[name]) for row in rows])
+
+    def compare_all() -> None:
+        for row in rows:
+            row_id = str(row[name])
+            compare(findings, about, row_id, values_of_raw(mapper, row), last.get(row_id))
+
+    await asyncio.to_thread(compare_all)
+    return rows
+
+
 async def find_deleted(session: AsyncSession, findings: Findings, entries: Iterable[Entry]) -> None:
     """Look for the rows that these entries say were added."""
     added: dict[str, dict[str, Entry]] = defaultdict(dict)
@@ -114,10 +161,14 @@ async def _last_entries(session: AsyncSession, about: str, ids: Sequence[str]) -
 
 async def _ids_there(session: AsyncSession, mapper: Mapper[Any], ids: Sequence[str]) -> set[str]:
     (key,) = mapper.primary_key
-    numbered = isinstance(key.type, Integer)
-    typed = [int(id_) if numbered else id_ for id_ in ids if not numbered or _is_number(id_)]
-    found = await session.execute(select(key).where(key.in_(typed)))
+    found = await session.execute(select(key).where(key.in_(_typed(key, ids))))
     return {str(id_) for id_ in found.scalars()}
+
+
+def _typed(key: ColumnElement[Any], ids: Iterable[str]) -> list[int | str]:
+    """Ids as the column has them; without those that it cannot hold."""
+    numbered = isinstance(key.type, Integer)
+    return [int(id_) if numbered else id_ for id_ in ids if not numbered or _is_number(id_)]
 
 
 def _is_number(text: str) -> bool:

@@ -13,6 +13,7 @@ from sqlalchemy import JSON, ColumnElement, Select, and_, case, func, select, ty
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
+from app.audit.checks import Verified, verified
 from app.audit.outbox import is_stuck
 from app.domain.approval import ApprovalState
 from app.domain.event import ActionType, LogStatus
@@ -90,6 +91,7 @@ class Figures(Value):
     outbox_stuck: int
     alerts_open: tuple[Counted, ...]  # kind
     notices_failing: int  # alerts that somebody could not be told of so far
+    audit: Verified
 
 
 class Measuring:
@@ -151,6 +153,7 @@ class Measuring:
                 notices_failing=await _number(
                     session, and_(AlertRow.notice.is_not(None), AlertRow.attempts > 0)
                 ),
+                audit=await verified(session),
             )
 
 

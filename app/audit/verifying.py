@@ -58,7 +58,7 @@ async def verify(
             seen += await compare_anchors(
                 session, findings, path, chain=chain, head=last.seq if last else 0
             )
-        await _look_at_guards(session, findings)
+        await look_at_guards(session, findings)
     return Report(
         entries=walk.entries,
         rows=rows,
@@ -99,7 +99,8 @@ async def _must_exist(session: AsyncSession, execution_id: int) -> None:
         raise NotFound(f"There is no execution {execution_id}.")
 
 
-async def _look_at_guards(session: AsyncSession, findings: Findings) -> None:
+async def look_at_guards(session: AsyncSession, findings: Findings) -> None:
+    """Find the database's guards that are missing or altered."""
     connection = await session.connection()
     for name in await connection.run_sync(guards.missing):
         findings.add(

@@ -9,7 +9,7 @@ from app.access.guard import anybody
 from app.dashboard import streaming
 from app.dashboard.answering import PageRoute
 from app.dashboard.broadcaster import Broadcaster
-from app.dashboard.pages import approvals, executions, figures, hosts, stopping, tickets
+from app.dashboard.pages import approvals, audit, executions, figures, hosts, stopping, tickets
 from app.dashboard.rendering import STATIC
 from app.errors import NotFound
 
@@ -34,7 +34,7 @@ async def static(name: str) -> FileResponse:
     return FileResponse(found, headers={"Cache-Control": f"max-age={KEPT_SECONDS}, immutable"})
 
 
-for part in (streaming, executions, approvals, hosts, stopping, tickets, figures):
+for part in (streaming, executions, approvals, hosts, stopping, tickets, figures, audit):
     pages.include_router(part.router)
 
 

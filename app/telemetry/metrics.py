@@ -23,7 +23,8 @@ from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector, CollectorRegistry
 
 from app import log
-from app.audit.figures import BOUNDS, Aged, Counted, Figures, Spread
+from app.audit.checks import Verified
+from app.audit.figures import BOUNDS, Counted, Figures, Spread
 from app.counting import COUNTERS, Counter
 from app.domain.alert import AlertKind
 from app.domain.execution import ExecutionStatus, Outcome
@@ -110,6 +111,7 @@ def families(figures: Figures | None, about: About, took_seconds: float) -> Iter
         yield from _of_workers(figures, about.hosts)
         yield from _of_tickets(figures)
         yield from _of_alerts(figures)
+        yield from _of_audit(figures.audit)
 
 
 def _of_process(about: About, took_seconds: float) -> Iterator[Metric]:
@@ -212,13 +214,15 @@ def _of_changes(figures: Figures) -> Iterator[Metric]:
 def _of_workers(figures: Figures, hosts: frozenset[str]) -> Iterator[Metric]:
     yield _gauge("workers_alive", "Processes that work on executions.", figures.workers_alive)
     yield _gauge("host_leases", "Hosts that an execution holds for changes.", figures.leases_held)
-    known = [aged for aged in figures.baselines if aged.labels[0] in hosts]
-    yield _ages(
-        "baseline_age_seconds",
+    ages = GaugeMetricFamily(
+        "sre_agent_baseline_age_seconds",
         "Age of each host's newest baseline; a host without one is missing.",
-        ("host", "simulated"),
-        known,
+        labels=("host", "simulated"),
     )
+    for aged in figures.baselines:
+        if aged.labels[0] in hosts:
+            ages.add_metric(aged.labels, aged.seconds)
+    yield ages
 
 
 def _of_tickets(figures: Figures) -> Iterator[Metric]:
@@ -245,6 +249,17 @@ def _of_alerts(figures: Figures) -> Iterator[Metric]:
     )
 
 
+def _of_audit(audit: Verified) -> Iterator[Metric]:
+    """What was not verified yet has no sample: a 0 would say that it holds."""
+    yield _gauge("audit_entries", "Entries of the audit's chain.", audit.entries)
+    if audit.to is not None and audit.wrong is not None:
+        yield _gauge("audit_verified_entries", "How many of them were verified.", audit.to)
+        yield _gauge("audit_wrong", "Things that are wrong with it.", audit.wrong)
+    if audit.passed_seconds_ago is not None:
+        said = "Seconds since all of the audit was last verified."
+        yield _gauge("audit_passed_seconds", said, audit.passed_seconds_ago)
+
+
 def _with_zeros(
     counted: Iterable[Counted], expected: Iterable[tuple[str, ...]]
 ) -> Iterator[Counted]:
@@ -267,13 +282,6 @@ def _gauges(name: str, meaning: str, labels: Sequence[str], counted: Iterable[Co
     family = GaugeMetricFamily(f"sre_agent_{name}", meaning, labels=labels)
     for one in counted:
         family.add_metric(one.labels, one.count)
-    return family
-
-
-def _ages(name: str, meaning: str, labels: Sequence[str], aged: Iterable[Aged]) -> Metric:
-    family = GaugeMetricFamily(f"sre_agent_{name}", meaning, labels=labels)
-    for one in aged:
-        family.add_metric(one.labels, one.seconds)
     return family
 
 

@@ -31,6 +31,7 @@ def addresses(site: Site) -> list[str]:
         "/ui/hosts",
         f"/ui/hosts/{HOST}",
         "/ui/figures",
+        "/ui/audit",
         "/ui/tickets",
         "/ui/stop",
         "/ui/executions/999",

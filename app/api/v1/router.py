@@ -8,6 +8,7 @@ from app.api.v1.endpoints import (
     alertmanager,
     alerts,
     approvals,
+    audit,
     hosts,
     incident,
     keys,
@@ -28,3 +29,4 @@ router.include_router(keys.router)
 router.include_router(outbox.router)
 router.include_router(pausing.router)
 router.include_router(alerts.router)
+router.include_router(audit.router)

@@ -23,6 +23,7 @@ ASKED: tuple[tuple[Permission, str, str, dict[str, str] | None, int], ...] = (
     (P.READ, "GET", "/ui/tickets", None, 200),
     (P.READ, "GET", "/ui/figures", None, 200),
     (P.READ, "GET", "/ui/stop", None, 200),
+    (P.READ_AUDIT, "GET", "/ui/audit", None, 200),
     (P.DECIDE, "POST", "/ui/approvals/999/decision", YES, 404),
     (P.CANCEL, "POST", "/ui/executions/999/cancel", {"reason": "so"}, 404),
     (P.STOP, "POST", "/ui/stop", {"reason": "so"}, 303),

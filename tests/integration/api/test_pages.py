@@ -40,6 +40,7 @@ async def test_every_page_is_there_and_nothing_in_it_runs(api: Api, records: Rec
         "/ui/tickets",
         "/ui/stop",
         "/ui/figures",
+        "/ui/audit",
         "/ui/figures?days=7&made=real",
     ]
     for address in pages:

@@ -29,6 +29,7 @@ ASKED: tuple[tuple[Permission, str, str, object, int], ...] = (
     (P.SETTLE_OUTBOX, "POST", "/api/v1/outbox/999/retry", None, 404),
     (P.SETTLE_OUTBOX, "POST", "/api/v1/outbox/999/drop", None, 404),
     (P.READ_AUDIT, "GET", "/api/v1/keys", None, 200),
+    (P.READ_AUDIT, "GET", "/api/v1/audit/status", None, 200),
     (P.MANAGE_KEYS, "POST", "/api/v1/keys/999/revoke", None, 404),
 )
 """What it takes, the request, and the answer of who may."""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from app.audit.checks import Verified
 from app.audit.figures import BOUNDS, Aged, Counted, Figures, Spread, Waiting
 from app.errors import DatabaseNotReady
 from app.telemetry.metrics import About, Metrics, exposition, families
@@ -47,6 +48,7 @@ FIGURES = Figures(
     outbox_stuck=1,
     alerts_open=(Counted(labels=("worker-lost",), count=1),),
     notices_failing=1,
+    audit=Verified(entries=9, to=8, wrong=1, passed_seconds_ago=3.5),
 )
 
 
@@ -90,9 +92,19 @@ def test_values_stand_where_they_belong() -> None:
         'sre_agent_healthy_seconds_bucket{le="+Inf",simulated="false"} 2.0',
         "sre_agent_approvals_oldest_seconds 90.0",
         'sre_agent_alerts_open{kind="worker-lost"} 1.0',
+        "sre_agent_audit_verified_entries 8.0",
+        "sre_agent_audit_wrong 1.0",
         'sre_agent_build_info{autonomy_level="L2",mode="real",version="1.2.3"} 1.0',
     ):
         assert f"{line}\n" in text
+
+
+def test_an_audit_that_nobody_has_verified_yet_is_not_told_to_hold() -> None:
+    unknown = Verified(entries=9, to=None, wrong=None, passed_seconds_ago=None)
+    text = text_of(FIGURES.model_copy(update={"audit": unknown}))
+    assert "sre_agent_audit_entries 9.0\n" in text
+    assert "sre_agent_audit_wrong " not in text
+    assert "sre_agent_audit_passed_seconds " not in text
 
 
 def test_only_hosts_of_the_inventory_become_labels() -> None:
