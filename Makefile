@@ -36,7 +36,7 @@ lint: $(READY)
 	$(BIN)/ruff check .
 
 types: $(READY)
-	$(BIN)/mypy app tests start_server.py test_sre_agent.py ssh_config.py
+	$(BIN)/mypy app tests benchmarks start_server.py test_sre_agent.py ssh_config.py
 
 layers: $(READY)
 	$(BIN)/lint-imports
