@@ -28,6 +28,11 @@ class Delivered(Value):
     mod_count: int | None = None  # the ticket's after our write; None: nothing was written
     ticket: Ticket | None = None  # as it is now
 
+    @property
+    def asked(self) -> bool:
+        """Whether ServiceNow was asked at all, and so has answered."""
+        return self.ticket is not None or self.state is not OutboxState.DROPPED
+
 
 @dataclass(frozen=True)
 class Change:

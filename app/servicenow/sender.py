@@ -172,9 +172,11 @@ class Sender:
             slow = ServiceNowUncertain(f"It took more than {DELIVERY_SECONDS:.0f} s.")
             await self._later(delivery, slow)
             return
-        self.circuit.worked()
-        await self._told(delivery, delivered)
+        if delivered.asked:
+            self.circuit.worked()
         await self._settle(delivery, delivered)
+        # after that: what keeps an execution from being stopped must not have a note told again
+        await self._told(delivery, delivered)
 
     async def _settle(self, delivery: Delivery, delivered: Delivered) -> None:
         kept = await self._outbox.settle(

@@ -19,7 +19,7 @@ from app.domain.ticket import OVER, SeenTicket, TicketState
 from app.domain.value import JsonObject
 from app.errors import Conflict, IncidentRejected, SreAgentError
 from app.servicenow.delivery import taken_over
-from app.servicenow.records import AT_ONCE, PAGE, Records, Ticket, raw_value
+from app.servicenow.records import AT_ONCE, Records, Ticket, raw_value
 from app.settings import Settings
 
 logger = log.get(__name__)
@@ -28,6 +28,7 @@ OVERLAP = timedelta(minutes=2)
 FIRST_LOOK_BACK = timedelta(hours=1)  # where nothing was read yet: old incidents are people's
 BOOKMARK = "servicenow.incidents"
 PAGES_MAX = 40
+REFUSED_MAX = 10_000
 BY = "servicenow"
 
 TakeOn = Callable[[JsonObject], Awaitable[None]]
@@ -117,16 +118,19 @@ class Watching:
         began = datetime.now(UTC)
         marked = await self._tickets.bookmark(BOOKMARK)
         since = (datetime.fromisoformat(marked) if marked else began - FIRST_LOOK_BACK) - OVERLAP
-        newest = since
-        for page in range(PAGES_MAX):
-            rows, count = await self._records.changed_since(group, since, offset=page * PAGE)
+        reached, offset = since, 0
+        for _ in range(PAGES_MAX):
+            rows, count = await self._records.changed_since(group, reached, offset=offset)
             await self._take_on_new(rows)
-            newest = max([newest, *(_changed_at(row) or newest for row in rows)])
             if count == 0:  # a short page may be one of which the rest is hidden from us
                 break
+            newest = max([reached, *(_changed_at(row) or reached for row in rows)])
+            # by time and not by place: what is changed meanwhile moves to the end, and the rest up
+            offset = 0 if newest > reached else offset + count
+            reached = newest
         # by ServiceNow's own clock: ours may differ from it
-        if newest > since:
-            await self._tickets.set_bookmark(BOOKMARK, newest.isoformat())
+        if reached > since:
+            await self._tickets.set_bookmark(BOOKMARK, reached.isoformat())
 
     async def _take_on_new(self, rows: Sequence[JsonObject]) -> None:
         """Those without an execution. Whatever but a refusal of the incident ends the look, before
@@ -142,12 +146,19 @@ class Watching:
                 await self._take_on(row)
                 logger.info("taken on without a call from ServiceNow", incident_number=number)
             except IncidentRejected as error:
-                self._refused[sys_id] = changed
+                self._remember_refused(sys_id, changed)
                 logger.warning(
                     "an incident of our group cannot be taken on",
                     incident_number=number,
                     reason=str(error),
                 )
+
+    def _remember_refused(self, sys_id: str, changed: str) -> None:
+        """So that it is said once. The oldest is forgotten where there are too many."""
+        self._refused.pop(sys_id, None)
+        self._refused[sys_id] = changed
+        while len(self._refused) > REFUSED_MAX:
+            del self._refused[next(iter(self._refused))]
 
 
 def _changed_at(row: JsonObject) -> datetime | None:

@@ -9,7 +9,7 @@ import pytest
 
 from app.domain.execution import Outcome
 from app.domain.ticket import Delivery, OutboxState
-from app.errors import ServiceNowUnavailable
+from app.errors import EngineError, ServiceNowUnavailable
 from app.servicenow.delivery import Delivered, Postman
 from app.servicenow.fake.control import Control
 from app.servicenow.fake.faults import Fault, FaultKind
@@ -145,3 +145,36 @@ def test_an_open_circuit_lets_one_trial_through_and_waits_as_asked() -> None:
     now = 28.0
     circuit.worked()
     assert (circuit.room(0), circuit.open, circuit.reason) == (2, False, "")
+
+
+async def test_what_keeps_an_execution_from_being_stopped_keeps_no_note_from_being_settled(
+    site: Site, fake: Control, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number, sender = site.ticket(), site.sender()
+
+    async def broken(_delivery: Delivery, _delivered: Delivered) -> None:
+        raise EngineError("the engine is away")
+
+    monkeypatch.setattr(sender, "_told", broken)
+    await site.end(await site.begin(number))
+    rows = await site.settled(sender)
+    assert [(row.state, row.attempts) for row in rows] == [(OutboxState.SENT, 1)] * 2
+    assert fake.notes(number) == [row.note for row in rows]
+
+
+async def test_what_servicenow_was_not_asked_says_nothing_of_its_health(site: Site) -> None:
+    """Dropped rows of simulations do not close an open circuit."""
+
+    class Dropping(Postman):
+        async def deliver(self, delivery: Delivery) -> Delivered:
+            return Delivered(state=OutboxState.DROPPED, result={})
+
+    postman = Dropping(site.settings, site.records, site.tickets)
+    sender = site.sender(postman=postman)
+    for _ in range(3):
+        sender.circuit.failed(ServiceNowUnavailable("503"))
+    reason = sender.circuit.reason
+    await site.begin(site.ticket())
+    rows = await site.settled(sender)
+    assert [row.state for row in rows] == [OutboxState.DROPPED]
+    assert sender.circuit.reason == reason != ""

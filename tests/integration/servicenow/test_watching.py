@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from app.domain.execution import ExecutionStatus
 from app.errors import Busy, IncidentRejected
+from app.servicenow import watching
 from app.servicenow.fake.control import Control
 from app.servicenow.records import raw_value
 from tests.integration.servicenow.conftest import NewSite, Site
@@ -118,3 +120,43 @@ async def test_more_than_a_page_of_them(new_site: NewSite, sqlite_url: str, fake
 
     await site.watching(door).look()
     assert sorted(found) == sorted(numbers)
+
+
+async def test_one_that_changes_between_two_pages_hides_no_other(
+    new_site: NewSite, sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its row moves to the end and the others up: by place, the next page would leave one out."""
+    site = new_site(sqlite_url, servicenow_assignment_group="SRE Team")
+    began = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=30)
+    changed = {f"INC{n}": began + timedelta(minutes=n) for n in range(9)}
+    found: list[str] = []
+
+    async def page(
+        _group: str, moment: datetime, *, offset: int
+    ) -> tuple[list[dict[str, Any]], int]:
+        later = sorted((at, number) for number, at in changed.items() if at >= moment)
+        rows = [_row(number, at) for at, number in later[offset : offset + 3]]
+        changed["INC0"] = began + timedelta(minutes=20)  # somebody works on it meanwhile
+        return rows, len(rows)
+
+    async def door(record: dict[str, Any]) -> None:
+        found.append(raw_value(record, "number"))
+
+    monkeypatch.setattr(site.records, "changed_since", page)
+    await site.watching(door).look()
+    assert set(found) == set(changed)
+
+
+def _row(number: str, at: datetime) -> dict[str, Any]:
+    told = {"number": number, "sys_id": number, "sys_updated_on": f"{at:%Y-%m-%d %H:%M:%S}"}
+    return {name: {"value": value, "display_value": value} for name, value in told.items()}
+
+
+async def test_refused_incidents_are_remembered_within_bounds(
+    new_site: NewSite, sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watching, "REFUSED_MAX", 2)
+    looking = new_site(sqlite_url, servicenow_assignment_group="SRE Team").watching()
+    for number in ("a", "b", "a", "c"):
+        looking._remember_refused(number, number)
+    assert looking._refused == {"a": "a", "c": "c"}
