@@ -69,15 +69,12 @@ async def who(request: Request) -> Caller:
 async def _who_signed(request: Request, service: Knocked) -> Caller:
     """A source that signs. Its nonce is used only once the signature fits."""
     signed = signature.read(request.headers)
-    if not signature.is_timely(signed, time.time()):
-        raise Unauthorized(
-            f"{signature.TIMESTAMP} is more than {signature.WINDOW_SECONDS} s from the server's "
-            "clock.",
-            hint="Check the sender's clock; the timestamp is in seconds since 1970, UTC.",
-        )
+    _check_timely(signed)
+    body = await request.body()
+    _check_timely(signed)  # again: a body that drips in must not outlast the memory of its nonce
     found = service.access.sources.secret_of(SourceKind.HMAC, signed.key_id)
     name, secret = found or ("", "")
-    if not signature.fits(signed, secret.encode(), await request.body()) or found is None:
+    if not signature.fits(signed, secret.encode(), body) or found is None:
         raise Unauthorized(
             "The signature does not fit.",
             hint="Check the key id, its secret, and that what is signed is TIMESTAMP.NONCE. and "
@@ -90,6 +87,15 @@ async def _who_signed(request: Request, service: Knocked) -> Caller:
             hint="A sender that tries again makes a new nonce and signs anew.",
         )
     return service.access.sources.caller(name, local=is_local(request))
+
+
+def _check_timely(signed: signature.Signed) -> None:
+    if not signature.is_timely(signed, time.time()):
+        raise Unauthorized(
+            f"{signature.TIMESTAMP} is more than {signature.WINDOW_SECONDS} s from the server's "
+            "clock.",
+            hint="Check the sender's clock; the timestamp is in seconds since 1970, UTC.",
+        )
 
 
 def _who_has_header(request: Request, service: Knocked) -> Caller:

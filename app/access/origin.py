@@ -7,7 +7,7 @@ from urllib.parse import urlencode, urlsplit
 
 from starlette.requests import Request
 
-FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP")
+FORWARDED = ("Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP")
 LOGIN, HOME = "/login", "/ui"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -20,6 +20,9 @@ def address_of(request: Request) -> str:
 def is_local(request: Request) -> bool:
     """Whether it was sent on this machine itself, and not handed on by a proxy on it."""
     if any(name in request.headers for name in FORWARDED):
+        return False
+    # nginx, where it is told nothing more, adds no header and asks by the old version
+    if request.scope.get("http_version") == "1.0":
         return False
     return _is_loopback(address_of(request))
 

@@ -10,10 +10,12 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import delete
 
 from app.access.signature import NONCE, SIGNATURE
 from app.audit.nonces import Nonces
 from app.domain.permission import Role
+from app.models.access import WebhookNonce
 from app.models.database import Database
 from tests.integration.access.conftest import Door, Open
 from tests.integration.access.doors import PASSWORD, TOKEN, key, signed, sources_file
@@ -129,3 +131,25 @@ async def test_of_two_processes_that_get_the_same_nonce_one_takes_it(
     assert await both[0].take("s", "another", "nonce-0", keep_seconds=600), "a nonce is its key's"
     assert await both[0].take("s", "k", "long-ago-1", keep_seconds=-1)
     assert await both[1].take("s", "k", "long-ago-1", keep_seconds=600), "what is over is cleared"
+
+
+async def test_a_body_that_drips_in_does_not_outlast_its_nonce(
+    named: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Replayed in time, but ended when the nonce is forgotten: it is too late by then."""
+    headers, now = signed(BODY), time.time()
+    monkeypatch.setattr("app.access.authentication.time.time", lambda: now)
+
+    async def dripping() -> AsyncIterator[bytes]:
+        nonlocal now
+        yield BODY[:1]
+        now += 700
+        yield BODY[1:]
+
+    async with named.client() as sender:
+        assert (await sender.post(HOOK, content=BODY, headers=headers)).status_code == 200
+        async with named.database.transaction() as session:
+            await session.execute(delete(WebhookNonce))  # what 700 seconds do
+        late = await sender.post(HOOK, content=dripping(), headers=headers)
+        assert code(late) == (401, "unauthorized")
+        assert "server's clock" in late.json()["error"]["message"]

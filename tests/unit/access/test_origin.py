@@ -36,8 +36,11 @@ def test_local_is_by_address(client: str | None, local: bool) -> None:
 
 
 def test_what_a_proxy_here_hands_on_is_not_local() -> None:
-    for name in ("x_forwarded_for", "forwarded", "x_real_ip", "x_forwarded_host"):
+    for name in ("x_forwarded_for", "forwarded", "x_real_ip", "x_forwarded_host", "via"):
         assert not origin.is_local(request(**{name: "127.0.0.1"}))
+    bare = request()  # nginx with nothing but proxy_pass
+    bare.scope["http_version"] = "1.0"
+    assert not origin.is_local(bare)
 
 
 @pytest.mark.parametrize(
