@@ -19,6 +19,7 @@ from fastapi import FastAPI
 from app import log, watching
 from app.access import guard
 from app.access.door import Access
+from app.access.refusals import Refusals, keep_telling
 from app.access.sources import Sources
 from app.alerts.watchdog import Receiver
 from app.api import docs_page, health, login, login_oidc, metrics
@@ -26,6 +27,7 @@ from app.api import errors as api_errors
 from app.api.admission import Admission
 from app.api.counted import Counted
 from app.api.parts import Parts
+from app.api.refused import Refused
 from app.api.v1.polled import take_on_record
 from app.api.v1.router import router as v1
 from app.audit.alerts import Alerts
@@ -107,6 +109,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         lifespan=lambda app: _running(app, settings, files),
     )
     app.state.settings = settings
+    app.state.refusals = Refusals()
+    app.add_middleware(Refused, refusals=app.state.refusals)
     app.add_middleware(Admission)
     app.add_middleware(Counted)
     api_errors.install(app)
@@ -135,10 +139,11 @@ async def _running(app: FastAPI, settings: Settings, files: Files) -> AsyncItera
     app.state.metrics = watching.metrics(parts)
     app.state.now = await _bring_up(parts, desk)
     coming_up = asyncio.create_task(_keep_trying(app, parts, desk))
+    telling = asyncio.create_task(keep_telling(app.state.refusals, parts.records.events.tell))
     try:
         yield
     finally:
-        for task in (fresh, coming_up):
+        for task in (fresh, coming_up, telling):
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task

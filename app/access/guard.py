@@ -123,6 +123,7 @@ async def _admit(request: Request, permission: Permission) -> Caller:
     service = service_of(request)
     try:
         caller = await who(request)
+        request.state.asker = f"{caller.how} {caller.person}"
         _check_proven(caller, permission, service)
         await _check_not_forged(request, caller, service)
         _check_allowed(caller, permission)
@@ -190,6 +191,7 @@ async def _csrf_shown(request: Request) -> bytes:
 def _count(request: Request, refusal: SreAgentError, service: Knocked) -> None:
     """Count and log a refusal. Raises RateLimited where there were too many from one address."""
     service.access.refusals[refusal.code] += 1
+    request.state.refused_why = refusal.message  # for the audit: app/api/refused.py
     if isinstance(refusal, Unauthorized):
         service.access.rates.refused(address_of(request))
     _log.warning(

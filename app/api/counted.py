@@ -23,18 +23,18 @@ class Counted:
 
         async def send_counted(message: Message) -> None:
             if message["type"] == "http.response.start":
-                HTTP_REQUESTS.add(_method(scope), _route(scope), str(message["status"]))
+                HTTP_REQUESTS.add(method_of(scope), route_of(scope), str(message["status"]))
             await send(message)
 
         await self._app(scope, receive, send_counted)
 
 
-def _method(scope: Scope) -> str:
+def method_of(scope: Scope) -> str:
     """Anybody may send any word as a method: those that mean nothing are one."""
     method: str = scope["method"]
     return method if method in METHODS else "other"
 
 
-def _route(scope: Scope) -> str:
+def route_of(scope: Scope) -> str:
     """`/api/v1/approvals/{approval_id}`: never the address itself, of which there is no end."""
     return getattr(scope.get("route"), "path", None) or NO_ROUTE

@@ -147,6 +147,7 @@ def status_of(error: errors.SreAgentError) -> int:
 async def _of_ours(request: Request, error: Exception) -> Response:
     assert isinstance(error, errors.SreAgentError)
     status = status_of(error)
+    request.state.error_code = error.code
     if status == HTTPStatus.UNAUTHORIZED and is_for_a_page(request):
         return RedirectResponse(login_path(request), HTTPStatus.SEE_OTHER)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
@@ -181,8 +182,9 @@ def _headers(error: errors.SreAgentError, status: int) -> dict[str, str]:
     return {}
 
 
-async def _of_validation(_request: Request, error: Exception) -> Response:
+async def _of_validation(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
+    request.state.error_code = "validation-failed"
     details = [_detail(found) for found in error.errors()]
     named = ", ".join(dict.fromkeys(detail.field for detail in details))
     return problem(
