@@ -21,6 +21,7 @@ from pathlib import Path
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.audit import key_file
+from app.audit.adopting import chained_tables
 from app.audit.chain import entry_of, head
 from app.audit.comparing import belonging
 from app.audit.key_file import Key, is_signed, key_id_of
@@ -28,7 +29,6 @@ from app.audit.scanning import entries_of, raw_rows_of
 from app.audit.sealing import chain_id
 from app.domain.value import JsonObject, Value, canonical_json
 from app.errors import ConfigurationError, NotFound
-from app.models.audited import audited_mappers
 from app.models.chain import AuditEntry
 from app.models.database import Database
 
@@ -115,7 +115,7 @@ async def _entry_lines(session: AsyncSession, execution_id: int) -> AsyncIterato
 
 
 async def _row_lines(session: AsyncSession, execution_id: int) -> AsyncIterator[str]:
-    for mapper in audited_mappers():
+    for mapper in await chained_tables(session):
         where = belonging(mapper, execution_id)
         if where is None:
             continue

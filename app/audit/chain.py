@@ -8,8 +8,7 @@ last, after all work is done, so it is held for the append and the commit alone.
 from __future__ import annotations
 
 import asyncio
-import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +16,18 @@ from sqlalchemy import Row, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.audit import key_file
-from app.audit.entry import Entry, Fact
+from app.audit.adopting import (
+    TAKEN_OVER,
+    left_to_enter,
+    standing_counts,
+    standing_rows,
+    unknown_tables,
+)
+from app.audit.entry import Entry, Fact, parsed
 from app.audit.key_file import Key, KeyRing
-from app.audit.scanning import rows_of
-from app.audit.watching import execution_of, fact_of
-from app.domain.fact import SERVICE, FactKind
+from app.domain.fact import FactKind
 from app.domain.value import JsonObject, canonical_json
 from app.errors import AuditKeyUnusable
-from app.models.audited import audited_mappers
-from app.models.base import Base
 from app.models.chain import AuditEntry
 from app.models.database import database_now
 
@@ -39,6 +41,7 @@ class Chain:
     def __init__(self, key_file: Path) -> None:
         self._key_file = key_file
         self._ring = KeyRing(keys=())
+        self._knows_all_tables = False
 
     async def append(self, session: AsyncSession, facts: Sequence[Fact]) -> Entry | None:
         """Enter facts, in order. The last entry; None where there was nothing to enter.
@@ -50,26 +53,37 @@ class Chain:
             return None
         await _wait_for_turn(session)
         last = await head(session)
-        if last is None:
-            last = await self._begin(session, facts)
-            facts = [fact for fact in facts if fact.kind is not FactKind.CHANGED]  # adopted
+        if not self._knows_all_tables:
+            last, facts = await self._take_over(session, last, facts)
         return await self._enter(session, last, facts)
 
-    async def _begin(self, session: AsyncSession, facts: Sequence[Fact]) -> Entry:
-        """Write the genesis, and adopt every row that this transaction does not add itself."""
-        self._ring = await asyncio.to_thread(key_file.load_or_create, self._key_file)
-        added = {(f.about, f.row_id) for f in facts if f.kind is FactKind.WRITTEN}
-        standing = await _count_rows(session)
-        for about, _ in added:
-            standing[about] -= 1
-        key = self._ring.newest
-        content = {"rows": standing, "key_id": key.id, "public_key": key.public}
-        genesis = Fact(kind=FactKind.GENESIS, about="", content=content)
-        last = await self._enter(session, None, [genesis])
-        async for adopted in _standing(session, added):
+    async def _take_over(
+        self, session: AsyncSession, last: Entry | None, facts: Sequence[Fact]
+    ) -> tuple[Entry | None, Sequence[Fact]]:
+        """Adopt the rows of tables that the chain does not know yet; it begins with that.
+
+        What this transaction adds to them itself is left to be entered.
+        """
+        tables = await unknown_tables(session)
+        # not by what we do here: it may be rolled back
+        self._knows_all_tables = not tables
+        if not tables:
+            return last, facts
+        if last is None:
+            self._ring = await asyncio.to_thread(key_file.load_or_create, self._key_file)
+        counts = await standing_counts(session, tables, facts)
+        last = await self._enter(session, last, [self._first_of(counts, begins=last is None)])
+        async for adopted in standing_rows(session, tables, facts):
             last = await self._enter(session, last, adopted) or last
-        assert last is not None, "a genesis was entered"
-        return last
+        return last, left_to_enter(facts, tables)
+
+    def _first_of(self, counts: dict[str, int], *, begins: bool) -> Fact:
+        """What says which rows are adopted after it."""
+        if not begins:
+            return Fact(kind=FactKind.EVENT, about=TAKEN_OVER, content={"rows": counts})
+        key = self._ring.newest
+        content = {"rows": counts, "key_id": key.id, "public_key": key.public}
+        return Fact(kind=FactKind.GENESIS, about="", content=content)
 
     async def _enter(
         self, session: AsyncSession, last: Entry | None, facts: Sequence[Fact]
@@ -141,11 +155,7 @@ def key_change_of(entry: Entry) -> str:
 
 def content_of_entry(entry: Entry) -> JsonObject:
     """An entry's content, parsed; empty where it is no JSON object, which no entry of ours has."""
-    try:
-        found = json.loads(entry.content)
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}
+    return parsed(entry.content)
 
 
 def _signed(key: Key, entry: Entry) -> Entry:
@@ -170,26 +180,3 @@ async def _next_number(
         numbers[execution_id] = (await session.execute(highest)).scalar_one() or 0
     numbers[execution_id] += 1
     return numbers[execution_id]
-
-
-async def _count_rows(session: AsyncSession) -> dict[str, int]:
-    """How many rows each table of facts has."""
-    counts = {}
-    for mapper in audited_mappers():
-        counted = select(func.count()).select_from(mapper.class_)
-        counts[str(mapper.class_.__tablename__)] = (await session.execute(counted)).scalar_one()
-    return counts
-
-
-async def _standing(
-    session: AsyncSession, added: set[tuple[str, str]]
-) -> AsyncIterator[Sequence[Fact]]:
-    """Every row of facts but those just added, a few hundred at a time."""
-    for mapper in audited_mappers():
-        async for part in rows_of(session, mapper):
-            facts = [await _adopted(session, row) for row in part]
-            yield [fact for fact in facts if (fact.about, fact.row_id) not in added]
-
-
-async def _adopted(session: AsyncSession, row: Base) -> Fact:
-    return fact_of(row, FactKind.ADOPTED, await execution_of(session, row), SERVICE)

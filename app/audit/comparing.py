@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Integer, Select, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapper
 
+from app.audit.adopting import chained_tables
 from app.audit.chain import content_of_entry, entry_of
 from app.audit.content import content_of, differing, raw_columns, values_of_raw
 from app.audit.entry import Entry
@@ -32,7 +33,7 @@ def mapper_of(about: str) -> Mapper[Any] | None:
 async def compare_rows(session: AsyncSession, findings: Findings, execution_id: int | None) -> int:
     """Hold every row against the last entry about it. How many rows there are."""
     compared = 0
-    for mapper in audited_mappers():
+    for mapper in await chained_tables(session):
         where = belonging(mapper, execution_id)
         if where is None:
             continue

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from app.domain.fact import SERVICE, FactKind
 from app.domain.value import JsonObject, Value, canonical_json
 
@@ -50,3 +52,12 @@ class Entry(Value):
     def title(self) -> str:
         """The same at the beginning of a sentence."""
         return f"E{self.named()[1:]}"
+
+
+def parsed(content: str) -> JsonObject:
+    """An entry's content; empty where it is no JSON object, which no entry of ours has."""
+    try:
+        found = json.loads(content)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -18,6 +18,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.audit.watching import acting
 from app.audit.writing import Writer
 from app.domain.execution import Outcome
 from app.domain.hypothesis import HypothesisStatus
@@ -68,6 +69,7 @@ class Lessons(Writer):
         """From now on nothing that has ended teaches anything. Who did it, and why, is kept."""
 
         async def work(session: AsyncSession) -> Reset:
+            acting(session, by)
             row = LearningReset(by=by, reason=REDACTOR.text(reason))
             session.add(row)
             await session.flush()

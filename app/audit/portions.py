@@ -18,6 +18,7 @@ from sqlalchemy import Row, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapper
 
+from app.audit.adopting import chained_tables
 from app.audit.anchoring import Line, anchors_of, compare_some_anchors
 from app.audit.chain import entry_of, head
 from app.audit.checkpoints import Anchor
@@ -29,7 +30,6 @@ from app.audit.sealing import chain_id
 from app.audit.verifying import TABLES, look_at_guards
 from app.audit.walking import Walk
 from app.errors import ConfigurationError
-from app.models.audited import audited_mappers
 from app.models.chain import AuditEntry
 from app.models.database import Database
 
@@ -73,7 +73,7 @@ class Pass:
         self.anchors = 0
         self.done = False
         self._walked = False
-        self._tables: deque[Mapper[Any]] = deque(audited_mappers())
+        self._tables: deque[Mapper[Any]] = deque()  # those whose rows are still to be compared
         self._after: object = None  # the last row's key in the first of these tables
         self._anchors: Iterator[Line] | None = None  # None: not yet begun
 
@@ -98,6 +98,8 @@ class Pass:
         there = await entries_after(session, self.walk.last)
         self._walked = not await _walk_on(self.walk, there)
         await find_deleted(session, self.walk.findings, there[:PORTION])
+        if self._walked:
+            self._tables.extend(await chained_tables(session))
 
     async def _compare(self, session: AsyncSession) -> None:
         mapper = self._tables[0]

@@ -6,6 +6,7 @@ from sqlalchemy import ForeignKey, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.domain.model_call import CallStatus, Purpose
+from app.models.audited import Audited
 from app.models.base import Base, Identity, Reference, Written
 
 
@@ -13,6 +14,7 @@ class ModelCallRow(Base):
     """One request and its answer, redacted and capped before they came here."""
 
     __tablename__ = "sre_model_call"
+    __audited__ = Audited()
     __table_args__ = (
         UniqueConstraint("execution_id", "step_key", "purpose", "attempt"),
         {"sqlite_autoincrement": True},

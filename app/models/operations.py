@@ -178,6 +178,7 @@ class LearningReset(Base):
     """A decision to forget: what ended before it teaches nothing. Rows are only ever added."""
 
     __tablename__ = "learning_reset"
+    __audited__ = Audited()
     __table_args__ = ({"sqlite_autoincrement": True},)
 
     id: Mapped[Identity]

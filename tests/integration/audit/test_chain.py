@@ -8,24 +8,44 @@ import stat
 
 import pytest
 from sqlalchemy import func, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.audit import approvals, baselines, events, intents, journal, key_file, leases, workers
+from app.audit import (
+    approvals,
+    baselines,
+    events,
+    intents,
+    journal,
+    key_file,
+    leases,
+    lessons,
+    model_calls,
+    workers,
+)
 from app.audit.approvals import Approvals
 from app.audit.baselines import Baselines
+from app.audit.entry import Fact
 from app.audit.events import Events
 from app.audit.findings import Fault
 from app.audit.intents import Intents
 from app.audit.journal import Journal
+from app.audit.lessons import Lessons
+from app.audit.model_calls import ModelCalls
 from app.audit.verifying import verify
 from app.audit.writing import Writer
 from app.domain.approval import Vote
 from app.domain.event import EntryStatus, ProvenanceLink, TimelineEntry
 from app.domain.execution import Outcome, Step
+from app.domain.fact import FactKind
 from app.domain.intent import IntentState
+from app.domain.model_call import Purpose
+from app.domain.value import JsonObject
 from app.domain.verdict import Verification
 from app.errors import AuditKeyUnusable, AuditWriteFailed
 from app.models.chain import AuditEntry
 from app.models.database import Database
+from app.models.model_call import ModelCallRow
+from app.models.operations import LearningReset
 from app.models.sre_execution import Execution
 from tests.integration.audit.conftest import Begin
 from tests.integration.audit.tampering import tamper
@@ -34,6 +54,7 @@ from tests.integration.audit.values import (
     NOON,
     decision,
     hypothesis,
+    model_call,
     observation,
     plan,
     probe_result,
@@ -49,12 +70,14 @@ DOORS = {
         "accept", "set_status", "request_cancel", "conclude", "record_observations",
         "record_probes", "record_decision", "record_change", "record",
     },
+    lessons.Lessons: {"reset"},
+    model_calls.ModelCalls: {"keep"},
     leases.Leases: {"acquire", "release", "release_all"},
     events.Events: {"tell", "change_key"},
     workers.Workers: {"beat", "mark_late_dead", "give_up", "leave"},
 }  # fmt: skip
 READS = {"get", "latest", "listed", "to_resume", "of_execution", "unsettled", "recent", "holder",
-         "live", "anchor_line", "head", "newest_closed"}  # fmt: skip
+         "live", "anchor_line", "head", "newest_closed", "all", "resets"}  # fmt: skip
 
 
 async def entries(database: Database) -> list[tuple[str, str]]:
@@ -106,6 +129,8 @@ async def live_through(database: Database, execution_id: int) -> None:
         "alpha", taken_at=NOON, manifest={"files": []}, probes=[{"name": "p"}], host_model={},
         reason="healed", simulated=False,
     )  # fmt: skip
+    await ModelCalls(database).keep(execution_id, model_call())
+    await Lessons(database).reset(by="Ann", reason="a bad week")
     await records.request_cancel(execution_id, by="bob", reason="too slow")
     await records.conclude(
         execution_id, outcome=Outcome.RESOLVED, root_cause="stopped", summary="started",
@@ -135,7 +160,7 @@ async def test_every_writer_leaves_entries_and_all_of_it_verifies(
     assert {about for kind, about in said if kind == "written"} == {
         "sre_incident_execution", "sre_evidence", "incident_execution_log", "sre_timeline_entry",
         "sre_hypothesis", "sre_verification", "sre_provenance", "approval", "approval_vote",
-        "command_intent", "baseline",
+        "command_intent", "baseline", "sre_model_call", "learning_reset",
     }  # fmt: skip
     assert (await verify(database, execution_id=execution_id)).sound
 
@@ -246,3 +271,74 @@ async def test_a_file_of_an_earlier_chain_tells_that_it_is_gone(
     await Events(database).tell("start", {})
     report = await verify(database, anchors=[database.settings.audit_checkpoints_at])
     assert {finding.fault for finding in report.findings} == {Fault.TRUNCATED}
+
+
+@pytest.fixture
+async def from_before(
+    database: Database, begin: Begin, monkeypatch: pytest.MonkeyPatch
+) -> tuple[Database, int]:
+    """A chain of a version to which calls of a model were no facts; two were made."""
+    with monkeypatch.context() as older:
+        older.delattr(ModelCallRow, "__audited__")
+        execution_id = await begin()
+        for attempt in (1, 2):
+            await ModelCalls(database).keep(execution_id, model_call(attempt=attempt))
+    return database, execution_id
+
+
+async def test_a_table_that_becomes_one_of_facts_is_taken_over_once(
+    from_before: tuple[Database, int],
+) -> None:
+    database, execution_id = from_before
+    before = await verify(database)
+    assert before.sound, "nothing is said of rows that no entry can be about yet"
+    await ModelCalls(database).keep(execution_id, model_call(purpose=Purpose.EXPLAIN))
+    assert (await entries(database))[before.head :] == [
+        ("event", "tables-taken-over"),
+        ("adopted", "sre_model_call"),
+        ("adopted", "sre_model_call"),
+        ("written", "sre_model_call"),
+    ]
+    assert (await verify(database)).sound
+    assert (await verify(database, execution_id=execution_id)).sound
+
+
+async def test_a_row_that_was_inserted_is_not_taken_over_later(
+    from_before: tuple[Database, int],
+) -> None:
+    database, _execution_id = from_before
+    await Events(database).tell("start", {})
+    await tamper(
+        database,
+        "INSERT INTO sre_model_call SELECT 99, execution_id, 'forged', purpose, attempt, model, "
+        "prompt_version, status, failure, detail, sent, answer, tokens_in, tokens_out, cost, "
+        "seconds, created_at, simulated FROM sre_model_call WHERE attempt = 1",
+    )
+    await Events(database).tell("start", {})
+    (finding,) = (await verify(database)).findings
+    assert finding.fault is Fault.ROW_INSERTED
+    assert finding.sentence.startswith("Row 99 of sre_model_call was inserted")
+
+
+async def test_taking_over_is_undone_with_its_transaction(
+    from_before: tuple[Database, int],
+) -> None:
+    database, execution_id = from_before
+
+    class Failing(ModelCalls):
+        async def fail(self) -> None:
+            async def work(session: AsyncSession) -> None:
+                session.add(LearningReset(by="ann", reason="x"))
+                await session.flush()
+
+            await self._write("It", work, told=[Fact(kind=FactKind.EVENT, about="x", content=ODD)])
+
+    writer = Failing(database)
+    with pytest.raises(TypeError):
+        await writer.fail()
+    await writer.keep(execution_id, model_call(purpose=Purpose.EXPLAIN))
+    assert ("event", "tables-taken-over") in await entries(database)
+    assert (await verify(database)).sound
+
+
+ODD: JsonObject = {"no": object()}  # nothing that an entry can be made of

@@ -53,6 +53,9 @@ FACTS = [
     ("command_intent", "state", "'no state at all'"),
     ("command_intent", "output", "'nothing'"),
     ("baseline", "reason", "'because'"),
+    ("sre_model_call", "answer", "'yes'"),
+    ("sre_model_call", "cost", "0.5"),
+    ("learning_reset", "reason", "'a good week'"),
 ]
 
 

@@ -9,6 +9,7 @@ from app.domain.action import ActionCall, Plan, Risk
 from app.domain.evidence import Observation
 from app.domain.hypothesis import Hypothesis, Support
 from app.domain.incident import Incident
+from app.domain.model_call import CallStatus, ModelCall, Purpose
 from app.domain.probe import Probe, ProbeKind, ProbeResult
 from app.domain.verdict import Decision, Verdict
 
@@ -87,4 +88,22 @@ def decision(*, needed: int = 1, plan_hash: str = "hash-of-the-plan") -> Decisio
         risk=Risk.REVERSIBLE,
         plan_hash=plan_hash,
         approvals_needed=needed,
+    )
+
+
+def model_call(purpose: Purpose = Purpose.RANK, attempt: int = 1) -> ModelCall:
+    """A call of a language model that was answered."""
+    return ModelCall(
+        step_key="analyze-1",
+        purpose=purpose,
+        attempt=attempt,
+        model="tiny",
+        prompt_version="rank-1f3a5c7d",
+        status=CallStatus.ANSWERED,
+        sent="which of these?",
+        answer="the first",
+        tokens_in=12,
+        tokens_out=3,
+        cost=0.25,
+        seconds=0.5,
     )
