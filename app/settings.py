@@ -146,7 +146,9 @@ class Settings(BaseSettings):
         default=3000, ge=1, description="Requests a minute of one key, source or person."
     )
     refusals_per_minute: int = Field(
-        default=120, ge=1, description="Wrong credentials a minute of one address; then 429."
+        default=120,
+        ge=1,
+        description="Wrong credentials a minute of one address, and logins begun; then 429.",
     )
 
     # --- limits of one execution -------------------------------------------------------------

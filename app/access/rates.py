@@ -38,6 +38,13 @@ class Rates:
         """
         self._count(self._refusals, "refused", address)
 
+    def begun(self, address: str) -> None:
+        """Count a login that is begun at the identity provider. Raises RateLimited.
+
+        Anybody may begin one, and each is a row until it is over.
+        """
+        self._count(self._refusals, "begun", address)
+
     def _count(self, limit: RateLimitItemPerMinute, what: str, who: str) -> None:
         if self._limiter.hit(limit, what, who):
             return
@@ -50,4 +57,8 @@ class Rates:
         )
 
 
-_WORDS = {"asked": "requests of yours", "refused": "wrong credentials from your address"}
+_WORDS = {
+    "asked": "requests of yours",
+    "refused": "wrong credentials from your address",
+    "begun": "logins from your address",
+}

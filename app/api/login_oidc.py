@@ -43,7 +43,9 @@ ONWARD = Template(
 @router.get("/login/oidc", dependencies=[anybody()])
 async def begin(request: Request, service: KnockedPart, next: str = HOME) -> Response:  # noqa: A002
     """Lead the browser to the provider."""
-    begun = await _provider(service).begin(local_path(next))
+    provider = _provider(service)
+    service.access.rates.begun(address_of(request))
+    begun = await provider.begin(local_path(next))
     await service.access.logins.begin(begun.state, begun.browser, begun.login)
     answer = RedirectResponse(begun.url, HTTPStatus.SEE_OTHER)
     answer.set_cookie(

@@ -76,6 +76,19 @@ async def test_there_and_back(door: Door) -> None:
         assert again.status_code == 401, "an answer is taken once"
 
 
+async def test_a_stranger_begins_only_so_many(
+    open_door: Open, database_url: str, provider: Provider
+) -> None:
+    """Each is a row until it is over."""
+    limited = settings_of(provider.issuer) | {"refusals_per_minute": 2}
+    async with open_door(database_url, **limited) as door, door.client() as browser:
+        # a minute may turn in between, so more are begun than two minutes would let through
+        begun = [(await browser.get("/login/oidc")).status_code for _ in range(5)]
+        assert set(begun) == {303, 429}
+        async with door.client("203.0.113.10") as other:
+            assert (await other.get("/login/oidc")).status_code == 303
+
+
 async def test_only_the_browser_that_began_comes_back(door: Door, provider: Provider) -> None:
     before = provider.exchanged
     async with (
