@@ -66,8 +66,7 @@ class Patrol:
         try:
             ring = await asyncio.to_thread(key_file.load, self._database.settings.audit_keys_at)
         except AuditKeyUnusable as error:
-            _log.error("the audit cannot be verified", code=error.code, reason=str(error))
-            return (_condition(f"The audit cannot be verified: {error.code}."),)
+            return await self._without_key(error)
         until = self._clock() + LOOK_SECONDS
         guards = await self._look_at_guards()
         await self._follow(ring, until)
@@ -77,6 +76,14 @@ class Patrol:
         if found.first is None:
             return () if self._passed is not None else None
         return (_condition(_sentence(found.first)),)
+
+    async def _without_key(self, error: AuditKeyUnusable) -> tuple[Condition, ...]:
+        """Nothing can be verified, nor written: told as what is wrong, and never as all well."""
+        _log.error("the audit cannot be verified", code=error.code, reason=str(error))
+        said = Findings()
+        said.add(Fault.KEY_UNKNOWN, f"The audit cannot be verified: {error.message}")
+        await self._checks.keep(self._found(said), worker=self._worker, passed_now=False)
+        return (_condition(f"The audit cannot be verified: {error.code}."),)
 
     async def _look_at_guards(self) -> Findings:
         findings = Findings()

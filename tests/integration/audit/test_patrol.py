@@ -180,6 +180,9 @@ async def test_without_the_key_it_says_so_and_stays_broken(lived: Database, cloc
     await said(patrol)
     lived.settings.audit_keys_at.chmod(0o644)
     assert await said(patrol) == ["The audit cannot be verified: audit-key-unusable."]
+    check = (await Checks(lived).standing()).check
+    assert check is not None
+    assert (check.wrong, check.fault) == (1, "key-unknown")
     lived.settings.audit_keys_at.chmod(0o600)
     assert await said(patrol) == []
 
