@@ -116,7 +116,9 @@ async def test_more_than_a_page_of_them(new_site: NewSite, sqlite_url: str, fake
     found: list[str] = []
 
     async def door(record: dict[str, Any]) -> None:
-        found.append(raw_value(record, "number"))
+        number = raw_value(record, "number")
+        found.append(number)
+        await site.begin(number)
 
     await site.watching(door).look()
     assert sorted(found) == sorted(numbers)
