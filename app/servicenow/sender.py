@@ -174,9 +174,12 @@ class Sender:
             return
         if delivered.asked:
             self.circuit.worked()
+        try:
+            await self._told(delivery, delivered)
+        except SreAgentError as error:
+            # the next look at tickets makes up for it; the note must not be told again for that
+            logger.warning("a ticket could not be acted on; it is looked at", reason=str(error))
         await self._settle(delivery, delivered)
-        # after that: what keeps an execution from being stopped must not have a note told again
-        await self._told(delivery, delivered)
 
     async def _settle(self, delivery: Delivery, delivered: Delivered) -> None:
         kept = await self._outbox.settle(
