@@ -32,6 +32,7 @@ EXPECTED = {
     ("POST", "/api/v1/outbox/{row_id}/retry"): P.SETTLE_OUTBOX,
     ("POST", "/api/v1/outbox/{row_id}/drop"): P.SETTLE_OUTBOX,
     ("GET", "/api/v1/keys"): P.READ_AUDIT,
+    ("GET", "/api/v1/audit/status"): P.READ_AUDIT,
     ("POST", "/api/v1/keys/{key_number}/revoke"): P.MANAGE_KEYS,
 }
 """What is more than reading, or less. A GET of the API that is not here reads."""
