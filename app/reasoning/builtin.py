@@ -7,6 +7,7 @@ if one stands out, say its repair; if nothing does, say what was seen and hand o
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 
 from app.domain.action import ActionCall
@@ -34,6 +35,15 @@ FURTHER_ASKS = 4
 """Asked beside those where advice brings causes forward."""
 
 JOURNAL_LINES = 200
+
+MOST_SAID = 300
+"""Characters of a log's line in a statement."""
+
+_COMPLAINS = re.compile(
+    r"error|fatal|panic|exception|cannot|can't|denied|refused|invalid|no such|not found|failed"
+    r"|unrecognized|timed? ?out|recovery|terminated|killed|too (?:many|quickly)",
+    re.IGNORECASE,
+)
 
 
 class BuiltinReasoner:
@@ -245,7 +255,19 @@ def _unseparated(
 
 def _where(hosts: tuple[HostCase, ...]) -> str:
     hop = first_failed(hosts)
-    return "" if hop is None else f"The path breaks at the {hop.layer.value}: {hop.statement}"
+    if hop is None:
+        return ""
+    return f"The path breaks at the {hop.layer.value}: {hop.statement}{_complaint(hosts, hop)}"
+
+
+def _complaint(hosts: tuple[HostCase, ...], hop: Hop) -> str:
+    """What the failing hop's own log says last of a failure: a person starts reading there."""
+    for host in hosts:
+        said = host.view.log(hop.subject) if hop.subject in host.view.units else None
+        lines = [x.example for x in said[0].lines if _COMPLAINS.search(x.example)] if said else []
+        if lines:
+            return f". {hop.subject} says: {lines[-1][:MOST_SAID]}"
+    return ""
 
 
 def first_failed(hosts: tuple[HostCase, ...]) -> Hop | None:
