@@ -341,12 +341,95 @@ class RouteFacts(Value):
     destination: str
     gateway: str | None = None
     device: str | None = None
+    metric: int = 0
+    source: str = "auto"  # the address that it sends from, where it names one
+    protocol: str | None = None  # who made it: boot | static | dhcp | kernel | ra | bird | ...
+    plain: bool | None = None  # whether it can be made again from the above
+    refuses: str | None = None  # blackhole | unreachable | prohibit | throw
+
+
+class DeclaredGateway(Value):
+    """A default gateway as the host's own files of the network declare it."""
+
+    gateway: str
+    device: str = ""  # "" where the file does not say it
+    file: str
+
+
+class LinkFacts(Value):
+    """One network device."""
+
+    name: str
+    up: bool  # switched on
+    carrier: bool  # and connected
+    addresses: tuple[str, ...] = ()  # those that stay, with their prefix length
 
 
 class NetworkFacts(Value):
     addresses: tuple[str, ...] = ()
     links_down: tuple[str, ...] = ()
+    links: tuple[LinkFacts, ...] = ()
     routes: tuple[RouteFacts, ...] = ()
+    rules: tuple[str, ...] = ()  # of routing by policy, beyond those that every host has
+    declared: tuple[DeclaredGateway, ...] = ()
+
+
+class RouteStateFacts(Value):
+    """One route, looked up by its destination and metric."""
+
+    kind: str  # route | missing
+    destination: str | None = None
+    gateway: str | None = None
+    device: str | None = None
+    metric: int | None = None
+    source: str | None = None
+    protocol: str | None = None
+    plain: bool | None = None
+
+
+class LinkStateFacts(Value):
+    """One network device, looked up by its name."""
+
+    kind: str  # link | missing
+    name: str | None = None
+    up: bool | None = None
+    carrier: bool | None = None
+    addresses: tuple[str, ...] = ()
+
+
+class Qdisc(Value):
+    """What queues the packets of a network device."""
+
+    device: str
+    kind: str  # noqueue | fq_codel | tbf | htb | netem | ...
+    root: bool
+    shapes: bool  # whether it is there to slow, delay or lose
+    text: str  # its parameters, as people speak of them
+    overlimits: int = 0
+    drops: int = 0
+
+
+class QdiscsFacts(Value):
+    qdiscs: tuple[Qdisc, ...] = ()
+
+
+class QdiscStateFacts(Value):
+    """What shapes one device."""
+
+    kind: str  # tbf | htb | netem | ...; missing: nothing does
+    sha256: str | None = None  # of its parameters; counters do not count
+    restorable: bool | None = None
+
+
+class KernelSettingsFacts(Value):
+    """Settings of the kernel's network by name; the numbers of one joined by ':'."""
+
+    values: dict[str, str] = Field(default_factory=dict)
+
+
+class KernelSettingFacts(Value):
+    kind: str  # setting | missing
+    value: str | None = None
 
 
 class FirewallRule(Value):

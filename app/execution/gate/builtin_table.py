@@ -28,6 +28,8 @@ from .edits import (
 from .files import config_read, environment_read, file_diff, file_state, log_tail
 from .firewall import firewall_remove_rule, firewall_restore_rule, firewall_rule
 from .host import filesystems, identity, persons
+from .kernel_settings import kernel_set, kernel_setting, kernel_settings
+from .links import link_down, link_show, link_up
 from .network import http_local, listeners, network, tcp_connect
 from .nginx import nginx_dump
 from .path_access import path_access
@@ -35,7 +37,9 @@ from .places import Places
 from .processes import process_continue, process_stop, process_terminate, processes
 from .receipts import receipt_read
 from .refusal import Failed
+from .routes import route_add, route_remove, route_replace, route_show
 from .security import security_signs
+from .shaping import qdisc_remove, qdisc_restore, qdisc_show, qdiscs
 from .space import log_truncate_deleted, packages_clean_cache
 from .unit_logs import unit_logs
 
@@ -68,6 +72,12 @@ BUILTINS: dict[str, Builtin] = {
         firewall_rule,
         http_local,
         identity,
+        kernel_set,
+        kernel_setting,
+        kernel_settings,
+        link_down,
+        link_show,
+        link_up,
         listeners,
         log_tail,
         log_truncate,
@@ -81,7 +91,15 @@ BUILTINS: dict[str, Builtin] = {
         process_stop,
         process_terminate,
         processes,
+        qdisc_remove,
+        qdisc_restore,
+        qdisc_show,
+        qdiscs,
         receipt_read,
+        route_add,
+        route_remove,
+        route_replace,
+        route_show,
         security_signs,
         tcp_connect,
         unit_logs,

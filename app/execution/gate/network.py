@@ -11,8 +11,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from .answers import Params, answer, read_program, unit_of
+from .declared_routes import declared
+from .links import links
 from .places import Places
 from .refusal import Failed
+from .routes import described, rows
 
 CONNECT_SECONDS = 3.0
 PAGE_SECONDS = 6.0
@@ -63,31 +66,33 @@ def listening(listed: str) -> list[dict[str, object]]:
 
 def network(_: Params, __: Places) -> int:
     """NetworkFacts."""
-    links = _ip("address", "show")
-    routes = [*_ip("-4", "route", "show"), *_ip("-6", "route", "show")]
+    shown = links()
+    routes = [*rows(4), *rows(6)]
     return answer(
         {
-            "addresses": [
-                f"{one['local']}/{one['prefixlen']}"
-                for link in links
-                for one in link.get("addr_info", ())
-                if "local" in one
-            ],
-            "links_down": [
-                link["ifname"]
-                for link in links
-                if "UP" not in link.get("flags", ()) or link.get("operstate") == "DOWN"
-            ],
-            "routes": [
-                {
-                    "destination": str(route.get("dst", "")),
-                    "gateway": route.get("gateway"),
-                    "device": route.get("dev"),
-                }
-                for route in routes
-            ],
+            "addresses": [address for link in shown for address in link["addresses"]],
+            "links_down": [link["name"] for link in shown if not link["carrier"]],
+            "links": shown,
+            "routes": [{**described(route), "refuses": _refuses(route)} for route in routes],
+            "rules": [_rule(one) for one in _ip("rule", "show") if not _is_own_rule(one)],
+            "declared": [one._asdict() for one in declared()],
         }
     )
+
+
+def _refuses(route: dict[str, Any]) -> str | None:
+    """blackhole, unreachable or prohibit, where a route turns its traffic away."""
+    kind = route.get("type", "unicast")
+    return kind if kind in ("blackhole", "unreachable", "prohibit", "throw") else None
+
+
+def _is_own_rule(rule: dict[str, Any]) -> bool:
+    """One of the three rules that every host has."""
+    return rule.get("src") == "all" and rule.get("table") in ("local", "main", "default")
+
+
+def _rule(rule: dict[str, Any]) -> str:
+    return " ".join(f"{name} {value}" for name, value in rule.items() if value is not None)
 
 
 def tcp_connect(params: Params, _: Places) -> int:

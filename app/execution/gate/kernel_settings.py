@@ -1,0 +1,73 @@
+"""Settings of the kernel's network that may be looked at and set: these and no others."""
+
+from __future__ import annotations
+
+from .answers import Params, answer
+from .places import Places
+from .refusal import Failed
+
+ROOT = "/proc/sys"
+NAMES = (
+    "net.core.somaxconn",
+    "net.ipv4.icmp_echo_ignore_all",
+    "net.ipv4.ip_forward",
+    "net.ipv4.ip_local_port_range",
+    "net.ipv4.ip_nonlocal_bind",
+    "net.ipv4.tcp_abort_on_overflow",
+    "net.ipv4.tcp_congestion_control",
+    "net.ipv4.tcp_fin_timeout",
+    "net.ipv4.tcp_max_syn_backlog",
+    "net.ipv4.tcp_rmem",
+    "net.ipv4.tcp_sack",
+    "net.ipv4.tcp_synack_retries",
+    "net.ipv4.tcp_syn_retries",
+    "net.ipv4.tcp_syncookies",
+    "net.ipv4.tcp_timestamps",
+    "net.ipv4.tcp_tw_reuse",
+    "net.ipv4.tcp_window_scaling",
+    "net.ipv4.tcp_wmem",
+    "net.ipv6.conf.all.forwarding",
+)
+
+
+def kernel_settings(_: Params, __: Places) -> int:
+    """KernelSettingsFacts: those that this kernel has, numbers of one setting joined by ':'."""
+    return answer({"values": {name: value for name in NAMES if (value := _read(name))}})
+
+
+def kernel_setting(params: Params, _: Places) -> int:
+    """KernelSettingFacts."""
+    value = _read(str(params["name"]))
+    return answer({"kind": "setting", "value": value} if value else {"kind": "missing"})
+
+
+def kernel_set(params: Params, _: Places) -> int:
+    """Set one; what the kernel made of it must be what was asked."""
+    name, wanted = str(params["name"]), str(params["value"])
+    before = _read(name)
+    if not before:
+        raise Failed(f"this kernel has no {name}")
+    _write(name, wanted)
+    if _read(name) != wanted:
+        _write(name, before)
+        raise Failed(f"the kernel did not take {wanted} for {name}; it is {before} again")
+    return answer({"set": name, "before": before})
+
+
+def _place(name: str) -> str:
+    if name not in NAMES:
+        raise Failed(f"{name} is none of the settings that may be touched")
+    return f"{ROOT}/{name.replace('.', '/')}"
+
+
+def _read(name: str) -> str:
+    try:
+        with open(_place(name), encoding="ascii") as source:
+            return ":".join(source.read().split())
+    except OSError:
+        return ""
+
+
+def _write(name: str, value: str) -> None:
+    with open(_place(name), "w", encoding="ascii") as target:
+        target.write(value.replace(":", " "))
