@@ -36,8 +36,9 @@ class Probe(Value):
     expect_text: tuple[str, ...] = ()  # every one must stand in the body
     timeout_seconds: float = 5.0
     slow_after_seconds: float | None = None  # above it the answer counts as a failure
-    check: str = ""  # host: which check; runs, config, room, writable, container, cron or clock
-    subject: str = ""  # host: the unit, mount, container or table that it is about
+    whole: bool = False  # http: the whole page must come, and not at a crawl
+    check: str = ""  # host: which check, such as runs, config, room, route or shaping
+    subject: str = ""  # host: the unit, mount, container, table or route that it is about
 
 
 class ProbeResult(Value):
@@ -46,7 +47,7 @@ class ProbeResult(Value):
     probe: Probe
     ok: bool
     status: int | None = None  # HTTP status
-    # one of refused, timeout, unreachable, reset, dns, "tls: ...", database, protocol, check
+    # one of refused, timeout, unreachable, reset, dns, "tls: ...", database, protocol, slow, check
     error: str | None = None
     detail: str = ""  # one sentence: what was seen against what was expected
     body: str = ""  # the first 2 KiB of the body, redacted
@@ -54,3 +55,10 @@ class ProbeResult(Value):
     taken_at: datetime
     simulated: bool
     evidence_id: int | None = None
+
+    @property
+    def late(self) -> bool:
+        """Whether it failed by taking too long, and not by what was answered."""
+        limit = self.probe.slow_after_seconds
+        over = limit is not None and self.seconds > limit
+        return not self.ok and (self.error in ("slow", "timeout") or (self.error is None and over))

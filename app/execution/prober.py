@@ -28,6 +28,11 @@ from app.redaction.redactor import REDACTOR, Redactor
 
 READ_AT_MOST = 64 * 1024
 KEPT_OF_BODY = 2048
+WHOLE_AT_MOST = 4 * 1024 * 1024
+WHOLE_FROM = 256 * 1024
+WHOLE_SECONDS = 5.0
+"""Of a page that must come whole: how much is read, from which size on it is timed, and how long it
+may take once it has begun. A stream without an end has no length and is not timed."""
 
 
 class HttpProber:
@@ -133,18 +138,35 @@ async def _http(probe: Probe) -> tuple[int | None, str]:
         request.extensions["sni_hostname"] = name
         response = await client.send(request, stream=True)
         try:
-            return response.status_code, await _body(response)
+            return response.status_code, await _body(response, whole=probe.whole)
         finally:
             await response.aclose()
 
 
-async def _body(response: httpx.Response) -> str:
+async def _body(response: httpx.Response, *, whole: bool) -> str:
+    length = int(response.headers.get("content-length") or 0)
+    if whole and length >= WHOLE_FROM:
+        return await _timed(response, min(length, WHOLE_AT_MOST))
     read = b""
     async for chunk in response.aiter_bytes():
         read += chunk
         if len(read) >= READ_AT_MOST:
             break
     return read[:READ_AT_MOST].decode("utf-8", errors="replace")
+
+
+async def _timed(response: httpx.Response, wanted: int) -> str:
+    """Read a long page to its end; NotServed where it comes at a crawl."""
+    try:
+        async with asyncio.timeout(WHOLE_SECONDS):
+            async for _ in response.aiter_raw():
+                if response.num_bytes_downloaded >= wanted:
+                    break
+    except TimeoutError as late:
+        read = response.num_bytes_downloaded // 1024
+        said = f"{read} KiB of {wanted // 1024} KiB came in {WHOLE_SECONDS:.0f} s"
+        raise NotServed("slow", said) from late
+    return ""
 
 
 async def _tcp(probe: Probe) -> tuple[int | None, str]:

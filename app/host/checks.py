@@ -15,6 +15,7 @@ from app.domain.action import ActionCall
 from app.domain.host import Host
 from app.domain.incident import Incident
 from app.domain.probe import Probe, ProbeKind, ProbeResult
+from app.host import network_state
 from app.host.drift import program
 from app.host.facts import Filesystem
 from app.host.view import HostView, config_test_of
@@ -31,6 +32,7 @@ _ABOUT = {
         r"\b(cron\w*|jobs?|back-?ups?|schedul\w*|nightly|hourly|daily|dump|report)\b"
     ),
     "clock": re.compile(r"\b(clock\w*|time|ntp|chrony|sync\w*|drift\w*|kerberos|token)\b"),
+    **network_state.ABOUT,
 }
 """How people speak of what a check is about."""
 
@@ -59,8 +61,15 @@ def learned(then: HostView) -> tuple[Probe, ...]:
         *(_check(then.host, "container", name) for name in _running(then)),
         *(_check(then.host, "cron", path) for path in _well_formed(then)),
         *(_check(then.host, "clock", CHRONY) for _ in [0] if _follows(then)),
+        *(_check(then.host, check, subject) for check, subject in network_state.learned(then)),
     ]
     return tuple(found)
+
+
+def declared(now: HostView) -> tuple[Probe, ...]:
+    """The checks that the host's own files ask for, where it was never seen healthy."""
+    pairs = network_state.declared(now)
+    return tuple(_check(now.host, check, subject) for check, subject in pairs)
 
 
 def concerns(probe: Probe, incident: Incident, host: Host) -> bool:
@@ -209,6 +218,10 @@ def _clock_follows(view: HostView, _unit: str) -> Said | None:
 _Params = dict[str, str | int]
 
 _ASKED_BY: dict[str, Callable[[str], tuple[str, _Params]]] = {
+    **{
+        check: lambda _subject, action=action: (action, {})  # type: ignore[misc]
+        for check, action in network_state.ASKED_BY.items()
+    },
     "runs": lambda unit: ("unit.show", {"unit": unit}),
     "config": lambda unit: (config_test_of(unit) or "", {}),
     "room": lambda _mount: ("filesystems.list", {}),
@@ -219,6 +232,7 @@ _ASKED_BY: dict[str, Callable[[str], tuple[str, _Params]]] = {
 }
 
 _JUDGED_BY: dict[str, Callable[[HostView, str], Said | None]] = {
+    **network_state.JUDGED_BY,
     "runs": _unit_runs,
     "config": _config_passes,
     "room": _has_room,

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from app.domain.action import ActionCall
 from app.domain.probe import ProbeKind, ProbeResult
-from app.host import checks
+from app.host import checks, network_state
 from app.host.addresses import reaches
 from app.host.baseline import Baseline
 from app.host.facts import Listener, UnitFacts
@@ -30,6 +30,7 @@ class PathWalker:
     ) -> None:
         self.view = view
         then = baseline.view(view.host) if baseline is not None else None
+        self.then = then
         self.serving = Serving(view, then, claimed_service)
         self.vantage = Vantage(view.host)
         self.proxying = Proxying(self.serving, self.vantage)
@@ -41,7 +42,7 @@ class PathWalker:
             return self._checked(failing)
         port = failing.probe.port
         unit = self.serving.expected_unit(port)
-        hops = [self._listener(failing, port, unit)]
+        hops = [self._listener(failing, port, unit), *self._pace(failing)]
         units: list[str] = []
         self._follow(unit or self.serving.holder_unit(port), failing, hops, units)
         hops.extend(self.needs.storage(units))
@@ -56,6 +57,11 @@ class PathWalker:
             listed = self.view.filesystems
             seen = [listed[1]] if listed is not None else ids
             hop = self.vantage.hop(Layer.STORAGE, probe.subject, False, failing.detail, seen)
+            return Walk(probe=probe.name, hops=(hop,), units=())
+        if probe.check in network_state.ASKED_BY:
+            ask = self.vantage.ask(network_state.ASKED_BY[probe.check])
+            asks = [] if self.view.asked(ask.action) else [ask]
+            hop = self.vantage.hop(Layer.NETWORK, probe.subject, False, failing.detail, ids, asks)
             return Walk(probe=probe.name, hops=(hop,), units=())
         unit = checks.unit_of(probe)
         hops = self._service(unit, Layer.SERVICE)
@@ -98,6 +104,23 @@ class PathWalker:
         asks = [self.vantage.ask("firewall.show"), self.vantage.ask("network.show")]
         asks = [ask for ask in asks if not self.view.asked(ask.action)]
         return self.vantage.hop(Layer.NETWORK, f"tcp:{port}", False, text, ids, asks)
+
+    def _pace(self, failing: ProbeResult) -> Iterable[Hop]:
+        """Where an answer comes late: whether the host's own traffic is slowed on its way out."""
+        if not failing.late:
+            return
+        listed = self.view.evidence("qdisc.list")
+        if listed is None:
+            asks = [self.vantage.ask("qdisc.list")]
+            text = "Whether traffic is shaped is unknown"
+            yield self.vantage.hop(Layer.NETWORK, "traffic", None, text, asks=asks)
+        elif listed.ok:
+            then = network_state.shapers(self.then)
+            shaped = {d: q for d, q in network_state.shapers(self.view).items() if d not in then}
+            text = "; ".join(f"traffic on {d} is shaped: {q.text}" for d, q in shaped.items())
+            subject = next(iter(shaped), "traffic")
+            said = text or "no traffic is shaped"
+            yield self.vantage.hop(Layer.NETWORK, subject, not shaped, said, [listed.id])
 
     # --- the services ----------------------------------------------------------------------------
 

@@ -128,7 +128,10 @@ class Handover(_Part):
     because: str
 
 
-Subject = Literal["unit", "change", "mount", "name", "rule", "container", "host"]
+Subject = Literal[
+    "unit", "change", "mount", "name", "rule", "container", "host",
+    "route", "link", "shaper", "setting",
+]  # fmt: skip
 
 
 class FailureMode(_Part):

@@ -22,6 +22,7 @@ from app.reasoning.host_case import HostCase, host_cases
 from app.reasoning.learned import with_history
 from app.reasoning.matching import Candidate, candidates
 from app.reasoning.missing import what_was_missing
+from app.reasoning.network_subjects import network_asks
 from app.reasoning.odds import confidences, unknown
 from app.reasoning.port import Advice, Assessment, Case
 from app.reasoning.questions import ASKS_A_ROUND, not_asked
@@ -182,6 +183,7 @@ def _closer_look(host: HostCase) -> Iterable[ActionCall]:
         found = host.view.units.get(unit)
         for path in found[0].environment_files if found is not None else ():
             yield ActionCall(action="environment.read", host=name, params={"path": path})
+    yield from network_asks(host)
     for subject in subjects_of(host):
         if subject.kind == "change" and (ask := diff_ask(host, subject.facts["change"])):
             yield ask

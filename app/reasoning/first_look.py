@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from app.domain.action import ActionCall
 from app.domain.host import Host
 from app.host.baseline import Baseline
+from app.host.network_state import ABOUT_REACH, ABOUT_SPEED, text_of
 from app.reasoning.port import Case
 
 _ALWAYS = ("unit_files.list", "sockets.listening", "filesystems.list", "persons.list",
@@ -23,6 +24,10 @@ def first_look(case: Case, host: Host) -> Iterable[ActionCall]:
         yield _call(host, "nginx.dump")
     if _may_run(host, case, "docker", baseline):
         yield _call(host, "containers.list")
+    if ABOUT_REACH.search(text_of(case.incident)):
+        yield _call(host, "network.show")
+    if ABOUT_SPEED.search(text_of(case.incident)):
+        yield _call(host, "qdisc.list")
     if baseline is not None:
         yield _call(host, "baseline.manifest")
 

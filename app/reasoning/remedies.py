@@ -15,7 +15,9 @@ from app.reasoning.port import Repair
 
 _GENTLE = ("file.", "daemon.reload", "service.start", "service.enable", "service.reset_failed",
            "service.reload", "service.unmask", "log.", "container.start",
-           "container.set_restart_policy", "process.continue")  # fmt: skip
+           "container.set_restart_policy", "process.continue",
+           "route.add", "route.replace", "link.up", "qdisc.remove",
+           "kernel.set")  # fmt: skip
 """Actions that take nothing down. A repair made only of these is watched for a shorter time."""
 
 MOST_EACH = 20

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from app.domain.action import ActionCall
 from app.domain.hypothesis import Hypothesis, Support
 from app.domain.value import Value
+from app.host import network_state
 from app.host.drift import Change, ChangeKind
 from app.host.facts import FirewallFacts
 from app.host.view import beneath
@@ -44,7 +45,7 @@ class Finding(Value):
 
 def findings(case: HostCase) -> tuple[Finding, ...]:
     """What changed since the host was healthy, the likeliest to be meant first."""
-    found = [*_changed(case), *_new_rules(case)]
+    found = [*_changed(case), *_new_rules(case), *_network(case)]
     return tuple(sorted(found, key=lambda f: -f.shared))
 
 
@@ -52,7 +53,8 @@ def asks(case: HostCase) -> Iterable[ActionCall]:
     """What tells more of it: the words that were written, the rules of the firewall."""
     if case.then is None:
         return
-    yield ActionCall(action="firewall.show", host=case.host.name)
+    for action in ("firewall.show", "network.show", "qdisc.list"):
+        yield ActionCall(action=action, host=case.host.name)
     for change in _telling(case)[:_MOST]:
         shown = change.model_dump(mode="json")
         ask = diff_ask(case, shown)
@@ -140,6 +142,23 @@ def _new_rules(case: HostCase) -> Iterable[Finding]:
             text = f"a firewall rule (nft) on {where}: {rule.text}"
             key = f"{rule.table}/{rule.chain}/{rule.handle}"
             yield Finding(key=key, text=text, evidence_id=now[1], shared=_shared(case, text))
+
+
+def _network(case: HostCase) -> Iterable[Finding]:
+    """Routes, devices and shapers that are not as they were."""
+    if case.then is None:
+        return
+    for check, subject in network_state.learned(case.then):
+        asked = case.view.evidence(network_state.ASKED_BY[check])
+        said = network_state.JUDGED_BY[check](case.view, subject)
+        if asked is not None and said is not None and not said[0]:
+            text = f"on {case.host.name} {said[1]}"
+            yield Finding(
+                key=f"{check} {subject}",
+                text=text,
+                evidence_id=asked.id,
+                shared=_shared(case, text),
+            )
 
 
 def _shared(case: HostCase, text: str) -> int:

@@ -14,9 +14,9 @@ from app.domain.value import Value
 class Subject(Value):
     """One thing that may be at fault."""
 
-    kind: str  # unit | change | mount | name | rule | container | host
+    kind: str  # as failure modes name it (app/knowledge/failure_mode.py)
     host: str
-    name: str  # the unit, path, mount point, name, rule or host
+    name: str  # the unit, path, mount point, name, rule, route, device or host
     facts: dict[str, Any]
     sources: dict[str, int]  # name read by conditions ("unit", "unit.log") -> evidence id
     nearness: int  # 0: the first failing hop; counted along the path

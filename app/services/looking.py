@@ -11,6 +11,7 @@ from app.domain.host import Host
 from app.domain.probe import Probe, ProbeKind, ProbeResult
 from app.host import checks
 from app.host.probes import derive
+from app.host.ticket_pages import slow_pages
 from app.host.view import HostView
 from app.reasoning.first_look import first_look
 from app.reasoning.port import Advice, Assessment, Case
@@ -110,11 +111,14 @@ async def look(
 async def ask_as_users(at: Progress, effects: Effects, key: str) -> Progress:
     """Ask what users ask; where all is well, keep asking for a moment before believing it."""
     probes = user_probes(at.known)
-    if not probes:
+    pages = slow_pages(at.known.incident, at.known.host)
+    if not probes and not pages:
         return at
-    results = await effects.probe(f"{key}.probe", Step.ANALYZE, probes, "Are users served?")
-    at = at.with_probes(results)
-    if at.known.red:
+    asked = (*probes, *pages)
+    results = await effects.probe(f"{key}.probe", Step.ANALYZE, asked, "Are users served?")
+    # A ticket's own page counts only where it crawls: whether it is there at all nobody knows.
+    at = at.with_probes(tuple(r for r in results if r.probe not in pages or r.error == "slow"))
+    if at.known.red or not probes:
         return at
     calm = await effects.watch(f"{key}.calm", probes, grace_seconds=0.0, seconds=CALM_SECONDS)
     return at.with_probes(calm)
@@ -124,12 +128,11 @@ async def ask_the_host(at: Progress, effects: Effects, key: str) -> Progress:
     """Where users are served, ask what the ticket may be about and no user would notice."""
     case = at.known
     baseline = case.baseline_of(case.host.name)
-    if baseline is None:
-        return at
     view = HostView(case.host, case.evidence)
+    known = checks.declared(view) if baseline is None else checks.learned(baseline.view(case.host))
     doubted = [
         check
-        for check in checks.learned(baseline.view(case.host))
+        for check in known
         if checks.concerns(check, case.incident, case.host)
         and (checks.judge(check, view) or (False, ""))[0] is False
     ]

@@ -54,9 +54,7 @@ def declared(root: str = "") -> list[Declared]:
 
 
 def _without_comments(text: str) -> str:
-    return "\n".join(
-        line for line in text.splitlines() if not line.lstrip().startswith(("#", ";"))
-    )
+    return "\n".join(line for line in text.splitlines() if not line.lstrip().startswith(("#", ";")))
 
 
 def _of_ifupdown(text: str, _: str) -> Iterator[tuple[str, str]]:

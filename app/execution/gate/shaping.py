@@ -94,9 +94,9 @@ def words_for(tree: list[dict[str, Any]]) -> list[str] | None:
     if len(tree) != 1 or not tree[0].get("root"):
         return None
     options = tree[0].get("options") or {}
-    if tree[0]["kind"] == "tbf" and _TBF >= set(options):
+    if tree[0]["kind"] == "tbf" and set(options) <= _TBF:
         return ["tbf", *_words_of_tbf(options)]
-    if tree[0]["kind"] == "netem" and _NETEM >= set(options) and _is_even(options):
+    if tree[0]["kind"] == "netem" and set(options) <= _NETEM and _is_even(options):
         return ["netem", *_words_of_netem(options)]
     return None
 

@@ -190,7 +190,7 @@ def test_another_gateways_route_is_not_removed(networked: Networked, agent: str)
 
 def test_a_route_of_another_metric_is_another_route(networked: Networked, agent: str) -> None:
     del agent
-    networked.ip(*"route add default via 192.0.2.9 dev out0 metric 50".split())
+    networked.ip(*["route", "add", "default", "via", "192.0.2.9", "dev", "out0", "metric", "50"])
     receipt = networked.change("i-1", "route.remove", {**DEFAULT, "gateway": "192.0.2.9"})
     assert receipt["exit_code"] == 1
     own = {**DEFAULT, "gateway": "192.0.2.9", "metric": 50, "protocol": "boot"}
@@ -229,8 +229,10 @@ def test_a_shaper_is_removed_and_comes_back_as_it_was(networked: Networked, shap
 
 
 def test_a_tree_of_classes_is_said_to_be_beyond_putting_back(networked: Networked) -> None:
-    networked.run("tc", *"qdisc add dev out0 root handle 1: htb default 10".split())
-    networked.run("tc", *"class add dev out0 parent 1: classid 1:10 htb rate 1mbit".split())
+    outer = "qdisc add dev out0 root handle 1: htb default 10"
+    networked.run("tc", *outer.split())
+    inner = "class add dev out0 parent 1: classid 1:10 htb rate 1mbit"
+    networked.run("tc", *inner.split())
     seen = networked.facts("qdisc.show", device="out0")
     assert (seen["kind"], seen["restorable"]) == ("htb", False)
     change = {"device": "out0", "sha256": seen["sha256"]}
@@ -249,7 +251,7 @@ def test_another_shaper_than_the_one_that_was_seen_is_left_alone(networked: Netw
 
 
 def test_queues_that_every_host_has_are_no_shapers(networked: Networked) -> None:
-    networked.run("tc", *"qdisc add dev side0 root pfifo limit 100".split())
+    networked.run("tc", *["qdisc", "add", "dev", "side0", "root", "pfifo", "limit", "100"])
     networked.run("tc", *f"qdisc add dev out0 root {SHAPERS[0]}".split())
     listed = QdiscsFacts.model_validate(networked.facts("qdisc.list")).qdiscs
     assert {q.device for q in listed if q.shapes} == {"out0"}

@@ -207,3 +207,32 @@ async def test_mysql_is_spoken_to_until_it_turns_a_stranger_away(
     if then:
         assert b"sre-agent\0" in heard[0]
         assert heard[1] == b"\0\0\0\x03"
+
+
+def file_of(kib: int, sent: int) -> Answer:
+    """A page of some KiB of which only so many arrive."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(f"HTTP/1.1 200 OK\r\nContent-Length: {kib * 1024}\r\n\r\n".encode())
+        writer.write(b"x" * (sent * 1024))
+        await writer.drain()
+        await reader.read()
+
+    return answer
+
+
+async def test_a_file_that_comes_at_a_crawl_is_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.execution.prober.WHOLE_SECONDS", 0.2)
+    async with listening(file_of(3000, 100)) as port:
+        result = await ask(http(port, whole=True))
+    assert (result.ok, result.error) == (False, "slow")
+    assert "of 3000 KiB" in result.detail
+    assert result.late
+
+
+@pytest.mark.parametrize(("kib", "sent"), [(3000, 3000), (9000, 4096), (100, 100)])
+async def test_a_file_that_comes_whole_or_far_enough_is_fine(kib: int, sent: int) -> None:
+    async with listening(file_of(kib, sent)) as port:
+        result = await ask(http(port, whole=True))
+    assert result.ok, result.detail

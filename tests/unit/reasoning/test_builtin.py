@@ -23,10 +23,11 @@ from tests.unit.reasoning.cases import (
 )
 
 UP = [nginx(), tickets()]
+LIBRARY = Library.load()
 
 
 async def judge(given: Case) -> Assessment:
-    return await BuiltinReasoner(Library.load()).assess(given)
+    return await BuiltinReasoner(LIBRARY).assess(given)
 
 
 def asked(*units: dict[str, Any], log: dict[str, list[str]] | None = None) -> dict[str, Any]:

@@ -1,0 +1,193 @@
+"""A host's network as it is and as it was: routes, devices, shapers, and the checks over them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+
+from app.domain.incident import Incident
+from app.host.facts import (
+    DeclaredGateway,
+    KernelSettingsFacts,
+    LinkFacts,
+    NetworkFacts,
+    Qdisc,
+    QdiscsFacts,
+    RouteFacts,
+)
+from app.host.view import HostView
+
+Said = tuple[bool, str]
+
+_MADE_TO_STAY = frozenset({"boot", "static", "dhcp"})
+"""Who makes routes that stay; routing daemons and router advertisements change theirs daily."""
+
+_COME_AND_GO = re.compile(
+    r"lo|(?:veth|docker|br-|cni|cali|flannel|kube|tun|tap|virbr|vnet|lxc|ifb|wg|dummy).*"
+)
+"""Devices that containers, virtual machines and tunnels make and take away."""
+
+ABOUT_REACH = re.compile(
+    r"\b(rout(?:e[ds]?|ing|er)|gateways?|networks?|subnets?|vlans?|vpn|timed? ?outs?|times out"
+    r"|unreachable|(?:cannot|can't|could not|nobody|unable to).{0,40}(?:reach|open|connect)"
+    r"|(?:head|branch|remote) offices?|branch(?:es)?|other sites?|packets?|ping\w*|links?|nic"
+    r"|interfaces?|no answer|just waits|connectivity)\b"
+)
+ABOUT_SPEED = re.compile(
+    r"\b(slow\w*|crawl\w*|downloads?|throughput|bandwidth|lag(?:s|gy|ging)?|latency|timed? ?outs?"
+    r"|times out|packet loss|hangs?|takes? (?:ages|long|forever|minutes|nearly|over|more than)"
+    r"|speed|bearable|sluggish|mbit\w*|kbit\w*)\b"
+)
+"""How people speak of what no longer arrives, and of what arrives late."""
+
+
+def text_of(incident: Incident) -> str:
+    """What a ticket says, in lower case."""
+    return f"{incident.short_description}\n{incident.description}".lower()
+
+
+# --- what is there -------------------------------------------------------------------------------
+
+
+def network(view: HostView | None) -> tuple[NetworkFacts, int] | None:
+    return None if view is None else view.facts(NetworkFacts, "network.show")
+
+
+def routes_made(view: HostView | None) -> tuple[RouteFacts, ...]:
+    """Routes over a gateway that somebody made to stay."""
+    found = network(view)
+    return tuple(
+        route
+        for route in (() if found is None else found[0].routes)
+        if route.protocol in _MADE_TO_STAY and route.gateway and lasts(route.device or "")
+    )
+
+
+def links_there(view: HostView | None) -> tuple[LinkFacts, ...]:
+    """Devices of the host itself."""
+    found = network(view)
+    return tuple(one for one in (() if found is None else found[0].links) if lasts(one.name))
+
+
+def shapers(view: HostView | None) -> dict[str, Qdisc]:
+    """What shapes traffic, by device."""
+    found = None if view is None else view.facts(QdiscsFacts, "qdisc.list")
+    listed = () if found is None else found[0].qdiscs
+    return {qdisc.device: qdisc for qdisc in listed if qdisc.shapes}
+
+
+def settings(view: HostView | None) -> dict[str, str]:
+    found = None if view is None else view.facts(KernelSettingsFacts, "kernel.settings")
+    return {} if found is None else found[0].values
+
+
+def lasts(device: str) -> bool:
+    """Whether a device is the host's own, and none that comes and goes with a program."""
+    return bool(device) and _COME_AND_GO.fullmatch(device) is None
+
+
+def route_named(destination: str, gateway: str) -> str:
+    return f"{destination} via {gateway}"
+
+
+def spoken(destination: str) -> str:
+    """A destination as people say it."""
+    return "the default route" if destination in ("default", "::/0") else f"the route {destination}"
+
+
+# --- checks: what held while the host was healthy ------------------------------------------------
+
+
+def learned(then: HostView) -> Iterable[tuple[str, str]]:
+    """Pairs of a check and its subject that held."""
+    for route in routes_made(then):
+        yield "route", route_named(route.destination, route.gateway or "")
+    for link in links_there(then):
+        if link.carrier:
+            yield "link", link.name
+            yield from (("address", f"{address} on {link.name}") for address in link.addresses)
+    if then.facts(QdiscsFacts, "qdisc.list") is not None:
+        shaped = shapers(then)
+        yield from (("shaping", one.name) for one in links_there(then) if one.name not in shaped)
+
+
+def declared(view: HostView) -> Iterable[tuple[str, str]]:
+    """The same of what the host's own files declare: where nothing older is known."""
+    for one in gateways_declared(view):
+        yield "route", route_named("default", one.gateway)
+
+
+def gateways_declared(view: HostView | None) -> tuple[DeclaredGateway, ...]:
+    """Default gateways that files declare for devices that are up and have an address."""
+    found = network(view)
+    listed = () if found is None else found[0].declared
+    facts = NetworkFacts() if found is None else found[0]
+    return tuple(one for one in listed if not one.device or carries(facts, one.device))
+
+
+def carries(facts: NetworkFacts, device: str) -> bool:
+    return any(link.name == device and link.carrier and link.addresses for link in facts.links)
+
+
+def _route_stands(view: HostView, subject: str) -> Said | None:
+    found = network(view)
+    if found is None:
+        return None
+    destination, _, gateway = subject.partition(" via ")
+    same = [r for r in found[0].routes if r.destination == destination]
+    if any(r.gateway == gateway for r in same):
+        return True, f"{spoken(destination)} via {gateway} stands"
+    others = ", ".join(r.gateway or r.refuses or r.device or "?" for r in same)
+    elsewhere = f"points to {others} instead" if same else "is missing"
+    return False, f"{spoken(destination)} via gateway {gateway} {elsewhere}"
+
+
+def _link_is_up(view: HostView, device: str) -> Said | None:
+    found = network(view)
+    if found is None:
+        return None
+    link = next((one for one in found[0].links if one.name == device), None)
+    if link is None:
+        return False, f"the network device {device} is gone, and it was up while healthy"
+    how = "has no carrier" if link.up else "is switched off"
+    return link.carrier, f"the network device {device} {how}, and it was up while healthy"
+
+
+def _address_is_there(view: HostView, subject: str) -> Said | None:
+    found = network(view)
+    if found is None:
+        return None
+    address, _, device = subject.partition(" on ")
+    there = any(address in link.addresses for link in found[0].links)
+    return there, f"{device} has lost the address {address}, which it had while healthy"
+
+
+def _is_not_shaped(view: HostView, device: str) -> Said | None:
+    if view.facts(QdiscsFacts, "qdisc.list") is None:
+        return None
+    found = shapers(view).get(device)
+    text = "" if found is None else found.text
+    return found is None, f"traffic on {device} is shaped ({text}), and was not while healthy"
+
+
+ASKED_BY = {
+    "route": "network.show",
+    "link": "network.show",
+    "address": "network.show",
+    "shaping": "qdisc.list",
+}
+"""The checks of this module, and the diagnostic that tells each."""
+
+JUDGED_BY: dict[str, Callable[[HostView, str], Said | None]] = {
+    "route": _route_stands,
+    "link": _link_is_up,
+    "address": _address_is_there,
+    "shaping": _is_not_shaped,
+}
+
+ABOUT = {
+    "route": ABOUT_REACH,
+    "link": ABOUT_REACH,
+    "address": ABOUT_REACH,
+    "shaping": ABOUT_SPEED,
+}

@@ -1,0 +1,277 @@
+"""Routes, devices, shapers and settings of the network that are not as they were, as subjects."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from ipaddress import ip_address, ip_interface
+from typing import Any
+
+from app.domain.action import ActionCall
+from app.domain.probe import ProbeResult
+from app.host import network_state as net
+from app.host.facts import ConnectFacts, LinkFacts, NetworkFacts, QdiscStateFacts, RouteFacts
+from app.host.view import beneath
+from app.reasoning.change_subjects import comments_of
+from app.reasoning.host_case import HostCase
+from app.reasoning.subjects import Subject
+
+_FILES = ("/etc/network", "/etc/systemd/network", "/etc/netplan", "/etc/NetworkManager",
+          "/etc/sysconfig/network-scripts", "/etc/sysctl.conf", "/etc/sysctl.d")  # fmt: skip
+"""Where a host's network is configured: who changes that too means it to stay."""
+
+_SHAPING = re.compile(r"shap|\bqos|[-_/.]tc\b|bandwidth|fireqos|throttl|netem")
+"""How files and units are called that shape traffic on purpose."""
+
+_UNREACHED = frozenset({"timeout", "unreachable"})
+_LOWER_IS_SLOWER = frozenset(
+    {"net.ipv4.tcp_rmem", "net.ipv4.tcp_wmem", "net.ipv4.tcp_window_scaling", "net.ipv4.tcp_sack"}
+)
+_NO_PORT_LEFT = re.compile(r"cannot assign requested address|eaddrnotavail|\b99: ", re.I)
+
+
+def network_subjects(case: HostCase) -> Iterable[Subject]:
+    """What may keep users from a host though its services run."""
+    if case.case.red:
+        yield from _routes(case)
+        yield from _links(case)
+        yield from _shapers(case)
+        yield from _settings(case)
+
+
+def network_asks(case: HostCase) -> Iterable[ActionCall]:
+    """What tells whether the network is as it was, where something does not arrive."""
+    if _unreached(case) or any(p.late for p in case.red):
+        for action in ("network.show", "kernel.settings"):
+            yield ActionCall(action=action, host=case.host.name)
+
+
+# --- routes --------------------------------------------------------------------------------------
+
+
+def _routes(case: HostCase) -> Iterable[Subject]:
+    now = net.network(case.view)
+    if now is None:
+        return
+    for route, was in _expected(case):
+        same = [r for r in now[0].routes if r.destination == route.destination]
+        if not any(r.gateway == route.gateway for r in same):
+            yield _route(case, route, was, same, now)
+
+
+def _expected(case: HostCase) -> Iterable[tuple[RouteFacts, str]]:
+    """The routes that should stand, and who says so."""
+    if net.network(case.then) is not None:
+        for route in net.routes_made(case.then):
+            yield route, "while the host was healthy"
+        return
+    for one in net.gateways_declared(case.view):
+        device = one.device or _device_towards(case, one.gateway)
+        shape = {"destination": "default", "gateway": one.gateway, "device": device}
+        yield RouteFacts(**shape, protocol="boot", plain=True), f"as {one.file} declares it"
+
+
+def _device_towards(case: HostCase, gateway: str) -> str | None:
+    now = net.network(case.view)
+    listed = () if now is None else now[0].links
+    return next((link.name for link in listed if _in_reach(link, gateway)), None)
+
+
+def _in_reach(link: LinkFacts, gateway: str | None) -> bool:
+    """Whether a gateway lies in a network of a device that is up."""
+    if not link.carrier or gateway is None:
+        return False
+    address = ip_address(gateway)
+    if address.is_link_local:
+        return True
+    return any(address in ip_interface(own).network for own in link.addresses)
+
+
+def _route(
+    case: HostCase,
+    route: RouteFacts,
+    was: str,
+    same: list[RouteFacts],
+    now: tuple[NetworkFacts, int],
+) -> Subject:
+    in_its_place = next((r for r in same if r.metric == route.metric), None)
+    device = next((link for link in now[0].links if link.name == route.device), None)
+    then = net.network(case.then)
+    facts: dict[str, Any] = route.model_dump(mode="json") | {
+        "state": "gone" if not same else "changed",
+        "spoken": net.spoken(route.destination),
+        "was": was,
+        "now": None if in_its_place is None else in_its_place.model_dump(mode="json"),
+        "instead": ", ".join(r.gateway or r.refuses or r.device or "?" for r in same),
+        "refused": next((r.refuses for r in same if r.refuses), None) is not None,
+        "in_reach": device is not None and _in_reach(device, route.gateway),
+        "rules": [r for r in now[0].rules if then is not None and r not in then[0].rules],
+    }
+    name = net.route_named(route.destination, route.gateway or "")
+    facts |= _explains(case, "route", name) | _meant(case)
+    return _subject(case, "route", name, facts, now[1])
+
+
+# --- devices -------------------------------------------------------------------------------------
+
+
+def _links(case: HostCase) -> Iterable[Subject]:
+    now = net.network(case.view)
+    if now is None:
+        return
+    for then in net.links_there(case.then):
+        link = next((one for one in now[0].links if one.name == then.name), None)
+        lost = set(then.addresses) - set(() if link is None else link.addresses)
+        if then.carrier and (link is None or not link.carrier or lost):
+            yield _link(case, then, link, sorted(lost), now)
+
+
+def _link(
+    case: HostCase,
+    then: LinkFacts,
+    link: LinkFacts | None,
+    lost: list[str],
+    now: tuple[NetworkFacts, int],
+) -> Subject:
+    on = {(r.destination, r.gateway) for r in now[0].routes}
+    routes = [
+        route.model_dump(mode="json")
+        for route in net.routes_made(case.then)
+        if route.device == then.name and (route.destination, route.gateway) not in on
+    ]
+    down = link is None or not link.carrier
+    facts: dict[str, Any] = {
+        "device": then.name,
+        "state": "down" if down else "address-lost",
+        "switched_off": link is not None and not link.up,
+        "how": "gone" if link is None else "without carrier" if link.up else "switched off",
+        "lost": lost,
+        "lost_text": ", ".join(lost),
+        "lost_routes": routes,
+    }
+    checks = _explains(case, "link", then.name), _explains(case, "address", f" on {then.name}")
+    facts |= {name: any(found[name] for found in checks) for name in checks[0]} | _meant(case)
+    return _subject(case, "link", then.name, facts, now[1])
+
+
+# --- shapers -------------------------------------------------------------------------------------
+
+
+def _shapers(case: HostCase) -> Iterable[Subject]:
+    listed = case.view.evidence("qdisc.list")
+    known = case.then is not None and case.then.evidence("qdisc.list") is not None
+    then = net.shapers(case.then)
+    late = any(p.late for p in case.case.red)
+    for device, qdisc in net.shapers(case.view).items():
+        assert listed is not None
+        state = case.view.facts(QdiscStateFacts, "qdisc.show", device=device)
+        checked = any(p.probe.check == "shaping" and p.probe.subject == device for p in case.red)
+        facts: dict[str, Any] = qdisc.model_dump(mode="json") | {
+            "new": device not in then if known else None,
+            "explains": late or checked,
+            "sha256": None if state is None else state[0].sha256,
+            "restorable": None if state is None else state[0].restorable,
+            "on_purpose": _shaped_on_purpose(case),
+        }
+        yield _subject(case, "shaper", device, facts | _meant(case), listed.id)
+
+
+def _shaped_on_purpose(case: HostCase) -> str:
+    """A file or unit that is there to shape traffic; "" where there is none."""
+    changed = (c.path for c in (case.drift or ((), 0))[0])
+    running = (name for name in case.view.units if case.view.steady(name))
+    return next((name for name in (*changed, *running) if _SHAPING.search(name.lower())), "")
+
+
+# --- settings of the kernel ----------------------------------------------------------------------
+
+
+def _settings(case: HostCase) -> Iterable[Subject]:
+    listed = case.view.evidence("kernel.settings")
+    then = net.settings(case.then)
+    for name, value in net.settings(case.view).items():
+        if listed is None or then.get(name, value) == value:
+            continue
+        why = why_it_matters(case, name, then[name], value)
+        facts = {"name": name, "then": then[name], "now": value, "why": why, "explains": bool(why)}
+        yield _subject(case, "setting", name, facts | _meant(case), listed.id)
+
+
+def why_it_matters(case: HostCase, name: str, then: str, now: str) -> str:
+    """How a changed setting explains what users see; "" where nothing says that it does."""
+    if name == "net.ipv4.ip_forward" and (then, now) == ("1", "0") and _behind_it(case):
+        return "what is passed on to containers no longer arrives"
+    if name == "net.ipv4.ip_local_port_range" and _ports(now) < _ports(then):
+        return "a log says that no local port is left" if _logged(case, _NO_PORT_LEFT) else ""
+    slowed = name in _LOWER_IS_SLOWER and _numbers(now) < _numbers(then)
+    return "answers come late since it is lower" if slowed and _late(case.red) else ""
+
+
+def _behind_it(case: HostCase) -> bool:
+    """Whether users do not reach a port that a container publishes."""
+    known = case.view.containers or (case.then and case.then.containers)
+    published = {p.port for c in (known[0] if known else ()) for p in c.ports}
+    return any(p.error in _UNREACHED and p.probe.port in published for p in case.red)
+
+
+def _late(red: Iterable[ProbeResult]) -> bool:
+    return any(p.late for p in red)
+
+
+def _logged(case: HostCase, words: re.Pattern[str]) -> bool:
+    found = (case.view.log(name) for name in case.view.units)
+    return any(words.search(line.example) for log in found if log for line in log[0].lines)
+
+
+def _ports(text: str) -> int:
+    first, last = [*_numbers(text), 0, 0][:2]
+    return max(0, last - first)
+
+
+def _numbers(text: str) -> list[int]:
+    return [int(part) for part in text.split(":") if part.isdigit()]
+
+
+# --- what all of them carry ----------------------------------------------------------------------
+
+
+def _explains(case: HostCase, check: str, name: str) -> dict[str, bool]:
+    """Whether what failed is this very thing, or something that does not arrive."""
+    checked = any(p.probe.check == check and p.probe.subject.endswith(name) for p in case.red)
+    return {"checked": checked, "unreached": _unreached(case)}
+
+
+def _unreached(case: HostCase) -> bool:
+    """Whether users, or the host's own services, do not get through."""
+    tried = (case.view.facts(ConnectFacts, "tcp.connect", **e.params)
+             for e in case.view.every("tcp.connect"))  # fmt: skip
+    return any(p.error in _UNREACHED for p in case.red) or any(
+        found is not None and found[0].error in _UNREACHED for found in tried
+    )
+
+
+def _meant(case: HostCase) -> dict[str, object]:
+    """Whether the network's files were changed too, and what their writer says."""
+    changed = [
+        change
+        for change in (case.drift or ((), 0))[0]
+        if any(beneath(change.path, place) for place in _FILES)
+    ]
+    said = (comments_of(case, change) for change in changed)
+    return {
+        "persistent": bool(changed),
+        "files": ", ".join(change.path for change in changed[:3]),
+        "comments": "\n".join(words[0] for words in said if words),
+    }
+
+
+def _subject(case: HostCase, kind: str, name: str, own: dict[str, Any], evidence: int) -> Subject:
+    facts, sources = case.common()
+    return Subject(
+        kind=kind,
+        host=case.host.name,
+        name=name,
+        facts=facts | {kind: own},
+        sources=sources | {kind: evidence},
+        nearness=0,
+    )

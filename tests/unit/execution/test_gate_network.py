@@ -1,0 +1,219 @@
+"""What the gate makes of the words of ip, tc and ss, and of a host's own files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.execution.catalog import Catalog
+from app.execution.gate import agent_paths, kernel_settings, links, routes, shaping
+from app.execution.gate.agent_paths import Path as Way
+from app.execution.gate.agent_paths import clients_of
+from app.execution.gate.declared_routes import declared
+from app.execution.gate.kernel_settings import NAMES
+from app.execution.gate.places import Places
+from app.execution.gate.refusal import Failed
+
+ESTABLISHED = """\
+0      0      192.0.2.7:22        198.51.100.4:50122 users:(("sshd",pid=91,fd=4),("sshd",pid=88,fd=4))
+0      0      [::ffff:192.0.2.7]:22 [::ffff:198.51.100.9]:41000 users:(("sshd-session",pid=7,fd=7))
+0      0      [2001:db8::7]:2222  [2001:db8::9]:41000 users:(("sshd",pid=70,fd=7))
+0      0      192.0.2.7:443       203.0.113.5:60000  users:(("nginx",pid=11,fd=3))
+0      0      192.0.2.7:22        203.0.113.6:60000
+"""  # noqa: E501
+
+
+def test_every_client_of_sshd_may_be_the_agent() -> None:
+    assert clients_of(ESTABLISHED) == ("198.51.100.4", "198.51.100.9", "2001:db8::9")
+
+
+# --- the agent's own way --------------------------------------------------------------------------
+
+ROUTE: dict[str, Any] = {
+    "destination": "default", "gateway": "192.0.2.1", "device": "ens3",
+    "metric": 0, "source": "auto", "protocol": "boot",
+}  # fmt: skip
+
+
+@pytest.fixture
+def ran(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """What ip was told to do, on a host with a default route; the agent comes over it."""
+    told: list[list[str]] = []
+
+    def program(argv: list[str]) -> tuple[int, str, str]:
+        told.append(argv[1:])
+        return 0, "", ""
+
+    row = {"dst": "default", "gateway": "192.0.2.1", "dev": "ens3", "protocol": "boot"}
+    way = {"198.51.100.4": Way("default", "192.0.2.1", "ens3")}
+    monkeypatch.setattr(routes, "read_program", program)
+    monkeypatch.setattr(links, "read_program", program)
+    monkeypatch.setattr(routes, "rows", lambda _family: [row])
+    monkeypatch.setattr(agent_paths, "paths", lambda: way)  # known_paths reads it there
+    return told
+
+
+@pytest.mark.parametrize("change", [routes.route_replace, routes.route_remove])
+def test_the_route_that_the_agent_comes_over_is_not_touched(ran: list[Any], change: Any) -> None:
+    with pytest.raises(Failed, match="the agent itself"):
+        change(ROUTE, Places())
+    assert ran == []
+
+
+def test_the_device_that_the_agent_comes_over_is_not_switched_off(ran: list[Any]) -> None:
+    with pytest.raises(Failed, match="the agent itself"):
+        links.link_down({"device": "ens3"}, Places())
+    assert ran == []
+
+
+def test_a_route_that_turns_the_agents_way_is_taken_back(
+    ran: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ways = iter([
+        {"198.51.100.4": Way("default", "192.0.2.1", "ens3")},
+        {"198.51.100.4": Way("198.51.100.0/24", "192.0.2.99", "ens3")},
+    ])  # fmt: skip
+    monkeypatch.setattr(routes, "paths", lambda: next(ways))
+    wrong = {**ROUTE, "destination": "198.51.100.0/24", "gateway": "192.0.2.99"}
+    with pytest.raises(Failed, match="taken back"):
+        routes.route_add(wrong, Places())
+    assert [argv[2] for argv in ran] == ["add", "del"]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"destination": "192.0.2.7/24"},  # bits of a host in a network
+        {"destination": "999.0.2.0/24"},
+        {"gateway": "192.0.2.1000"},
+        {"gateway": "fe80::1"},  # of the other family
+    ],
+)
+def test_what_is_no_route_is_refused(ran: list[Any], given: dict[str, str]) -> None:
+    with pytest.raises(Failed):
+        routes._change("add", {**ROUTE, **given})
+    assert ran == []
+
+
+@pytest.mark.parametrize(
+    ("more", "plain"),
+    [
+        ({}, True),
+        ({"flags": ["linkdown"]}, True),
+        ({"flags": ["onlink"]}, False),
+        ({"metrics": [{"mtu": 1400}]}, False),
+        ({"nexthops": []}, False),
+        ({"type": "blackhole"}, False),
+        ({"gateway": None}, False),
+    ],
+)
+def test_a_route_with_more_to_it_is_not_called_plain(more: dict[str, Any], plain: bool) -> None:
+    row = {"dst": "default", "gateway": "192.0.2.1", "dev": "ens3", "flags": []} | more
+    assert routes.described(row)["plain"] is plain
+
+
+# --- shapers --------------------------------------------------------------------------------------
+
+
+def tree(kind: str, **options: Any) -> list[dict[str, Any]]:
+    return [{"kind": kind, "handle": "8001:", "root": True, "options": options}]
+
+
+@pytest.mark.parametrize(
+    ("shaped", "words"),
+    [
+        (
+            tree("tbf", rate=64000, burst=16384, lat=400000),
+            "tbf rate 512000bit burst 16384b latency 400000us",
+        ),
+        (
+            tree("tbf", rate=125000, burst=32768, limit=10000),
+            "tbf rate 1000000bit burst 32768b limit 10000",
+        ),
+        (
+            tree("netem", limit=1000, delay={"delay": 0.1, "jitter": 0, "correlation": 0}),
+            "netem limit 1000 delay 100000us",
+        ),
+        (
+            tree("netem", limit=1000, **{"loss-random": {"loss": 0.3, "correlation": 0}}),
+            "netem limit 1000 loss 30% 0%",
+        ),
+        (
+            tree("netem", limit=500, rate={"rate": 125000, "packetoverhead": 0}),
+            "netem limit 500 rate 1000000bit",
+        ),
+    ],
+)
+def test_what_can_be_put_back_is_told_to_tc(shaped: list[dict[str, Any]], words: str) -> None:
+    found = shaping.words_for(shaped)
+    assert found is not None
+    assert " ".join(found) == words
+
+
+@pytest.mark.parametrize(
+    "shaped",
+    [
+        tree("htb", r2q=10),
+        tree("tbf", rate=125000, burst=32768, minburst=1500, lat=50000),  # its peak is not told
+        tree("netem", limit=1000, delay={"delay": 0.1, "jitter": 0.02, "correlation": 0}),
+        tree("netem", limit=1000, reorder={"reorder": 0.25, "correlation": 0.5}, gap=5),
+        [*tree("tbf", rate=1, burst=2, lat=3), {"kind": "sfq", "parent": "8001:1"}],
+    ],
+)
+def test_what_cannot_be_put_back_whole_is_not_called_restorable(
+    shaped: list[dict[str, Any]],
+) -> None:
+    assert shaping.words_for(shaped) is None
+
+
+# --- files and settings ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "found"),
+    [
+        ("etc/network/interfaces",
+         ("iface lo inet loopback\niface ens3 inet static\n  address 192.0.2.7/24\n"
+         "  # gateway 192.0.2.9\n  gateway 192.0.2.1\n"), ("192.0.2.1", "ens3")),
+        ("etc/systemd/network/10-up.network",
+         ("[Match]\nName=ens3\n[Network]\nAddress=192.0.2.7/24\nGateway=192.0.2.1\n"
+         "[Route]\nDestination=10.0.0.0/8\nGateway=192.0.2.9\n"), ("192.0.2.1", "ens3")),
+        ("etc/netplan/50.yaml",
+         ("network:\n  ethernets:\n    ens3:\n      routes:\n        - to: default\n"
+         "          via: 192.0.2.1\n        - to: 10.0.0.0/8\n          via: 192.0.2.9\n"),
+         ("192.0.2.1", "")),
+        ("etc/NetworkManager/system-connections/up.nmconnection",
+         "[connection]\ninterface-name=ens3\n[ipv4]\naddress1=192.0.2.7/24,192.0.2.1\n",
+         ("192.0.2.1", "ens3")),
+        ("etc/sysconfig/network-scripts/ifcfg-ens3",
+         'IPADDR=192.0.2.7\nGATEWAY="192.0.2.1"\n', ("192.0.2.1", "ens3")),
+        ("etc/network/interfaces", "iface ens3 inet dhcp\n", None),
+    ],
+)  # fmt: skip
+def test_gateways_that_files_declare(
+    tmp_path: Path, name: str, text: str, found: tuple[str, str] | None
+) -> None:
+    path = tmp_path / name
+    path.parent.mkdir(parents=True)
+    path.write_text(text)
+    told = [(one.gateway, one.device) for one in declared(str(tmp_path))]
+    assert told == ([] if found is None else [found])
+    assert all(one.file == f"/{name}" for one in declared(str(tmp_path)))
+
+
+def test_no_other_setting_of_the_kernel_is_touched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kernel_settings, "ROOT", str(tmp_path))
+    secret = tmp_path / "kernel" / "core_pattern"
+    secret.parent.mkdir()
+    secret.write_text("core")
+    with pytest.raises(Failed, match="none of the settings"):
+        kernel_settings.kernel_set({"name": "kernel.core_pattern", "value": "1"}, Places())
+    assert secret.read_text() == "core"
+
+
+def test_the_gate_and_the_catalog_know_the_same_settings() -> None:
+    assert tuple(Catalog.load().types["kernel_setting"]["of"]) == NAMES
