@@ -53,8 +53,10 @@ def asks(case: HostCase) -> Iterable[ActionCall]:
     """What tells more of it: the words that were written, the rules of the firewall."""
     if case.then is None:
         return
-    for action in ("firewall.show", "network.show", "qdisc.list"):
-        yield ActionCall(action=action, host=case.host.name)
+    yield ActionCall(action="firewall.show", host=case.host.name)
+    for action in ("network.show", "qdisc.list"):
+        if case.then.asked(action):  # what was not known then cannot be compared
+            yield ActionCall(action=action, host=case.host.name)
     for change in _telling(case)[:_MOST]:
         shown = change.model_dump(mode="json")
         ask = diff_ask(case, shown)

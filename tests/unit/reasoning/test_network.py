@@ -177,14 +177,17 @@ async def test_a_change_of_the_networks_files_is_meant_to_stay() -> None:
 
 async def test_a_note_about_work_on_the_network_is_heeded() -> None:
     persons = {"notes": {"/etc/motd": "CHG-2291: default route removed by netops until Friday"}}
-    now = {"network__show": network(LOCAL, OFFICE), "persons__list": persons}
+    now: dict[str, Any] = {"network__show": network(LOCAL, OFFICE), "persons__list": persons}
     found = await ended(told(check="route", **now))
     assert found.advice is Advice.HAND_OVER
     assert "note" in found.statement
 
 
 async def test_who_is_logged_in_is_asked_first() -> None:
-    now = {"network__show": network(LOCAL, OFFICE), "persons__list": {"logged_in": ["ann"]}}
+    now: dict[str, Any] = {
+        "network__show": network(LOCAL, OFFICE),
+        "persons__list": {"logged_in": ["ann"]},
+    }
     found = await ended(told(check="route", **now))
     assert found.repair is not None
     assert found.repair.requires_person
@@ -231,7 +234,7 @@ async def test_without_a_baseline_the_files_say_which_gateway() -> None:
 
 
 async def test_a_host_that_is_as_it_was_has_no_fault() -> None:
-    shown = {"network__show": WELL, "qdisc__list": {"qdiscs": [queue()]}}
+    shown: dict[str, Any] = {"network__show": WELL, "qdisc__list": {"qdiscs": [queue()]}}
     found = await ended(told(**shown), firewall__show={})
     assert found.advice is Advice.NO_FAULT
 
