@@ -344,6 +344,7 @@ class RouteFacts(Value):
     metric: int = 0
     source: str = "auto"  # the address that it sends from, where it names one
     protocol: str | None = None  # who made it: boot | static | dhcp | kernel | ra | bird | ...
+    onlink: str = "no"  # "yes": its gateway counts as near, whatever the addresses say
     plain: bool | None = None  # whether it can be made again from the above
     refuses: str | None = None  # blackhole | unreachable | prohibit | throw
 
@@ -384,6 +385,7 @@ class RouteStateFacts(Value):
     metric: int | None = None
     source: str | None = None
     protocol: str | None = None
+    onlink: str | None = None
     plain: bool | None = None
 
 

@@ -77,6 +77,11 @@ def _device_towards(case: HostCase, gateway: str) -> str | None:
     return next((link.name for link in listed if _in_reach(link, gateway)), None)
 
 
+def _reaches(link: LinkFacts, route: RouteFacts) -> bool:
+    near = route.onlink == "yes" and link.carrier and bool(link.addresses)
+    return near or _in_reach(link, route.gateway)
+
+
 def _in_reach(link: LinkFacts, gateway: str | None) -> bool:
     """Whether a gateway lies in a network of a device that is up."""
     if not link.carrier or gateway is None:
@@ -104,7 +109,7 @@ def _route(
         "now": None if in_its_place is None else in_its_place.model_dump(mode="json"),
         "instead": ", ".join(r.gateway or r.refuses or r.device or "?" for r in same),
         "refused": next((r.refuses for r in same if r.refuses), None) is not None,
-        "in_reach": device is not None and _in_reach(device, route.gateway),
+        "in_reach": device is not None and _reaches(device, route),
         "rules": [r for r in now[0].rules if then is not None and r not in then[0].rules],
     }
     name = net.route_named(route.destination, route.gateway or "")

@@ -79,6 +79,7 @@ def rows(family: int) -> list[dict[str, Any]]:
 def described(row: dict[str, Any]) -> dict[str, Any]:
     """A route as facts; `plain`: it can be put back from them."""
     flags = set(row.get("flags") or ()) - _HARMLESS_FLAGS
+    onlink = "onlink" in flags
     unicast = row.get("type", "unicast") == "unicast"
     return {
         "destination": str(row.get("dst", "")),
@@ -87,7 +88,11 @@ def described(row: dict[str, Any]) -> dict[str, Any]:
         "metric": int(row.get("metric") or 0),
         "source": row.get("prefsrc") or ANY_SOURCE,
         "protocol": row.get("protocol") or "boot",
-        "plain": unicast and bool(row.get("gateway")) and not flags and set(row) <= _KNOWN,
+        "onlink": "yes" if onlink else "no",
+        "plain": unicast
+        and bool(row.get("gateway"))
+        and flags <= {"onlink"}
+        and set(row) <= _KNOWN,
     }
 
 
@@ -129,6 +134,8 @@ def _change(verb: str, params: Params) -> None:
         words += ["metric", str(params["metric"])]
     if params["source"] != ANY_SOURCE:
         words += ["src", str(params["source"])]
+    if params["onlink"] == "yes":
+        words.append("onlink")
     code, _, error_text = read_program(words)
     if code != 0:
         raise Failed(f"ip: {error_text.strip() or code}")

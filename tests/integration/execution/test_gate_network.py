@@ -36,7 +36,7 @@ route add 203.0.113.0/24 via 198.51.100.1 dev side0
 """
 DEFAULT: dict[str, Any] = {
     "destination": "default", "gateway": "192.0.2.1", "device": "out0",
-    "metric": 0, "source": "auto", "protocol": "static",
+    "metric": 0, "source": "auto", "protocol": "static", "onlink": "no",
 }  # fmt: skip
 DAEMON = """
 import socket, sys, time
@@ -161,7 +161,7 @@ def test_a_route_goes_back_to_its_gateway_and_to_what_it_was(
     assert captured["gateway"] == "192.0.2.99"
     assert went_well(networked.change("i-1", "route.replace", DEFAULT))
     assert networked.facts("route.show", destination="default", metric=0)["gateway"] == "192.0.2.1"
-    undo = {name: captured[name] for name in ("gateway", "device", "source", "protocol")}
+    undo = {name: captured[name] for name in DEFAULT if name not in ("destination", "metric")}
     assert went_well(networked.change("i-2", "route.replace", {**DEFAULT, **undo}))
     assert networked.routes() == before
 
@@ -177,6 +177,17 @@ def test_nothing_is_replaced_or_removed_where_the_agents_way_is_not_known(
         receipt = networked.change(f"i-{number}", action, params)
         assert receipt["exit_code"] == 1
         assert "how the agent is connected" in json.dumps(receipt)
+    assert networked.routes() == before
+
+
+def test_a_gateway_beyond_the_hosts_own_networks_comes_back_onlink(networked: Networked) -> None:
+    networked.ip(*["route", "replace", "default", "via", "203.0.113.1", "dev", "out0", "onlink"])
+    before = networked.routes()
+    captured = networked.facts("route.show", destination="default", metric=0)
+    assert captured["plain"]
+    networked.ip("route", "del", "default")
+    own = {name: captured[name] for name in DEFAULT}
+    assert went_well(networked.change("i-1", "route.add", own))
     assert networked.routes() == before
 
 

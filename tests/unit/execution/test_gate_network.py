@@ -33,7 +33,7 @@ def test_every_client_of_sshd_may_be_the_agent() -> None:
 
 ROUTE: dict[str, Any] = {
     "destination": "default", "gateway": "192.0.2.1", "device": "ens3",
-    "metric": 0, "source": "auto", "protocol": "boot",
+    "metric": 0, "source": "auto", "protocol": "boot", "onlink": "no",
 }  # fmt: skip
 
 
@@ -102,7 +102,8 @@ def test_what_is_no_route_is_refused(ran: list[Any], given: dict[str, str]) -> N
     [
         ({}, True),
         ({"flags": ["linkdown"]}, True),
-        ({"flags": ["onlink"]}, False),
+        ({"flags": ["onlink"]}, True),
+        ({"flags": ["pervasive"]}, False),
         ({"metrics": [{"mtu": 1400}]}, False),
         ({"nexthops": []}, False),
         ({"type": "blackhole"}, False),

@@ -119,8 +119,8 @@ async def test_a_default_route_that_is_gone_is_added() -> None:
     assert found.advice is Advice.REMEDIATE
     (step,) = steps(found)
     assert step == (
-        f"route.add destination=default device=ens3 gateway={GATEWAY} metric=0 protocol=static "
-        "source=auto"
+        f"route.add destination=default device=ens3 gateway={GATEWAY} metric=0 onlink=no "
+        "protocol=static source=auto"
     )
     assert "default route" in found.statement
     assert "missing" in found.statement
