@@ -166,6 +166,8 @@ async def test_an_end_that_was_cut_off_is_told_by_an_anchor(
         lived,
         f"DELETE FROM audit_entry WHERE seq >= {last}",
         "DELETE FROM baseline",
+        "DELETE FROM sre_model_call",
+        "DELETE FROM learning_reset",
         "UPDATE sre_incident_execution SET status = 'running', outcome = NULL, ended_at = NULL, "
         "root_cause = '', summary = '', confidence = NULL, recommended = '[]', "
         "evidence_ids = '[]', cancel_requested_at = NULL, cancel_requested_by = NULL, "
