@@ -30,13 +30,14 @@ _COME_AND_GO = re.compile(
 ABOUT_REACH = re.compile(
     r"\b(rout(?:e[ds]?|ing|er)|gateways?|networks?|subnets?|vlans?|vpn|timed? ?outs?|times out"
     r"|unreachable|(?:cannot|can't|could not|nobody|unable to).{0,40}(?:reach|open|connect)"
-    r"|(?:head|branch|remote) offices?|branch(?:es)?|other sites?|packets?|ping\w*|links?|nic"
-    r"|interfaces?|no answer|just waits|connectivity)\b"
+    r"|other (?:sites?|networks?|offices?)|packets?|ping\w*|links?|nic|interfaces?|no answer"
+    r"|connectivity)\b"
 )
 ABOUT_SPEED = re.compile(
     r"\b(slow\w*|crawl\w*|downloads?|throughput|bandwidth|lag(?:s|gy|ging)?|latency|timed? ?outs?"
-    r"|times out|packet loss|hangs?|takes? (?:ages|long|forever|minutes|nearly|over|more than)"
-    r"|speed|bearable|sluggish|mbit\w*|kbit\w*)\b"
+    r"|times out|packet loss|hangs?"
+    r"|takes? (?:\w+ ){0,3}(?:ages|long|longer|forever|minutes?|seconds)"
+    r"|speed|sluggish|mbit\w*|kbit\w*)\b"
 )
 """How people speak of what no longer arrives, and of what arrives late."""
 
