@@ -32,6 +32,7 @@ class HostCase:
         self.case = case
         self.host = case.host_named(host)
         self.view = HostView(self.host, case.evidence)
+        self._logs: dict[str, str] = {}
         self.baseline = case.baseline_of(host)
         self.then = None if self.baseline is None else self.baseline.view(self.host)
         self.red = tuple(p for p in case.red if p.probe.address == self.host.address)
@@ -115,11 +116,18 @@ class HostCase:
 
     def _named(self, path: str, unit: str) -> bool:
         """Whether a unit's log has this very path, as a word of its own."""
-        said = self.view.log(unit)
-        if said is None or path.count("/") < 2:  # /etc or /srv alone says nothing
+        said = self._said(unit)
+        if path.count("/") < 2 or path not in said:  # /etc or /srv alone says nothing
             return False
-        found = re.compile(rf"(?<![\w/.-]){re.escape(path)}(?![\w/-])")
-        return any(found.search(line.example) for line in said[0].lines)
+        return re.search(rf"(?<![\w/.-]){re.escape(path)}(?![\w/-])", said) is not None
+
+    def _said(self, unit: str) -> str:
+        """A unit's log as one text, joined once: every change is looked for in it."""
+        if unit not in self._logs:
+            found = self.view.log(unit)
+            lines = () if found is None else found[0].lines
+            self._logs[unit] = "\n".join(line.example for line in lines)
+        return self._logs[unit]
 
     @cached_property
     def gone(self) -> tuple[str, ...]:
