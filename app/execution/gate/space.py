@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import stat
@@ -24,24 +25,28 @@ def packages_clean_cache(_: Params, __: Places) -> int:
     for cache in _PACKAGE_CACHES:
         if not os.path.isdir(cache):
             continue
-        with disk.parent_of(f"{cache}/{_LOCK}") as (folder, _name):
-            _require_idle(folder, cache)
+        with disk.parent_of(f"{cache}/{_LOCK}") as (folder, _name), _idle(folder, cache):
             for size in _removed(folder, _DEEPEST):
                 freed, files = freed + size, files + 1
     return answer({"files": files, "freed_bytes": freed})
 
 
-def _require_idle(folder: int, cache: str) -> None:
+@contextlib.contextmanager
+def _idle(folder: int, cache: str) -> Iterator[None]:
+    """Hold the package manager's own lock, where it has one; Failed where it is at work."""
     try:
         file = os.open(_LOCK, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
     except FileNotFoundError:
+        yield
         return
     try:
-        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        raise Failed(f"a package manager is at work in {cache}; try again later") from None
+        try:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise Failed(f"a package manager is at work in {cache}; try again later") from None
+        yield
     finally:
-        os.close(file)  # gives the lock back: the files that go are those of ended downloads
+        os.close(file)
 
 
 def _removed(folder: int, deepest: int) -> Iterator[int]:

@@ -15,7 +15,7 @@ from app.execution.gate import space
 from app.execution.gate.disk_usage import disk_usage
 from app.execution.gate.places import Places
 from app.execution.gate.refusal import Failed
-from app.host.facts import DiskUsageFacts
+from app.host.facts import DeletedFile, DiskUsageFacts
 
 WRITER = """
 import os, sys
@@ -47,19 +47,20 @@ def told(capsys: pytest.CaptureFixture[str], folder: Path) -> DiskUsageFacts:
     return DiskUsageFacts.model_validate(found)
 
 
+def named_by(held: DeletedFile) -> dict[str, str | int]:
+    """The parameters with which a plan names it."""
+    assert held.start_time is not None
+    named = held.model_dump(include={"path", "pid", "inode", "start_time"})
+    return dict(named)
+
+
 def test_a_deleted_log_is_seen_and_emptied_and_its_writer_goes_on(
     writer: subprocess.Popen[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = str(tmp_path / "audit.log")
     (held,) = [f for f in told(capsys, tmp_path).deleted_open if f.path == path]
     assert (held.pid, held.bytes >= 500_000) == (writer.pid, True)
-    assert held.start_time is not None
-    named: dict[str, str | int] = {
-        "path": path,
-        "pid": held.pid,
-        "inode": held.inode,
-        "start_time": held.start_time,
-    }
+    named = named_by(held)
     assert space.log_truncate_deleted(named, Places()) == 0
     assert json.loads(capsys.readouterr().out)["freed_bytes"] >= 500_000
     after, _ = writer.communicate("go on\n", timeout=30)
@@ -75,13 +76,7 @@ def test_another_file_or_process_than_was_meant_is_left_alone(
 ) -> None:
     path = str(tmp_path / "audit.log")
     (held,) = [f for f in told(capsys, tmp_path).deleted_open if f.path == path]
-    assert held.start_time is not None
-    named: dict[str, str | int] = {
-        "path": path,
-        "pid": held.pid,
-        "inode": held.inode,
-        "start_time": held.start_time,
-    }
+    named = named_by(held)
     named[wrong] = f"{path}x" if wrong == "path" else int(str(named[wrong])) + 1
     with pytest.raises(Failed):
         space.log_truncate_deleted(named, Places())
