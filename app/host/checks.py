@@ -216,19 +216,23 @@ def _clock_follows(view: HostView, _unit: str) -> Said | None:
 
 
 _Params = dict[str, str | int]
+_Asks = Callable[[str], tuple[str, _Params]]
 
-_ASKED_BY: dict[str, Callable[[str], tuple[str, _Params]]] = {
-    **{
-        check: lambda _subject, action=action: (action, {})  # type: ignore[misc]
-        for check, action in network_state.ASKED_BY.items()
-    },
+
+def _whole(action: str) -> _Asks:
+    """Asked by a diagnostic that tells of all its subjects at once."""
+    return lambda _subject: (action, {})
+
+
+_ASKED_BY: dict[str, _Asks] = {
+    **{check: _whole(action) for check, action in network_state.ASKED_BY.items()},
     "runs": lambda unit: ("unit.show", {"unit": unit}),
     "config": lambda unit: (config_test_of(unit) or "", {}),
-    "room": lambda _mount: ("filesystems.list", {}),
-    "writable": lambda _mount: ("filesystems.list", {}),
-    "container": lambda _name: ("containers.list", {}),
-    "cron": lambda _path: ("cron.tables", {}),
-    "clock": lambda _unit: ("clock.chrony", {}),
+    "room": _whole("filesystems.list"),
+    "writable": _whole("filesystems.list"),
+    "container": _whole("containers.list"),
+    "cron": _whole("cron.tables"),
+    "clock": _whole("clock.chrony"),
 }
 
 _JUDGED_BY: dict[str, Callable[[HostView, str], Said | None]] = {
