@@ -15,7 +15,7 @@ from app.domain.action import ActionCall
 from app.domain.host import Host
 from app.domain.incident import Incident
 from app.domain.probe import Probe, ProbeKind, ProbeResult
-from app.host import network_state
+from app.host import databases, network_state
 from app.host.drift import program
 from app.host.facts import Filesystem
 from app.host.view import HostView, config_test_of
@@ -60,6 +60,7 @@ def learned(then: HostView) -> tuple[Probe, ...]:
         *(_check(then.host, "writable", f.mount) for f in _filesystems(then) if not f.read_only),
         *(_check(then.host, "container", name) for name in _running(then)),
         *(_check(then.host, "cron", path) for path in _well_formed(then)),
+        *(_check(then.host, "database", name) for name in _well_databases(then)),
         *(_check(then.host, "clock", CHRONY) for _ in [0] if _follows(then)),
         *(_check(then.host, check, subject) for check, subject in network_state.learned(then)),
     ]
@@ -79,6 +80,8 @@ def concerns(probe: Probe, incident: Incident, host: Host) -> bool:
     if probe.check in ("room", "writable"):
         named = len(probe.subject) > 1 and probe.subject in text
         return named or bool(_WORDS_OF_STORAGE.search(text))
+    if probe.check == "database":
+        return True  # on the incident's own host its trouble always matters
     if probe.check in _ABOUT:
         return bool(_ABOUT[probe.check].search(text)) or probe.subject.rsplit("/", 1)[-1] in text
     words = {w for w in re.findall(r"[a-z0-9]{3,}", probe.subject.lower()) if w not in _COMMON}
@@ -154,6 +157,10 @@ def _well_formed(view: HostView) -> Iterable[str]:
     return (t.path for t in tables if t.jobs and not t.problems)
 
 
+def _well_databases(view: HostView) -> Iterable[str]:
+    return (f.subject for f in databases.servers(view) if not databases.troubles(view, f))
+
+
 def _follows(view: HostView) -> bool:
     return view.clock is not None and view.clock[0].synchronised
 
@@ -215,6 +222,17 @@ def _clock_follows(view: HostView, _unit: str) -> Said | None:
     return view.clock[0].synchronised, "the clock follows no source of time any more"
 
 
+def _database_is_well(view: HostView, subject: str) -> Said | None:
+    engine = subject.partition(":")[0]
+    found = databases.server(view, subject)
+    if found is None:
+        asked = view.evidence(databases.ACTIONS[engine])
+        gone = f"no {engine} server runs on port {subject.partition(':')[2]} any more"
+        return (False, gone) if asked is not None and asked.ok else None
+    wrong = databases.troubles(view, found)
+    return not wrong, "; ".join(wrong[:3])
+
+
 _Params = dict[str, str | int]
 _Asks = Callable[[str], tuple[str, _Params]]
 
@@ -233,6 +251,7 @@ _ASKED_BY: dict[str, _Asks] = {
     "container": _whole("containers.list"),
     "cron": _whole("cron.tables"),
     "clock": _whole("clock.chrony"),
+    "database": lambda subject: (databases.ACTIONS[subject.partition(":")[0]], {}),
 }
 
 _JUDGED_BY: dict[str, Callable[[HostView, str], Said | None]] = {
@@ -244,4 +263,5 @@ _JUDGED_BY: dict[str, Callable[[HostView, str], Said | None]] = {
     "container": _container_runs,
     "cron": _cron_runs_it,
     "clock": _clock_follows,
+    "database": _database_is_well,
 }

@@ -63,6 +63,9 @@ class PathWalker:
             asks = [] if self.view.asked(ask.action) else [ask]
             hop = self.vantage.hop(Layer.NETWORK, probe.subject, False, failing.detail, ids, asks)
             return Walk(probe=probe.name, hops=(hop,), units=())
+        if probe.check == "database":
+            hop = self.vantage.hop(Layer.SERVICE, probe.subject, False, failing.detail, ids)
+            return Walk(probe=probe.name, hops=(hop,), units=())
         unit = checks.unit_of(probe)
         hops = self._service(unit, Layer.SERVICE)
         if all(hop.state is HopState.OK for hop in hops):

@@ -8,6 +8,7 @@ from app.domain.action import ActionCall
 from app.domain.host import Host
 from app.host.baseline import Baseline
 from app.host.network_state import ABOUT_REACH, ABOUT_SPEED, text_of
+from app.reasoning.databases import database_actions
 from app.reasoning.port import Case
 
 _ALWAYS = ("unit_files.list", "sockets.listening", "filesystems.list", "persons.list",
@@ -28,6 +29,8 @@ def first_look(case: Case, host: Host) -> Iterable[ActionCall]:
         yield _call(host, "network.show")
     if ABOUT_SPEED.search(text_of(case.incident)):
         yield _call(host, "qdisc.list")
+    for action in database_actions(case, host):
+        yield _call(host, action)
     if baseline is not None:
         yield _call(host, "baseline.manifest")
 

@@ -8,6 +8,7 @@ from app.host.facts import Filesystem, FirewallFacts, FirewallRule, FirewallRule
 from app.host.hops import Hop, Layer
 from app.reasoning.change_subjects import change_subjects
 from app.reasoning.containers import container_subjects
+from app.reasoning.databases import database_subjects
 from app.reasoning.host_case import HostCase
 from app.reasoning.network_subjects import network_subjects
 from app.reasoning.space import cleaners_off, filler, journal_changes
@@ -22,7 +23,13 @@ _NAMING_FILES = frozenset({"/etc/hosts", "/etc/resolv.conf", "/etc/nsswitch.conf
 def subjects_of(case: HostCase) -> tuple[Subject, ...]:
     """Everything that may be at fault on this host."""
     units = (_unit(case, name) for name in case.units if name in case.view.units)
-    beneath = (*_mounts(case), *_names(case), *_rules(case), *container_subjects(case))
+    beneath = (
+        *_mounts(case),
+        *_names(case),
+        *_rules(case),
+        *container_subjects(case),
+        *database_subjects(case),
+    )
     network = network_subjects(case)
     return (host_subject(case), *units, *change_subjects(case), *beneath, *network)
 

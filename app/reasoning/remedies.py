@@ -10,14 +10,14 @@ from typing import Any
 
 from app.domain.action import ActionCall, Params
 from app.knowledge.expressions import Facts
-from app.knowledge.failure_mode import FailureMode, Remedy, RemedyStep, parameters
+from app.knowledge.failure_mode import FailureMode, Remedy, RemedyStep, fill, parameters
 from app.reasoning.port import Repair
 
 _GENTLE = ("file.", "daemon.reload", "service.start", "service.enable", "service.reset_failed",
            "service.reload", "service.unmask", "log.", "container.start",
            "container.set_restart_policy", "process.continue",
            "route.add", "route.replace", "link.up", "qdisc.remove",
-           "kernel.set")  # fmt: skip
+           "kernel.set", "redis.save", "mariadb.set_global")  # fmt: skip
 """Actions that take nothing down. A repair made only of these is watched for a shorter time."""
 
 MOST_EACH = 20
@@ -35,7 +35,7 @@ def repair_for(mode: FailureMode, key: str, host: str, facts: Facts) -> Repair |
                 cause=key,
                 title=remedy.title,
                 steps=steps,
-                requires_person=remedy.person,
+                requires_person=None if remedy.person is None else fill(remedy.person, facts),
                 disruptive=not all(s.action.startswith(_GENTLE) for s in steps),
             )
     return None

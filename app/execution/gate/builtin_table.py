@@ -30,12 +30,25 @@ from .firewall import firewall_remove_rule, firewall_restore_rule, firewall_rule
 from .host import filesystems, identity, persons
 from .kernel_settings import kernel_set, kernel_setting, kernel_settings
 from .links import link_down, link_show, link_up
+from .mariadb import (
+    mariadb_set_global,
+    mariadb_state,
+    mariadb_terminate_idle,
+    mariadb_variable,
+)
 from .network import http_local, listeners, network, tcp_connect
 from .nginx import nginx_dump
 from .path_access import path_access
 from .places import Places
+from .postgres import (
+    postgres_session,
+    postgres_state,
+    postgres_terminate_idle,
+    postgres_terminate_session,
+)
 from .processes import process_continue, process_stop, process_terminate, processes
 from .receipts import receipt_read
+from .redis import redis_save, redis_state
 from .refusal import Failed
 from .routes import route_add, route_remove, route_replace, route_show
 from .security import security_signs
@@ -82,6 +95,10 @@ BUILTINS: dict[str, Builtin] = {
         log_tail,
         log_truncate,
         log_truncate_deleted,
+        mariadb_set_global,
+        mariadb_state,
+        mariadb_terminate_idle,
+        mariadb_variable,
         network,
         nginx_dump,
         packages_clean_cache,
@@ -89,6 +106,10 @@ BUILTINS: dict[str, Builtin] = {
         persons,
         process_continue,
         process_stop,
+        postgres_session,
+        postgres_state,
+        postgres_terminate_idle,
+        postgres_terminate_session,
         process_terminate,
         processes,
         qdisc_remove,
@@ -100,6 +121,8 @@ BUILTINS: dict[str, Builtin] = {
         route_remove,
         route_replace,
         route_show,
+        redis_save,
+        redis_state,
         security_signs,
         tcp_connect,
         unit_logs,

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import get_type_hints
 
 from app.domain.value import JsonObject, Value
-from app.host import facts
+from app.host import database_facts, facts
 from app.host.parsers.apache_test import parse_apache_test
 from app.host.parsers.chrony import parse_tracking
 from app.host.parsers.config_test import (
@@ -87,11 +87,12 @@ _OF_TOOLS |= {action: _OF_TOOLS[tool] for action, tool in _BY_ACTION.items()}
 
 
 def _facts_models() -> dict[str, type[Value]]:
-    """Every model that app/host/facts.py defines, by name."""
+    """Every model that the modules of facts define, by name."""
     return {
         name: model
-        for name, model in inspect.getmembers(facts, inspect.isclass)
-        if issubclass(model, Value) and model.__module__ == facts.__name__
+        for module in (facts, database_facts)
+        for name, model in inspect.getmembers(module, inspect.isclass)
+        if issubclass(model, Value) and model.__module__ == module.__name__
     }
 
 

@@ -1,0 +1,204 @@
+"""Typed facts of databases, as they tell of themselves. Never a query's text, never a password."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from app.domain.value import Value
+
+
+class SessionGroup(Value):
+    """Sessions of one user on one database by one program from one address."""
+
+    id: str
+    user: str | None = None
+    database: str | None = None
+    application: str | None = None
+    address: str | None = None  # None: through the host's own socket
+    sessions: int = 0
+    idle: int = 0  # of them, outside any transaction
+    idle_seconds: float = 0  # of the longest
+    superuser: bool = False
+    backup: bool = False  # a program that copies the database
+
+
+class PostgresSession(Value):
+    """A session that waits, that others wait for, or that is idle in a transaction."""
+
+    pid: int
+    started: int  # microseconds since the epoch: with the pid, exactly this session
+    user: str | None = None
+    database: str | None = None
+    application: str | None = None
+    address: str | None = None
+    state: str | None = None
+    kind: str = ""  # client backend | walsender
+    superuser: bool = False
+    backup: bool = False
+    group: str = ""  # SessionGroup.id
+    seconds: float | None = None  # since it began
+    transaction_seconds: float | None = None
+    state_seconds: float | None = None
+    blocked_by: tuple[int, ...] | None = None
+    lock: str | None = None  # the strongest that it holds on a table while idle in a transaction
+
+
+class ReplicationSlot(Value):
+    name: str
+    kind: str = ""
+    active: bool = False
+    temporary: bool = False
+    wal_status: str | None = None  # reserved | extended | unreserved | lost
+    retained_bytes: int | None = None
+
+
+class TableWithoutVacuum(Value):
+    database: str
+    table: str
+    dead: int | None = None
+    live: int | None = None
+
+
+class DatabaseIndex(Value):
+    database: str
+    table: str
+    name: str
+    valid: bool = True
+
+
+class FileProblem(Value):
+    file: str | None = None
+    line: int | None = None
+    name: str | None = None
+    error: str | None = None
+
+
+class PostgresCluster(Value):
+    """One running server. What lets nobody in has no more than its status."""
+
+    port: int
+    account: str = ""
+    unit: str | None = None
+    data: str = ""
+    status: str = ""  # starting | ready | standby | stopping
+    replaying: str | None = None  # the WAL segment that is replayed now
+    reachable: bool = False
+    error: str | None = None
+    version: int | None = None
+    in_recovery: bool | None = None
+    max_connections: int | None = None
+    reserved: int = 0  # of them, for superusers
+    used: int | None = None
+    autovacuum: bool | None = None
+    wal_bytes: int | None = None
+    sessions: tuple[PostgresSession, ...] = ()
+    groups: tuple[SessionGroup, ...] = ()
+    slots: tuple[ReplicationSlot, ...] = ()
+    pending_restart: tuple[str, ...] = ()
+    file_problems: tuple[FileProblem, ...] = ()
+    autovacuum_off: tuple[TableWithoutVacuum, ...] = ()
+    indexes: tuple[DatabaseIndex, ...] = ()
+    databases: tuple[str, ...] = ()
+    not_looked_at: tuple[str, ...] = ()  # databases whose tables could not be seen in time
+
+    @property
+    def free(self) -> int | None:
+        """Connections left for users; None where that is not known."""
+        if self.max_connections is None or self.used is None:
+            return None
+        return self.max_connections - self.reserved - self.used
+
+
+class PostgresFacts(Value):
+    clusters: tuple[PostgresCluster, ...] = ()
+
+
+class PostgresSessionFacts(Value):
+    pid: int
+    started: int
+    state: str  # as PostgreSQL says it; gone: there is no such session
+    user: str | None = None
+    database: str | None = None
+    application: str | None = None
+    address: str | None = None
+    kind: str = ""
+    superuser: bool = False
+    backup: bool = False
+    transaction_seconds: float | None = None
+    state_seconds: float | None = None
+    seconds: float | None = None
+
+
+class MariadbServer(Value):
+    """One running MariaDB or MySQL server."""
+
+    port: int
+    unit: str | None = None
+    reachable: bool = False
+    error: str | None = None
+    version: str = ""
+    socket: str = ""
+    read_only: bool | None = None
+    settings: dict[str, int] = Field(default_factory=dict)
+    threads_connected: int | None = None
+    threads_running: int | None = None
+    max_used_connections: int | None = None
+    aborted_connects: int | None = None
+    uptime: int | None = None  # seconds
+    connection_errors_max_connections: int | None = None
+    groups: tuple[SessionGroup, ...] = ()
+    changed_while_running: tuple[str, ...] | None = None  # None: the server does not keep it
+    waits: tuple[dict[str, int | None], ...] = ()
+    replication: dict[str, str] | None = None
+
+    @property
+    def free(self) -> int | None:
+        """Connections left for users; None where that is not known."""
+        most = self.settings.get("max_connections")
+        if most is None:
+            return None
+        return most - sum(group.sessions for group in self.groups)
+
+
+class MariadbFacts(Value):
+    servers: tuple[MariadbServer, ...] = ()
+
+
+class MariadbVariableFacts(Value):
+    name: str
+    value: int
+
+
+class Folder(Value):
+    owner: str
+    group: str
+    mode: str
+
+
+class RedisServer(Value):
+    """One running redis or valkey server."""
+
+    port: int
+    account: str = ""
+    unit: str | None = None
+    reachable: bool = False
+    auth_required: bool = False  # it wants a password: nothing more is known
+    error: str | None = None
+    role: str | None = None
+    master_link_status: str | None = None
+    rdb_last_bgsave_status: str | None = None
+    aof_last_write_status: str | None = None
+    stop_writes_on_bgsave_error: str | None = None
+    dir: str | None = None
+    folder: Folder | None = None
+    used_memory: int | None = None
+    maxmemory: int | None = None  # bytes; 0: no limit
+    maxmemory_policy: str | None = None
+    maxclients: int | None = None
+    connected_clients: int | None = None
+    rejected_connections: int | None = None
+    evicted_keys: int | None = None
+
+
+class RedisFacts(Value):
+    servers: tuple[RedisServer, ...] = ()

@@ -1,0 +1,149 @@
+"""What is wrong inside a host's databases, as they themselves tell it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from app.domain.value import Value
+from app.host.database_facts import (
+    MariadbFacts,
+    MariadbServer,
+    PostgresCluster,
+    PostgresFacts,
+    PostgresSession,
+    RedisFacts,
+    RedisServer,
+    ReplicationSlot,
+)
+from app.host.view import HostView
+
+ACTIONS = {"postgres": "postgres.state", "mariadb": "mariadb.state", "redis": "redis.state"}
+"""The diagnostic of each kind of server."""
+
+NAMES = {
+    "postgres": ("postgres",),
+    "mariadb": ("mariadb", "mysql"),
+    "redis": ("redis", "valkey"),
+}
+"""By what services, units and people's words name each kind."""
+
+Server = PostgresCluster | MariadbServer | RedisServer
+
+FORGOTTEN_SECONDS = 3.0
+"""A transaction that holds others up and has done nothing for so long is not at work."""
+
+_STRONG = frozenset({"AccessExclusiveLock", "ExclusiveLock", "ShareRowExclusiveLock", "ShareLock"})
+"""Locks on a whole table that keep writers, or everybody, away from it."""
+
+_PINNED_SHARE, _PINNED_BYTES = 0.1, 1024**3
+_FULL_SHARE = 0.98
+
+
+class Found(Value):
+    """One server of a host, and the evidence on it."""
+
+    engine: str  # postgres | mariadb | redis
+    server: Server
+    evidence_id: int
+
+    @property
+    def subject(self) -> str:
+        return f"{self.engine}:{self.server.port}"
+
+
+def servers(view: HostView) -> tuple[Found, ...]:
+    """Every server that was looked into."""
+    found: list[Found] = []
+    if (seen := view.facts(PostgresFacts, "postgres.state")) is not None:
+        found += [_found("postgres", one, seen[1]) for one in seen[0].clusters]
+    if (seen_ := view.facts(MariadbFacts, "mariadb.state")) is not None:
+        found += [_found("mariadb", one, seen_[1]) for one in seen_[0].servers]
+    if (told := view.facts(RedisFacts, "redis.state")) is not None:
+        found += [_found("redis", one, told[1]) for one in told[0].servers]
+    return tuple(found)
+
+
+def server(view: HostView, subject: str) -> Found | None:
+    """The server of a check's subject."""
+    return next((one for one in servers(view) if one.subject == subject), None)
+
+
+def troubles(view: HostView, found: Found) -> tuple[str, ...]:
+    """What keeps a server from serving, as sentences; nothing where all is well."""
+    one = found.server
+    if isinstance(one, PostgresCluster):
+        return tuple(_of_postgres(view, one))
+    if isinstance(one, MariadbServer):
+        return tuple(_of_mariadb(one))
+    return tuple(_of_redis(one))
+
+
+def forgotten(cluster: PostgresCluster) -> tuple[PostgresSession, ...]:
+    """Sessions idle in a transaction that hold others up, or a whole table."""
+    return tuple(
+        session
+        for session in cluster.sessions
+        if "idle in transaction" in (session.state or "")
+        and (session.state_seconds or 0) >= FORGOTTEN_SECONDS
+        and (waiting_for(cluster, session.pid) or session.lock in _STRONG)
+    )
+
+
+def waiting_for(cluster: PostgresCluster, pid: int) -> int:
+    """How many sessions wait for one."""
+    return sum(pid in (session.blocked_by or ()) for session in cluster.sessions)
+
+
+def pinning(view: HostView, cluster: PostgresCluster) -> tuple[ReplicationSlot, ...]:
+    """Slots that nobody reads and that keep much of the volume for themselves."""
+    volume = view.filesystem_of(cluster.data)
+    size = volume.size_bytes if volume is not None else None
+    most = min(_PINNED_BYTES, _PINNED_SHARE * size) if size else _PINNED_BYTES
+    return tuple(
+        slot for slot in cluster.slots if not slot.active and (slot.retained_bytes or 0) >= most
+    )
+
+
+def full(one: RedisServer) -> bool:
+    """Whether a server may take nothing more and throws nothing away."""
+    known = one.maxmemory and one.used_memory is not None
+    return bool(
+        known
+        and one.maxmemory_policy == "noeviction"
+        and (one.used_memory or 0) >= _FULL_SHARE * (one.maxmemory or 0)
+    )
+
+
+def _found(engine: str, one: Server, ident: int) -> Found:
+    return Found(engine=engine, server=one, evidence_id=ident)
+
+
+def _of_postgres(view: HostView, cluster: PostgresCluster) -> Iterable[str]:
+    if not cluster.reachable:
+        yield f"PostgreSQL on port {cluster.port} is {cluster.status} and lets nobody in"
+    yield from _no_room(cluster.free, cluster.max_connections)
+    for one in forgotten(cluster):
+        held = f"{waiting_for(cluster, one.pid)} wait for it, lock {one.lock}"
+        idle = f"is idle in a transaction for {one.state_seconds:.0f} s"
+        yield f"session {one.pid} of {one.user} {idle}; {held}"
+    for slot in pinning(view, cluster):
+        kept = f"keeps {(slot.retained_bytes or 0) // 2**20} MiB of WAL"
+        yield f"the replication slot {slot.name} is inactive and {kept}"
+
+
+def _no_room(free: int | None, most: int | None) -> Iterable[str]:
+    if free is not None and free <= 0:
+        yield f"no connection is left: all of max_connections {most} are used"
+
+
+def _of_mariadb(one: MariadbServer) -> Iterable[str]:
+    yield from _no_room(one.free, one.settings.get("max_connections"))
+    if not one.reachable and "too many connections" in (one.error or "").lower():
+        yield f"MariaDB lets not even its own administrator in: {one.error}"
+
+
+def _of_redis(one: RedisServer) -> Iterable[str]:
+    if one.rdb_last_bgsave_status == "err":
+        yield f"redis on port {one.port} cannot save its snapshot to {one.dir}"
+    if full(one):
+        yield f"redis on port {one.port} is full: maxmemory {one.maxmemory}, noeviction"

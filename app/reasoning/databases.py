@@ -1,0 +1,116 @@
+"""Databases as subjects: each server that was looked into, and sessions that hold others up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from app.domain.host import Host
+from app.host.database_facts import MariadbServer, PostgresCluster, PostgresSession, RedisServer
+from app.host.databases import (
+    ACTIONS,
+    NAMES,
+    Found,
+    forgotten,
+    full,
+    pinning,
+    server,
+    servers,
+    troubles,
+    waiting_for,
+)
+from app.reasoning.host_case import HostCase
+from app.reasoning.port import Case
+from app.reasoning.subjects import Subject
+
+
+def database_actions(case: Case, host: Host) -> Iterable[str]:
+    """The looks into databases that are worth it on a host: what it runs, ran or is blamed for."""
+    baseline = case.baseline_of(host.name)
+    known = [*host.services]
+    if baseline is not None:
+        known += baseline.view(host).units
+    if host.name == case.host.name:
+        known.append(case.incident.claimed_service or "")
+    for engine, names in NAMES.items():
+        if any(name in one.lower() for one in known for name in names):
+            yield ACTIONS[engine]
+
+
+def database_subjects(case: HostCase) -> Iterable[Subject]:
+    """Servers with a trouble, and the sessions that are at its root."""
+    for found in servers(case.view):
+        if not troubles(case.view, found):
+            continue
+        yield _database(case, found)
+        if isinstance(found.server, PostgresCluster):
+            for session in forgotten(found.server):
+                yield _session(case, found, found.server, session)
+
+
+def _database(case: HostCase, found: Found) -> Subject:
+    facts, sources = case.common()
+    one = found.server
+    facts["database"] = one.model_dump(mode="json") | {
+        "engine": found.engine,
+        "troubles": list(troubles(case.view, found)),
+        **_room(one),
+        **_then(case, found),
+    }
+    if isinstance(one, PostgresCluster):
+        slots = [s.model_dump(mode="json") for s in pinning(case.view, one)]
+        facts["database"]["pinning"] = slots
+    if isinstance(one, RedisServer):
+        facts["database"]["full"] = full(one)
+    return _subject(case, "database", found.subject, facts, sources, found.evidence_id)
+
+
+def _room(one: object) -> dict[str, Any]:
+    if isinstance(one, PostgresCluster):
+        return {"free": one.free, "limit": one.max_connections}
+    if isinstance(one, MariadbServer):
+        return {"free": one.free, "limit": one.settings.get("max_connections")}
+    return {}
+
+
+def _then(case: HostCase, found: Found) -> dict[str, Any]:
+    """What it was like while the host was healthy."""
+    known = None if case.then is None else server(case.then, found.subject)
+    if known is None:
+        return {}
+    told: dict[str, Any] = {"limit_then": _room(known.server).get("limit")}
+    if isinstance(known.server, RedisServer) and known.server.folder is not None:
+        told["folder_then"] = known.server.folder.model_dump(mode="json")
+    return told
+
+
+def _session(
+    case: HostCase, found: Found, cluster: PostgresCluster, session: PostgresSession
+) -> Subject:
+    facts, sources = case.common()
+    facts["session"] = session.model_dump(mode="json") | {
+        "port": cluster.port,
+        "waiting": waiting_for(cluster, session.pid),
+        "application": session.application or "a program without a name",
+        "address": session.address or "this host",
+    }
+    name = f"{found.subject}/{session.pid}"
+    return _subject(case, "session", name, facts, sources, found.evidence_id)
+
+
+def _subject(
+    case: HostCase,
+    kind: str,
+    name: str,
+    facts: dict[str, Any],
+    sources: dict[str, int],
+    ident: int,
+) -> Subject:
+    return Subject(
+        kind=kind,
+        host=case.host.name,
+        name=name,
+        facts=facts,
+        sources=sources | {kind: ident},
+        nearness=0,
+    )

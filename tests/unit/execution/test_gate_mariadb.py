@@ -1,0 +1,109 @@
+"""The gate and MariaDB: a client that answers as the real one prints."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from app.execution.gate import mariadb
+from app.execution.gate.places import Places
+from app.execution.gate.refusal import Failed
+from app.host.database_facts import MariadbFacts
+
+PLACES = Places()
+SLEEPING = {"id": 7, "user": "batch", "host": "app1:5001", "database": "erp",
+            "command": "Sleep", "seconds": 900}  # fmt: skip
+
+
+class Client:
+    """Knows one server's settings and sessions; keeps what it was told to do."""
+
+    def __init__(self) -> None:
+        self.limit = 10
+        self.sessions: list[dict[str, Any]] = [dict(SLEEPING, id=n) for n in (7, 8)]
+        self.done: list[str] = []
+        self.full = 0  # how many clients still find no place
+
+    def __call__(self, argv: list[str], seconds: float = 8.0) -> tuple[int, str, str]:
+        del seconds
+        assert "--no-defaults" in argv, "no file with a password is read"
+        statement = argv[-1].removeprefix("--execute=")
+        if self.full:
+            self.full -= 1
+            return 1, "", "ERROR 1040 (08004): Too many connections"
+        if statement.startswith(("SET", "KILL")):
+            self.done.append(statement)
+            self.limit = int(statement.split()[-1]) if statement.startswith("SET") else self.limit
+            return 0, "", ""
+        if "processlist" in statement:
+            return 0, "".join(json.dumps(one) + "\n" for one in self.sessions), ""
+        if "performance_schema" in statement or "REPLICA" in statement:
+            return 1, "", "ERROR 1146 (42S02) at line 1: no such table"
+        known = {
+            "SELECT @@GLOBAL.max_connections": f"{self.limit}\n",
+            "SELECT @@GLOBAL.port": "3399\n",
+            "SHOW GLOBAL VARIABLES": f"max_connections\t{self.limit}\nread_only\tOFF\n",
+            "SHOW GLOBAL STATUS": "Threads_connected\t2\nUptime\t77\n",
+            "SELECT variable_name FROM information_schema.system": "MAX_CONNECTIONS\n",
+        }
+        return 0, next((out for key, out in known.items() if statement.startswith(key)), ""), ""
+
+
+@pytest.fixture
+def client(monkeypatch: pytest.MonkeyPatch) -> Client:
+    made = Client()
+    monkeypatch.setattr(mariadb, "read_program", made)
+    here = mariadb.Server("mariadb.service", "/run/m.sock", 3399)
+    monkeypatch.setattr(mariadb, "_servers", lambda: [here])
+    return made
+
+
+def told(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return found
+
+
+def test_who_holds_the_connections_and_what_was_changed_is_told(
+    client: Client, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mariadb.mariadb_state({}, PLACES)
+    (server,) = MariadbFacts.model_validate(told(capsys)).servers
+    assert server.reachable, server.error
+    assert (server.settings["max_connections"], server.free) == (10, 8)
+    assert server.changed_while_running == ("max_connections",)
+    assert [(g.user, g.idle, g.idle_seconds) for g in server.groups] == [("batch", 2, 900)]
+    client.sessions[0]["id"] = 99
+
+
+def test_a_setting_is_set_and_no_other_than_those_listed(client: Client) -> None:
+    mariadb.mariadb_set_global({"port": 3399, "name": "max_connections", "value": 90}, PLACES)
+    assert client.done == ["SET GLOBAL max_connections = 90"]
+    with pytest.raises(Failed, match="none of the settings"):
+        mariadb.mariadb_set_global({"port": 3399, "name": "general_log", "value": 1}, PLACES)
+
+
+def test_the_place_that_our_last_client_leaves_is_waited_for(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mariadb, "_PAUSE", 0)
+    client.full = 2
+    mariadb.mariadb_set_global({"port": 3399, "name": "max_connections", "value": 90}, PLACES)
+    assert client.done == ["SET GLOBAL max_connections = 90"]
+    client.full = 100
+    with pytest.raises(Failed, match="Too many connections"):
+        mariadb.mariadb_variable({"port": 3399, "name": "max_connections"}, PLACES)
+
+
+def test_only_sleepers_of_the_group_are_ended(
+    client: Client, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mariadb.mariadb_state({}, PLACES)
+    group = told(capsys)["servers"][0]["groups"][0]["id"]
+    client.sessions[0]["command"] = "Query"
+    asked: dict[str, str | int] = {"port": 3399, "group": group, "idle_seconds": 60, "count": 9}
+    mariadb.mariadb_terminate_idle(asked, PLACES)
+    assert client.done == ["KILL CONNECTION 8"]
+    with pytest.raises(Failed, match="no connection of that group"):
+        mariadb.mariadb_terminate_idle({**asked, "idle_seconds": 1000}, PLACES)

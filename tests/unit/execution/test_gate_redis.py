@@ -1,0 +1,97 @@
+"""The gate and redis: a small server on a real socket, answering as documented."""
+
+from __future__ import annotations
+
+import json
+import socketserver
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.execution.gate import redis
+from app.execution.gate.places import Places
+from app.execution.gate.refusal import Failed
+from app.host.database_facts import RedisFacts, RedisServer
+
+PLACES = Places()
+
+
+class Talking(socketserver.StreamRequestHandler):
+    """INFO, CONFIG GET and BGSAVE of a server whose state lies on the server."""
+
+    def handle(self) -> None:
+        while line := self.rfile.readline():
+            words = []
+            for _ in range(int(line[1:])):
+                size = int(self.rfile.readline()[1:])
+                words.append(self.rfile.read(size + 2)[:size].decode())
+            self.wfile.write(self._answer(words))
+
+    def _answer(self, words: list[str]) -> bytes:
+        state: dict[str, Any] = self.server.state  # type: ignore[attr-defined]
+        if state.get("password"):
+            return b"-NOAUTH Authentication required.\r\n"
+        if words[0] == "INFO":
+            text = (
+                f"# Persistence\r\nrdb_last_bgsave_status:{state['saved']}\r\nused_memory:900\r\n"
+            )
+            return f"${len(text)}\r\n{text}\r\n".encode()
+        if words[0] == "BGSAVE":
+            state["saved"] = state["next"]
+            return b"+Background saving started\r\n"
+        value = {"dir": state["dir"], "maxmemory": "1000"}.get(words[2], "")
+        key = words[2]
+        return f"*2\r\n${len(key)}\r\n{key}\r\n${len(value)}\r\n{value}\r\n".encode()
+
+
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
+    listening = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Talking)
+    listening.daemon_threads = True
+    state: dict[str, Any] = {"saved": "err", "next": "ok", "dir": str(tmp_path)}
+    listening.state = state  # type: ignore[attr-defined]
+    serving = threading.Thread(target=listening.serve_forever)
+    serving.start()
+    port = listening.server_address[1]
+    found = redis.Server(1, "cache", "cache.service", "127.0.0.1", port)
+    monkeypatch.setattr(redis, "_servers", lambda: [found])
+    state["port"] = port
+    yield state
+    listening.shutdown()
+    serving.join()
+    listening.server_close()
+
+
+def shown(capsys: pytest.CaptureFixture[str]) -> RedisServer:
+    redis.redis_state({}, PLACES)
+    return RedisFacts.model_validate(json.loads(capsys.readouterr().out)).servers[0]
+
+
+def test_its_state_and_its_folder_are_told(
+    server: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = shown(capsys)
+    assert (found.reachable, found.rdb_last_bgsave_status, found.dir) == (
+        True, "err", server["dir"]
+    )  # fmt: skip
+    assert (found.used_memory, found.maxmemory) == (900, 1000)
+    assert found.folder is not None
+    assert len(found.folder.mode) == 4
+
+
+def test_one_that_wants_a_password_is_left_at_that(
+    server: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    server["password"] = True
+    found = shown(capsys)
+    assert (found.auth_required, found.rdb_last_bgsave_status) == (True, None)
+
+
+def test_a_save_is_asked_for_and_its_failure_is_said(server: dict[str, Any]) -> None:
+    assert redis.redis_save({"port": server["port"]}, PLACES) == 0
+    server["next"] = "err"
+    with pytest.raises(Failed, match="still cannot save"):
+        redis.redis_save({"port": server["port"]}, PLACES)

@@ -1,0 +1,180 @@
+"""Databases as causes: what is ended, what is given back, what is left alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from app.domain.probe import Probe, ProbeKind, ProbeResult
+from app.host import checks, databases
+from app.host.view import HostView
+from app.reasoning.port import Advice, Assessment, Case
+from tests.unit.reasoning import cases
+from tests.unit.reasoning.cases import HOST, NOW, evidence, facts_of, unit
+from tests.unit.reasoning.test_builtin import steps
+from tests.unit.reasoning.test_containers import settled
+
+GROUP = "9" * 64
+
+
+def cluster(**more: Any) -> dict[str, Any]:
+    shape = {
+        "port": 5544, "account": "pg", "data": "/data/pg", "status": "ready", "reachable": True,
+        "max_connections": 40, "reserved": 3, "used": 9,
+    }  # fmt: skip
+    return {"clusters": [shape | more]}
+
+
+def session(**more: Any) -> dict[str, Any]:
+    shape = {
+        "pid": 777, "started": 5, "user": "anna", "application": "psql", "kind": "client backend",
+        "state": "idle in transaction", "state_seconds": 40, "lock": "RowExclusiveLock",
+    }  # fmt: skip
+    return shape | more
+
+
+WAITS = {"pid": 778, "started": 6, "state": "active", "blocked_by": [777]}
+
+
+def group(**more: Any) -> dict[str, Any]:
+    return {"id": GROUP, "user": "sums", "sessions": 30, "idle": 30, "idle_seconds": 90} | more
+
+
+def told(subject: str, now: dict[str, Any], then: dict[str, Any] | None = None) -> Case:
+    """A host whose database was well, and whose check of it fails now."""
+    looked = facts_of([unit("base.service")], [], **now)
+    well = cases.baseline().model_copy(
+        update={"evidence": evidence(facts_of([unit("base.service")], [], **(then or {})))}
+    )
+    probe = Probe(
+        name="check database", kind=ProbeKind.HOST, address="192.0.2.7", port=0,
+        check="database", subject=subject,
+    )  # fmt: skip
+    red = ProbeResult(
+        probe=probe, ok=False, error="check", detail="not well", taken_at=NOW, simulated=False,
+        evidence_id=900,
+    )  # fmt: skip
+    return cases.case(looked).model_copy(update={"probes": (red,), "baselines": (well,)})
+
+
+async def of_postgres(**more: Any) -> Assessment:
+    return await settled(told("postgres:5544", {"postgres__state": cluster(**more)}))
+
+
+async def test_a_forgotten_transaction_is_ended_if_a_person_agrees() -> None:
+    judged = await of_postgres(sessions=[session(), WAITS])
+    assert judged.advice is Advice.REMEDIATE
+    assert steps(judged) == ["postgres.terminate_session pid=777 port=5544 started=5"]
+    assert judged.repair is not None
+    assert "anna" in str(judged.repair.requires_person)
+
+
+async def test_a_backup_that_others_wait_for_is_left_alone() -> None:
+    judged = await of_postgres(sessions=[session(backup=True, application="pg_dump"), WAITS])
+    assert judged.advice is Advice.HAND_OVER
+
+
+async def test_of_used_up_connections_the_one_that_holds_most_gives_its_idle_ones() -> None:
+    judged = await of_postgres(used=37, groups=[group()])
+    assert steps(judged) == [
+        f"postgres.terminate_idle count=30 group={GROUP} idle_seconds=1 port=5544"
+    ]
+    assert judged.repair is not None
+    assert judged.repair.requires_person
+
+
+@pytest.mark.parametrize("more", [{"superuser": True}, {"backup": True}, {"idle": 5}])
+async def test_without_one_culprit_nothing_is_ended(more: dict[str, Any]) -> None:
+    judged = await of_postgres(used=37, groups=[group(**more)])
+    assert judged.advice is Advice.HAND_OVER
+
+
+async def test_a_recovery_and_a_slot_are_left_to_persons() -> None:
+    recovering = cluster(status="starting", reachable=False, replaying="0" * 24)
+    for now in (
+        recovering,
+        cluster(slots=[{"name": "old_copy", "active": False, "retained_bytes": 2 * 1024**3}]),
+    ):
+        judged = await settled(told("postgres:5544", {"postgres__state": now}))
+        assert judged.advice is Advice.HAND_OVER
+        assert judged.repair is None
+
+
+def mariadb(limit: int, **more: Any) -> dict[str, Any]:
+    shape = {"port": 3399, "reachable": True, "settings": {"max_connections": limit}}
+    return {"servers": [shape | more]}
+
+
+async def test_a_limit_that_was_lowered_while_it_ran_goes_back_to_what_it_was() -> None:
+    now = mariadb(
+        12, groups=[group(sessions=12, idle=0)], changed_while_running=["max_connections"]
+    )
+    given = told("mariadb:3399", {"mariadb__state": now}, {"mariadb__state": mariadb(90)})
+    judged = await settled(given)
+    assert steps(judged) == ["mariadb.set_global name=max_connections port=3399 value=90"]
+    assert judged.repair is not None
+    assert judged.repair.requires_person
+
+
+def redis(owner: str, status: str, mode: str = "0750") -> dict[str, Any]:
+    folder = {"owner": owner, "group": owner, "mode": mode}
+    shape = {"port": 6390, "account": "cache", "reachable": True, "dir": "/var/lib/cache"}
+    return {"servers": [shape | {"rdb_last_bgsave_status": status, "folder": folder}]}
+
+
+async def judged_redis(now: dict[str, Any]) -> Assessment:
+    well = {"redis__state": redis("cache", "ok")}
+    return await settled(told("redis:6390", {"redis__state": now}, well))
+
+
+async def test_a_folder_that_was_taken_from_redis_is_given_back_and_it_saves() -> None:
+    judged = await judged_redis(redis("root", "err"))
+    assert steps(judged) == [
+        "file.set_owner group=cache owner=cache path=/var/lib/cache",
+        "redis.save port=6390",
+    ]
+    assert judged.repair is not None
+    assert not judged.repair.requires_person
+    judged = await judged_redis(redis("cache", "err", "0550"))
+    assert steps(judged) == ["file.set_mode mode=0750 path=/var/lib/cache", "redis.save port=6390"]
+
+
+async def test_a_redis_that_cannot_save_into_its_own_folder_is_a_persons() -> None:
+    judged = await judged_redis(redis("cache", "err"))
+    assert judged.advice is Advice.HAND_OVER
+
+
+async def test_a_full_redis_is_handed_over_with_figures() -> None:
+    now = redis("cache", "ok")
+    now["servers"][0] |= {
+        "used_memory": 100, "maxmemory": 100, "maxmemory_policy": "noeviction"
+    }  # fmt: skip
+    judged = await judged_redis(now)
+    assert judged.advice is Advice.HAND_OVER
+    assert "maxmemory 100" in judged.statement
+
+
+@pytest.mark.parametrize(
+    ("more", "well"),
+    [
+        ({}, True),
+        ({"used": 36, "groups": [group()]}, True),  # one is left: as its pool wants it
+        ({"used": 37}, False),
+        ({"sessions": [session(state_seconds=1), WAITS]}, True),
+        ({"sessions": [session(lock="RowExclusiveLock")]}, True),  # idle, and in nobody's way
+        ({"sessions": [session(lock="AccessExclusiveLock")]}, False),
+    ],
+)
+def test_what_holds_is_learned_and_what_does_not_is_said(
+    more: dict[str, Any], *, well: bool
+) -> None:
+    healthy = HostView(HOST, evidence({"postgres.state": cluster()}))
+    (check,) = [p for p in checks.learned(healthy) if p.check == "database"]
+    now = HostView(HOST, evidence({"postgres.state": cluster(**more)}))
+    said = checks.judge(check, now)
+    assert said is not None
+    assert said[0] is well
+    learned = [p for p in checks.learned(now) if p.check == "database"]
+    assert bool(learned) is well, "an old trouble that nobody minds is none"
+    assert checks.calls(check, "alpha")[0].action == databases.ACTIONS["postgres"]
