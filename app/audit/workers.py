@@ -45,14 +45,22 @@ class Workers(Writer):
             alive = select(Worker.executor_id).where(Worker.dead.is_(False))
             return frozenset((await session.execute(alive)).scalars())
 
-    async def mark_late_dead(self, after_seconds: float) -> frozenset[str]:
-        """Give up the workers that were not heard of for so long. The ids of the newly dead."""
+    async def mark_late_dead(self, after_seconds: float, *, judge: str) -> frozenset[str]:
+        """Give up the workers that were not heard of for so long. The ids of the newly dead.
+
+        Never `judge` itself, who asks: on a starved machine its own beat of this very pass may be
+        that old, and who judges lives.
+        """
 
         async def work(session: AsyncSession) -> frozenset[str]:
             oldest = await database_now(session) - timedelta(seconds=after_seconds)
             late = (
                 update(Worker)
-                .where(Worker.dead.is_(False), Worker.heartbeat < oldest)
+                .where(
+                    Worker.dead.is_(False),
+                    Worker.heartbeat < oldest,
+                    Worker.executor_id != judge,
+                )
                 .values(dead=True, lost_at=DatabaseNow())
                 .returning(Worker.executor_id)
             )

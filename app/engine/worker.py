@@ -135,7 +135,8 @@ class Worker:
                 logger.info("a worker is gone", worker=other)
                 await self._records.workers.give_up(other)
         if time.time() >= self._judge_from:
-            for late in await self._records.workers.mark_late_dead(DEAD_AFTER_SECONDS):
+            workers = self._records.workers
+            for late in await workers.mark_late_dead(DEAD_AFTER_SECONDS, judge=self.id):
                 logger.warning("a worker was not heard of and is given up", worker=late)
 
     async def _sweep(self) -> None:
