@@ -116,7 +116,8 @@ class Settings(BaseSettings):
     public_url: str | None = Field(
         default=None,
         pattern=r"^https?://[^/\s?#@]+$",
-        description="How browsers reach the server, where a proxy stands before it.",
+        description="How browsers reach the server, where a proxy stands before it. Work notes and "
+        "alerts lead to the pages there.",
     )
     sre_agent_token: SecretStr | None = Field(
         default=None, description="What the commands show to the server: a key, or a token."

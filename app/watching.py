@@ -55,6 +55,7 @@ def watchdog(
         leases=records.leases,
         workers=records.workers,
         repeat_seconds=settings.alert_repeat_seconds,
+        public_url=settings.public_url,
     )
 
 

@@ -77,6 +77,7 @@ class Watchdog:
         leases: Leases,
         workers: Workers,
         repeat_seconds: float,
+        public_url: str | None = None,
     ) -> None:
         self._worker_id = worker_id
         self._lookouts = tuple(lookouts)
@@ -85,6 +86,7 @@ class Watchdog:
         self._leases = leases
         self._workers = workers
         self._repeat_seconds = repeat_seconds
+        self._public_url = public_url
         self._due = _Due()
         self._task: asyncio.Task[None] | None = None
 
@@ -154,7 +156,7 @@ class Watchdog:
         """Send an alert's notice to who lacks it. Addresses that are not set any more lack none."""
         assert alert.notice is not None
         to = [self._receivers[name] for name in alert.undelivered if name in self._receivers]
-        said = message(alert, alert.notice)
+        said = message(alert, alert.notice, self._public_url)
         answers = await asyncio.gather(*(receiver.send(said) for receiver in to))
         lacking = [receiver.name for receiver, why in zip(to, answers, strict=True) if why]
         error = "; ".join(filter(None, answers))

@@ -29,14 +29,15 @@ class Message:
     over: bool  # good news
 
 
-def message(alert: Alert, notice: Notice) -> Message:
-    """The notice of an alert in words."""
+def message(alert: Alert, notice: Notice, public_url: str | None = None) -> Message:
+    """The notice of an alert in words. With `public_url` it leads to the page, too."""
     mark = "SIMULATED " if alert.simulated else ""
     lines = [alert.statement, f"Since {alert.opened_at:%Y-%m-%d %H:%M} UTC."]
     if notice is Notice.ENDED and alert.ended_at is not None:
         lines.append(f"Over since {alert.ended_at:%Y-%m-%d %H:%M} UTC.")
     if alert.execution_id is not None:
-        lines.append(f"Look at it: sre-agent show {alert.execution_id}")
+        page = f"{public_url}/ui/executions/{alert.execution_id}, or " if public_url else ""
+        lines.append(f"Look at it: {page}sre-agent show {alert.execution_id}")
     if notice is not Notice.ENDED:
         lines.append(f"What to do: docs/reference/alerts.md, {alert.kind}")
     return Message(

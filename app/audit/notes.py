@@ -63,9 +63,15 @@ def taken_on(execution: Execution) -> list[str]:
 
 
 def question(
-    execution: Execution, number: int, plan: Plan, decision: Decision, expires_at: datetime
+    execution: Execution,
+    number: int,
+    plan: Plan,
+    decision: Decision,
+    expires_at: datetime,
+    public_url: str | None = None,
 ) -> list[str]:
-    """What a person is asked, and how to answer."""
+    """What a person is asked, and how to answer: on the page, where people can reach it."""
+    page = f"{public_url}/ui/approvals/{number}, or " if public_url else ""
     until = f"{expires_at:%Y-%m-%d %H:%M}"
     return [
         f"SRE agent: waits for approval (execution {execution.id}, question {number}).",
@@ -74,7 +80,7 @@ def question(
         *(f"  {place}. {_call(step)}" for place, step in enumerate(plan.steps, start=1)),
         f"Asked because: {plain(decision.reasons[0] if decision.reasons else decision.rule)}",
         f"Needed: {max(1, decision.approvals_needed)} approval(s) until {until} UTC.",
-        f"Answer: sre-agent approvals approve {number}, or reject {number}.",
+        f"Answer: {page}sre-agent approvals approve {number}, or reject {number}.",
     ]
 
 

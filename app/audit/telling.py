@@ -58,7 +58,9 @@ async def question(
     if not is_written(settings, execution):
         return
     plan, decision = Plan.model_validate(asked.plan), Decision.model_validate(asked.decision)
-    lines = notes.question(execution, asked.id, plan, decision, asked.expires_at)
+    lines = notes.question(
+        execution, asked.id, plan, decision, asked.expires_at, settings.public_url
+    )
     await _queue(session, execution, Told.QUESTION, f"question-{asked.id}", lines)
 
 

@@ -26,6 +26,7 @@ SNOW: dict[str, Any] = {
     "servicenow_instance_url": "https://snow.example",
     "servicenow_username": "agent",
     "servicenow_password": "x",
+    "public_url": "https://sre.example.com",
 }
 
 
@@ -106,6 +107,7 @@ async def test_taken_on_asked_and_ended_are_queued_once_each_in_order(
     question, last = rows[1].note, rows[2]
     assert "service.start unit=ledger.service" in question
     assert "at L2 a person approves each change" in question
+    assert "Answer: https://sre.example.com/ui/approvals/1, or sre-agent approvals" in question
     assert "Cause: ledger.service was stopped (confidence 97%)" in last.note
     assert "before: http front FAILED: nothing listens" in last.note
     assert "after: http front passed: 200, as expected" in last.note

@@ -47,6 +47,12 @@ def test_a_notice_says_what_since_when_and_what_to_do() -> None:
     assert not said.over
 
 
+def test_where_people_can_reach_the_pages_a_notice_leads_there() -> None:
+    said = message(alert(), Notice.OPENED, "https://sre.example.com")
+    led = "Look at it: https://sre.example.com/ui/executions/12, or sre-agent show 12"
+    assert led in said.body.splitlines()
+
+
 def test_simulated_ones_say_so_first() -> None:
     assert message(alert(simulated=True), Notice.OPENED).title.startswith("SIMULATED ")
 
