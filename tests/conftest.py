@@ -31,9 +31,14 @@ KINDS = ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """How much of what takes long is tested; the default fits into a minute."""
+    """How much of what takes long is tested (the default fits into a minute), and pictures."""
     parser.addoption(
         "--deliveries", type=int, default=102, help="deliveries of test_tickets_under_fire"
+    )
+    parser.addoption(
+        "--screenshots",
+        action="store_true",
+        help="test_everything_in_the_loop takes the manual's pictures anew, into docs/images",
     )
 
 

@@ -28,7 +28,7 @@ def test_relative_links_between_pages_lead_somewhere() -> None:
     missing = {
         f"{page.relative_to(ROOT)} -> {link}"
         for page in [*ROOT.glob("docs/**/*.md"), *ROOT.glob("*.md")]
-        for link in re.findall(r"\]\(([^)#:]+\.md)", page.read_text(encoding="utf-8"))
+        for link in re.findall(r"\]\(([^)#:]+\.(?:md|png))", page.read_text(encoding="utf-8"))
         if not (page.parent / link).is_file()
     }
     assert missing == set()
