@@ -25,9 +25,9 @@ import stat
 from enum import StrEnum
 from pathlib import Path
 
-import yaml
 from pydantic import Field, ValidationError
 
+from app import strict_yaml
 from app.domain.access import Caller, How
 from app.domain.permission import Role
 from app.domain.value import Value
@@ -107,9 +107,9 @@ class Sources(Value):
         if path is None:
             return cls()
         try:
-            data = yaml.safe_load(path.read_text(encoding="utf-8"))
+            data = strict_yaml.read(path.read_text(encoding="utf-8"))
             found = cls.model_validate({} if data is None else data)
-        except (OSError, yaml.YAMLError) as error:
+        except (OSError, strict_yaml.YamlError) as error:
             raise SourcesFileError(f"{path} cannot be read: {error}.") from error
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]

@@ -11,9 +11,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import Field, ValidationError
 
+from app import strict_yaml
 from app.domain.action import ActionCall, Params, Risk
 from app.domain.host import Host
 from app.domain.value import JsonObject, Value, fingerprint
@@ -49,11 +49,11 @@ class Catalog(Value):
     def load(cls, path: Path = SHIPPED) -> Catalog:
         """Read and check a catalog; CatalogError names every rule that an entry breaks."""
         try:
-            data = yaml.safe_load(path.read_text(encoding="utf-8"))
+            data = strict_yaml.read(path.read_text(encoding="utf-8"))
             for name, entry in data["actions"].items():
                 entry["id"] = name
             catalog = cls.model_validate(data)
-        except (OSError, yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
+        except (OSError, strict_yaml.YamlError, KeyError, TypeError, AttributeError) as error:
             raise CatalogError(f"{path} is not a catalog: {error}") from error
         except ValidationError as error:
             raise CatalogError(f"{path} is not a catalog: {error}") from error

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
+from app import strict_yaml
 from app.domain.host import Host
 from app.errors import InventoryError
 from app.execution import ansible_inventory
@@ -102,33 +102,15 @@ def _require_address(name: str, address: str, source: str) -> None:
             ) from None
 
 
-class _NoDuplicates(yaml.SafeLoader):
-    """YAML in which the same key twice is an error: the first of two hosts must not be lost."""
-
-
-def _distinct_mapping(loader: _NoDuplicates, node: yaml.MappingNode) -> dict[Any, Any]:
-    seen: set[str] = set()
-    for key_node, _ in node.value:
-        key = str(loader.construct_object(key_node))
-        if key in seen:
-            line = key_node.start_mark.line + 1
-            raise InventoryError(f"line {line}: {key!r} stands there twice.")
-        seen.add(key)
-    return dict(loader.construct_mapping(node, deep=True))
-
-
-_NoDuplicates.add_constructor("tag:yaml.org,2002:map", _distinct_mapping)
-
-
 def _as_yaml(text: str, path: Path) -> dict[str, Any] | None:
     """The file as a YAML mapping; None where it is an INI."""
     if path.suffix in (".ini", ".cfg") or text.lstrip().startswith("["):
         return None
     try:
-        data = yaml.load(text, Loader=_NoDuplicates)  # noqa: S506 - a SafeLoader
-    except InventoryError as error:
-        raise InventoryError(f"{path}: {error.message}") from None
-    except yaml.YAMLError as error:
+        data = strict_yaml.read(text)
+    except strict_yaml.KeyTwice as error:
+        raise InventoryError(f"{path}: {error}.") from None
+    except strict_yaml.YamlError as error:
         if path.suffix in (".yaml", ".yml"):
             raise InventoryError(f"{path} is no YAML: {error}") from error
         return None

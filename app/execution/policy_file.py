@@ -14,9 +14,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import yaml
 from pydantic import Field, SecretStr, ValidationError, field_validator
 
+from app import strict_yaml
 from app.domain.host import Host
 from app.domain.value import Value
 from app.errors import PolicyFileError
@@ -66,9 +66,9 @@ class PolicyFile(Value):
         if path is None:
             return cls()
         try:
-            data = yaml.safe_load(path.read_text(encoding="utf-8"))
+            data = strict_yaml.read(path.read_text(encoding="utf-8"))
             policy = cls.model_validate({} if data is None else data)
-        except (OSError, yaml.YAMLError) as error:
+        except (OSError, strict_yaml.YamlError) as error:
             raise PolicyFileError(f"{path} cannot be read: {error}.") from error
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-import yaml
 from pydantic import ValidationError
 
+from app import strict_yaml
 from app.domain.value import fingerprint
 from app.errors import KnowledgeError
 from app.knowledge.failure_mode import FailureMode
@@ -42,8 +42,8 @@ class Library:
 def parse(text: str, file: Path) -> FailureMode:
     """One failure mode from its file's text."""
     try:
-        raw = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+        raw = strict_yaml.read(text)
+    except strict_yaml.YamlError as error:
         raise KnowledgeError(f"{file} is not YAML: {error}") from error
     try:
         mode = FailureMode.model_validate(raw)

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-import yaml
-
+from app import strict_yaml
 from app.lab.draw import ranked
 
 TEXTS = Path(__file__).with_name("injections.yaml")
@@ -36,7 +35,7 @@ class Injection:
 @cache
 def shipped() -> tuple[Injection, ...]:
     """Every text that the lab knows."""
-    found = yaml.safe_load(TEXTS.read_text(encoding="utf-8"))
+    found = strict_yaml.read(TEXTS.read_text(encoding="utf-8"))
     return tuple(Injection(**entry) for entry in found)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from app import strict_yaml
 from app.lab.enrolment import inventory_entry
 from app.lab.running import Estate
 
@@ -37,7 +38,9 @@ def write_inventory(estate: Estate) -> Path:
 def write_policy(estate: Estate, given: Path | None) -> Policy:
     """The policy of a run: the one given, or full autonomy with two approvers."""
     path = estate.folder / "policy.yaml"
-    text: dict[str, Any] = yaml.safe_load(given.read_text()) if given else {"autonomy_level": "L4"}
+    text: dict[str, Any] = (
+        strict_yaml.read(given.read_text()) if given else {"autonomy_level": "L4"}
+    )
     tokens: dict[str, str] = dict(text.get("approvers") or {})
     if not tokens:
         tokens = {name: secrets.token_urlsafe(24) for name in APPROVERS}

@@ -11,8 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from app import strict_yaml
 from app.lab.disturbance import Aside, Disturbance, Note
 from app.lab.draw import drawn, number
 from app.lab.estate import with_resolver
@@ -88,5 +87,5 @@ def _aside(scenario: Scenario, hosts: list[str]) -> Aside | None:
 
 @cache
 def _shipped() -> dict[str, Any]:
-    shipped: dict[str, Any] = yaml.safe_load(LINES.read_text(encoding="utf-8"))
+    shipped: dict[str, Any] = strict_yaml.read(LINES.read_text(encoding="utf-8"))
     return shipped

@@ -13,8 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from app import strict_yaml
 from app.lab.draw import drawn, number
 from app.lab.errors import BadScenario
 from app.lab.estate import HOSTS
@@ -99,5 +98,5 @@ def _claim(key: str, claimed: str | None) -> str | None:
 
 @cache
 def _shipped() -> dict[str, Any]:
-    shipped: dict[str, Any] = yaml.safe_load(FORMS.read_text(encoding="utf-8"))
+    shipped: dict[str, Any] = strict_yaml.read(FORMS.read_text(encoding="utf-8"))
     return shipped

@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from app import strict_yaml
 from app.lab.errors import BadScenario
 from app.lab.estate import HOSTS
 
@@ -136,9 +137,9 @@ class Scenario(Strict):
 def load(path: Path) -> Scenario:
     """Read one scenario file; `BadScenario` says where and what was expected."""
     try:
-        node = yaml.compose(path.read_text(), Loader=yaml.SafeLoader)
-        data = yaml.safe_load(path.read_text())
-    except yaml.YAMLError as error:
+        node = yaml.compose(path.read_text(), Loader=yaml.SafeLoader)  # for the lines of complaints
+        data = strict_yaml.read(path.read_text())
+    except strict_yaml.YamlError as error:
         mark = getattr(error, "problem_mark", None)
         line = mark.line + 1 if mark else 1
         raise BadScenario(f"{path}:{line}: not valid YAML: {error}") from error

@@ -14,7 +14,7 @@ hang at night.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from datetime import datetime
 from pathlib import Path
@@ -120,14 +120,11 @@ class Database:
     async def transaction(self) -> AsyncIterator[AsyncSession]:
         """A transaction that writes: committed at the end, rolled back on any error.
 
-        Never open one inside another: on SQLite the inner one would wait for the outer for ever.
+        A commit that has begun ends, whatever is cancelled meanwhile. Never open one inside
+        another: on SQLite the inner one would wait for the outer for ever.
         """
         self._stay_on_one_loop()
-        async with (
-            self._turn(),
-            AsyncSession(self._engine, expire_on_commit=False) as session,
-            session.begin(),
-        ):
+        async with self._turn(), _ended_whole(self._engine) as session:
             yield session
 
     @asynccontextmanager
@@ -135,10 +132,7 @@ class Database:
         """A transaction that only reads: every query in it sees the same moment."""
         self._stay_on_one_loop()
         try:
-            async with (
-                AsyncSession(self._reading, expire_on_commit=False) as session,
-                session.begin(),
-            ):
+            async with _ended_whole(self._reading) as session:
                 yield session
         except SQLAlchemyError as error:
             raise self._not_usable(error) from error
@@ -200,6 +194,36 @@ class Database:
             raise RuntimeError(
                 "this Database belongs to another event loop: each loop constructs its own"
             )
+
+
+@asynccontextmanager
+async def _ended_whole(engine: AsyncEngine) -> AsyncIterator[AsyncSession]:
+    """A session in a transaction whose end no cancellation cuts in two.
+
+    Cut in the middle of a commit nobody knew whether it holds; cut in the middle of a rollback the
+    connection would be thrown away, with a traceback in the log of an ordinary stop.
+    """
+    session = AsyncSession(engine, expire_on_commit=False)
+    try:
+        await session.begin()
+        yield session
+        await _to_its_end(session.commit())
+    finally:
+        await _to_its_end(session.close())  # rolls back what was not committed
+
+
+async def _to_its_end(ending: Coroutine[Any, Any, None]) -> None:
+    """Wait for `ending` though this task be cancelled; then the cancellation goes on."""
+    task = asyncio.create_task(ending)
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait({task})
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        raise cancelled from (None if task.cancelled() else task.exception())
+    task.result()
 
 
 async def database_now(session: AsyncSession) -> datetime:

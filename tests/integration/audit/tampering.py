@@ -17,17 +17,16 @@ async def lift_guards(session: AsyncSession) -> None:
     await connection.run_sync(guards.remove)
 
 
-async def put_guards_back(database: Database) -> None:
+async def put_guards_back(session: AsyncSession) -> None:
     """Leave no trace but the change itself."""
-    async with database.transaction() as session:
-        connection = await session.connection()
-        await connection.run_sync(guards.install)
+    connection = await session.connection()
+    await connection.run_sync(guards.install)
 
 
 async def tamper(database: Database, *statements: str, **values: Any) -> None:
-    """Run statements with the guards lifted, and put the guards back."""
+    """Run statements with the guards lifted; nobody else ever sees the database without them."""
     async with database.transaction() as session:
         await lift_guards(session)
         for statement in statements:
             await session.execute(text(statement), values)
-    await put_guards_back(database)
+        await put_guards_back(session)

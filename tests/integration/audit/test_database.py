@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
 
 from app.errors import ConfigurationError, DatabaseNotReady
 from app.models.database import Database
@@ -149,6 +150,25 @@ async def test_cancelled_at_any_moment_a_write_is_whole_or_absent(
     async with asyncio.timeout(5), database.transaction() as session:
         count = (await session.execute(text("SELECT count(*) FROM host_lease"))).scalar_one()
     assert count in (0, 2)
+
+
+@pytest.mark.parametrize("moment", ["commit", "reset"])
+async def test_the_end_of_a_transaction_is_not_cut_in_two(
+    database: Database, caplog: pytest.LogCaptureFixture, moment: str
+) -> None:
+    async def write() -> None:
+        async with database.transaction() as session:
+            lease = "INSERT INTO host_lease (host, owner, fence) VALUES ('alpha', '', 0)"
+            await session.execute(text(lease))
+
+    task = asyncio.create_task(write())
+    engine = database._engine.sync_engine
+    event.listen(engine, moment, lambda *_: task.cancel(), once=True)
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
+    async with database.reading() as session:
+        assert (await session.execute(text("SELECT count(*) FROM host_lease"))).scalar_one() == 1
 
 
 def test_one_database_serves_one_event_loop(database_url: str) -> None:

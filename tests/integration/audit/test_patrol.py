@@ -17,7 +17,7 @@ from app.audit.patrol import KINDS, Patrol
 from app.audit.workers import Workers
 from app.domain.alert import AlertKind, Condition
 from app.models.database import Database
-from tests.integration.audit.tampering import lift_guards, put_guards_back, tamper
+from tests.integration.audit.tampering import lift_guards, tamper
 from tests.integration.audit.test_chain import live_through
 
 
@@ -171,7 +171,7 @@ async def test_guards_are_looked_at_each_time(lived: Database, clock: Clock) -> 
         await lift_guards(session)
     assert await said(patrol) == ["The audit's guards in the database were removed or altered."]
     assert len((await Checks(lived).standing()).guards_missing) > 20
-    await put_guards_back(lived)
+    await lived.put_guards_back()
     assert await said(patrol) == []
 
 

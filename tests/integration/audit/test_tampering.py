@@ -15,7 +15,7 @@ from app.audit.verifying import verify
 from app.models.audited import audited_mappers
 from app.models.chain import AuditEntry
 from app.models.database import Database
-from tests.integration.audit.tampering import lift_guards, put_guards_back, tamper
+from tests.integration.audit.tampering import lift_guards, tamper
 from tests.integration.audit.test_chain import live_through
 
 
@@ -191,5 +191,5 @@ async def test_guards_that_are_gone_are_named_and_put_back(lived: Database) -> N
     faults = [finding.fault for finding in await found(lived)]
     assert set(faults) == {Fault.GUARD_MISSING}
     assert len(faults) > 20
-    await put_guards_back(lived)
+    await lived.put_guards_back()
     assert await found(lived) == []
