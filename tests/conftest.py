@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import gc
 import ipaddress
 import os
 import shutil
@@ -33,13 +34,19 @@ KINDS = ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)]
 def pytest_addoption(parser: pytest.Parser) -> None:
     """How much of what takes long is tested (the default fits into a minute), and pictures."""
     parser.addoption(
-        "--deliveries", type=int, default=102, help="deliveries of test_tickets_under_fire"
+        "--deliveries", type=int, default=24, help="deliveries of test_tickets_under_fire"
     )
     parser.addoption(
         "--screenshots",
         action="store_true",
         help="test_everything_in_the_loop takes the manual's pictures anew, into docs/images",
     )
+
+
+def pytest_collection_finish() -> None:
+    """What is loaded by now stays: no collection of garbage need look at it again."""
+    gc.collect()
+    gc.freeze()
 
 
 def settings_of(url: str) -> Settings:

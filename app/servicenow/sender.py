@@ -33,7 +33,7 @@ class Pace:
 
     idle: float = 0.5  # between looks for rows while there are none
     first: float = 1.0  # after a first failure; doubles with each further one
-    longest: float = 300.0
+    longest: float = 30.0  # an outage of ServiceNow as a whole is waited out by the circuit
     uncertain: float = 5.0  # at least, before a write that may still be at work is looked for
     closed_after: int = 5  # failures of ServiceNow as a whole in a row that open the circuit
     rest: float = 2.0  # of an open circuit, at first

@@ -116,12 +116,13 @@ def started(
 
 def _wait_until_it_answers(address: str, child: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        assert child.poll() is None, "the server ended by itself"
-        try:
-            httpx.get(f"{address}/healthz", trust_env=False)
-        except httpx.TransportError:
-            time.sleep(0.1)
-        else:
-            return
+    with httpx.Client(trust_env=False) as client:
+        while time.monotonic() < deadline:
+            assert child.poll() is None, "the server ended by itself"
+            try:
+                client.get(f"{address}/healthz")
+            except httpx.TransportError:
+                time.sleep(0.1)
+            else:
+                return
     raise TimeoutError(address)

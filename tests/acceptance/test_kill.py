@@ -9,7 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import httpx
 import pytest
@@ -24,7 +24,13 @@ class Client:
     """One server, asked over HTTP."""
 
     def __init__(self, address: str) -> None:
-        self._api = f"{address}/api/v1"
+        self._client = httpx.Client(base_url=f"{address}/api/v1", trust_env=False, timeout=30)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.close()
 
     def baseline(self) -> None:
         self._ask("POST", f"/hosts/{HOST}/baseline")
@@ -36,8 +42,7 @@ class Client:
         return self._ask("GET", f"/incident/execution/{execution_id}")
 
     def _ask(self, method: str, path: str, **more: Any) -> dict[str, Any]:
-        url = f"{self._api}{path}"
-        answer = httpx.request(method, url, trust_env=False, timeout=30, **more)
+        answer = self._client.request(method, path, **more)
         answer.raise_for_status()
         shown: dict[str, Any] = answer.json()
         return shown
@@ -74,15 +79,14 @@ def test_killed_and_started_again_it_ends_as_if_nothing_had_happened(
         "WATCH_SECONDS_REVERSIBLE": "1",
     }
     serve = ["-m", "app.cli", "serve"]
-    with started(serve, environment, tmp_path) as (address, child):
-        client = Client(address)
+    with started(serve, environment, tmp_path) as (address, child), Client(address) as client:
         client.baseline()
         execution_id = client.trigger()
         client.until(execution_id, MOMENTS[moment])
         child.kill()
         child.wait()
-    with started(serve, environment, tmp_path) as (address, _):
-        ended = Client(address).until(execution_id, lambda shown: bool(shown["outcome"]))
+    with started(serve, environment, tmp_path) as (address, _), Client(address) as client:
+        ended = client.until(execution_id, lambda shown: bool(shown["outcome"]))
     assert ended["outcome"] == "resolved"
     made = Counter((a["action"], str(a["params"])) for a in ended["actions_taken"])
     assert set(made) != set()

@@ -113,7 +113,7 @@ def _told(address: str, incidents: int) -> list[dict[str, Any]]:
         if settled and sum(page["counts"].values()) >= 2 * incidents:
             rows: list[dict[str, Any]] = page["rows"]
             return rows
-        time.sleep(0.2)
+        time.sleep(1)
     raise TimeoutError(f"not told within {WHOLE_SECONDS} s: {page['counts']}")
 
 
