@@ -1,4 +1,8 @@
-"""Files that a ticket says come slowly: asked for as its writer asks, and timed."""
+"""Pages of the host that a ticket names: asked for as its writer asks, and believed with care.
+
+Whether such a page was ever there nobody knows. So it counts only where it shows what nobody can
+have meant: the service fails at it, or it is refused exactly as the ticket says.
+"""
 
 from __future__ import annotations
 
@@ -6,39 +10,71 @@ import re
 
 from app.domain.host import Host
 from app.domain.incident import Incident
-from app.domain.probe import Probe, ProbeKind
+from app.domain.probe import Probe, ProbeKind, ProbeResult
 from app.host.network_state import ABOUT_SPEED, text_of
+from app.host.view import HostView
 
 _URL = re.compile(
-    r"\b(https?)://([A-Za-z0-9.-]+)(?::([0-9]{1,5}))?(/[A-Za-z0-9/._~-]{0,200}\.[A-Za-z0-9]{2,5})"
-    r"(?![A-Za-z0-9?#%&=/])"
+    r"(?<![\w@./-])(?:(https?)://)?([A-Za-z0-9][A-Za-z0-9.-]*+)(?::([0-9]{1,5}))?"
+    r"(/[A-Za-z0-9/._~-]{0,200}+)(?![A-Za-z0-9/._~-]|[?#%&=@+$;]\S)"
 )
-"""A plain file: a ticket may not make the agent ask for what does something."""
+_DOES_SOMETHING = re.compile(
+    r"\.\.|(?<![a-z])(?:log-?(?:in|out|off)|sign-?(?:in|out)|delete|remove|drop|reset|re-?start|reboot"
+    r"|reload|stop|start|shutdown|kill|flush|purge|clear|disable|enable|exec|execute|run|cmd|cron"
+    r"|deploy|install|migrate|backup|send|submit|cancel|approve|create|update|write|set|debug|admin"
+    r"|actuator)(?![a-z])",
+    re.IGNORECASE,
+)
+"""A ticket may not make the agent ask for what does something. What is asked for has no query, no
+cookie and no key either: what anybody may see."""
 
+_FILE = re.compile(r"\.(?!php|cgi|aspx?|jsp|do|pl|py)[A-Za-z0-9]{2,5}$")
 _MOST = 2
 _SECONDS = 8.0
+_FAILS = frozenset({"timeout", "reset", "protocol", "slow"})
+_NOBODY = frozenset({"refused", "unreachable"})
 
 
-def slow_pages(incident: Incident, host: Host) -> tuple[Probe, ...]:
-    """Probes of the host's own files that a ticket about slowness names."""
-    if not ABOUT_SPEED.search(text_of(incident)):
-        return ()
+def named_pages(incident: Incident, host: Host) -> tuple[Probe, ...]:
+    """Probes of the host's own pages that the ticket names; of a slow file the whole of it."""
     text = f"{incident.short_description}\n{incident.description}"
-    own = {host.name, host.address, *host.names}
-    found = {m[0]: m for m in _URL.finditer(text) if m[2] in own and ".." not in m[4]}
-    return tuple(_probe(host, match) for match in list(found.values())[:_MOST])
+    own = {name.lower() for name in (host.name, host.address, *host.names)}
+    found = {
+        _probe(host, match, slow=ABOUT_SPEED.search(text_of(incident)) is not None)
+        for match in _URL.finditer(text)
+        if match[2].lower() in own
+        and 0 < int(match[3] or 80) < 65536
+        and not _DOES_SOMETHING.search(match[4])
+    }
+    return tuple(sorted(found, key=lambda probe: text.index(probe.path)))[:_MOST]
 
 
-def _probe(host: Host, url: re.Match[str]) -> Probe:
+def _probe(host: Host, url: re.Match[str], *, slow: bool) -> Probe:
     tls = url[1] == "https"
+    path = url[4].rstrip(".") or "/"
+    whole = slow and _FILE.search(path) is not None
+    name = f"{url[1] or 'http'}://{url[2]}{f':{url[3]}' if url[3] else ''}{path}"
     return Probe(
-        name=f"whole {url[0]}",
+        name=f"whole {name}" if whole else f"page {name}",
         kind=ProbeKind.HTTP,
         address=host.address,
         port=int(url[3] or (443 if tls else 80)),
-        host_header=url[2],
-        path=url[4],
+        host_header=url[2].lower(),
+        path=path,
         tls=tls,
         timeout_seconds=_SECONDS,
-        whole=True,
+        whole=whole,
     )
+
+
+def bears_out(result: ProbeResult, incident: Incident, view: HostView) -> bool:
+    """Whether a page is refused in a way that is a fault, whatever it was before."""
+    if result.ok:
+        return False
+    if result.probe.whole:
+        return result.error == "slow"
+    if result.error is not None:
+        served = bool(view.listening_on(result.probe.port))
+        return result.error in _FAILS or (result.error in _NOBODY and served)
+    told = re.search(rf"(?<!\d){result.status}(?!\d)", text_of(incident))
+    return (result.status or 0) >= 500 or told is not None

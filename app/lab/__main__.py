@@ -72,6 +72,8 @@ def _add_run(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     run = verbs.add_parser("run", help="run scenarios against the service; one JSON row each")
     run.add_argument("--scenarios", type=Path, metavar="DIR", default=RunOptions.scenarios)
     run.add_argument("--only", nargs="+", metavar="ID", default=[])
+    run.add_argument("--every", type=_counted, metavar="N", default=1,
+                     help="each N-th scenario in the order of their ids")  # fmt: skip
     run.add_argument("--out", type=Path, metavar="FILE", help="instead of standard output")
     run.add_argument("--jobs", type=int, metavar="N", default=1, help="scenarios side by side")
     run.add_argument("--agent", choices=AGENTS, metavar="NAME", default=SERVICE,
@@ -106,10 +108,19 @@ def _record(given: argparse.Namespace) -> None:
     print(commands.record(given.id, given.scenarios, given.plays, given.out))
 
 
+def _counted(text: str) -> int:
+    """1, 2, 3 and so on; argparse tells what was wrong."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
+    return number
+
+
 def _options(given: argparse.Namespace) -> RunOptions:
     return RunOptions(
         scenarios=given.scenarios,
         only=tuple(given.only),
+        every=given.every,
         out=given.out,
         jobs=given.jobs,
         policy=given.policy,

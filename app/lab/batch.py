@@ -37,6 +37,7 @@ class RunOptions:
 
     scenarios: Path = PROJECT / "scenarios"
     only: tuple[str, ...] = ()
+    every: int = 1  # each N-th of them, in the order of their ids
     out: Path | None = None  # JSON lines; standard output where it is not given
     jobs: int = 1
     resume: bool = False  # skip what already has a row in `out`
@@ -66,7 +67,7 @@ def run(options: RunOptions) -> int:
 
 
 def _run(options: RunOptions) -> int:
-    chosen = load_folder(options.scenarios, options.only)
+    chosen = load_folder(options.scenarios, options.only)[:: options.every]
     if options.model is not None:
         require(options.model)
     requirements.ensure()

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from app.lab.batch import RunOptions
 
 #: Options that choose what is run and where rows go; every other one has a part in a row's verdict.
-HOUSEKEEPING = frozenset({"scenarios", "only", "out", "jobs", "resume", "trust"})
+HOUSEKEEPING = frozenset({"scenarios", "only", "every", "out", "jobs", "resume", "trust"})
 
 
 def claim(options: RunOptions) -> None:

@@ -11,7 +11,7 @@ from app.domain.host import Host
 from app.domain.probe import Probe, ProbeKind, ProbeResult
 from app.host import checks
 from app.host.probes import derive
-from app.host.ticket_pages import slow_pages
+from app.host.ticket_pages import bears_out, named_pages
 from app.host.view import HostView
 from app.reasoning.first_look import first_look
 from app.reasoning.port import Advice, Assessment, Case
@@ -110,14 +110,19 @@ async def look(
 
 async def ask_as_users(at: Progress, effects: Effects, key: str) -> Progress:
     """Ask what users ask; where all is well, keep asking for a moment before believing it."""
-    probes = user_probes(at.known)
-    pages = slow_pages(at.known.incident, at.known.host)
+    case = at.known
+    probes = user_probes(case)
+    known = {_page_of(probe) for probe in probes}
+    pages = [
+        p for p in named_pages(case.incident, case.host) if p.whole or _page_of(p) not in known
+    ]
     if not probes and not pages:
         return at
     asked = (*probes, *pages)
     results = await effects.probe(f"{key}.probe", Step.ANALYZE, asked, "Are users served?")
-    # A ticket's own page counts only where it crawls: whether it is there at all nobody knows.
-    at = at.with_probes(tuple(r for r in results if r.probe not in pages or r.error == "slow"))
+    view = HostView(case.host, case.evidence)
+    meant = tuple(r for r in results if r.probe not in pages or bears_out(r, case.incident, view))
+    at = at.with_probes(meant)
     if at.known.red or not probes:
         return at
     calm = await effects.watch(f"{key}.calm", probes, grace_seconds=0.0, seconds=CALM_SECONDS)
@@ -140,6 +145,10 @@ async def ask_the_host(at: Progress, effects: Effects, key: str) -> Progress:
         return at
     why = "Does what held on the host while it was healthy still hold?"
     return at.with_probes(await effects.probe(f"{key}.checks", Step.ANALYZE, doubted, why))
+
+
+def _page_of(probe: Probe) -> tuple[object, ...]:
+    return (probe.kind, probe.port, probe.tls, probe.host_header, probe.path)
 
 
 def user_probes(case: Case) -> tuple[Probe, ...]:

@@ -7,7 +7,7 @@ from app.domain.event import EntryStatus, ProvenanceLink
 from app.domain.evidence import Evidence
 from app.domain.execution import Outcome, Step
 from app.domain.hypothesis import Hypothesis, HypothesisStatus
-from app.domain.probe import Probe, ProbeKind, ProbeResult
+from app.domain.probe import ProbeKind, ProbeResult
 from app.domain.verdict import ChangeResult, ChangeStatus, Decision, Verdict, Verification
 from app.host.view import HostView
 from app.reasoning.port import Repair
@@ -322,7 +322,8 @@ async def _look_again(at: Progress, effects: Effects, key: str) -> Progress:
     emptied = at.known.model_copy(update={"evidence": (), "round": at.known.round + 1})
     at = at.step(holding=None, case=emptied)
     at = await look(at, effects, key, hosts, during=Step.VERIFY)
-    probes: tuple[Probe, ...] = user_probes(at.known)
+    pages = (p.probe for p in at.known.red if p.probe.kind is ProbeKind.HTTP)
+    probes = tuple({p.name: p for p in (*user_probes(at.known), *pages)}.values())
     asked = await effects.probe(f"{key}.probe", Step.VERIFY, probes, "What do users see now?")
     return at.with_probes(asked).step(next=Step.HYPOTHESIZE)
 

@@ -86,7 +86,7 @@ def judged() -> Judged:
     """What the judge says of each agent; each has hosts of its own, and most of it is waiting."""
     requirements.ensure()
     scenario = load(Path(PROJECT / "scenarios/nginx-stopped.yaml"))
-    with ThreadPoolExecutor(4) as side_by_side:
+    with ThreadPoolExecutor(2) as side_by_side:
         rows = side_by_side.map(
             lambda scripts: run_scenario(scenario, Cheat(**scripts)), WHAT_THEY_RUN.values()
         )

@@ -90,7 +90,7 @@ def key_agent(address: Path, key: Path) -> Iterator[str]:
     """A real ssh-agent that holds one key; the address of its socket."""
     process = subprocess.Popen(["ssh-agent", "-D", "-a", str(address)], stdout=subprocess.DEVNULL)
     try:
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while not address.is_socket():
             assert time.monotonic() < deadline, "ssh-agent made no socket"
             time.sleep(0.02)
@@ -113,7 +113,7 @@ def _free_port() -> int:
 
 
 def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while True:
         with socket.socket() as trial:
             if trial.connect_ex(("127.0.0.1", port)) == 0:

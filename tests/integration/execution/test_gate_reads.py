@@ -184,7 +184,7 @@ def test_what_it_started_ends_with_it(bench: Bench, until: Until, number: signal
     process = bench.start({"mode": "read", "requests": asked})
     until(lambda: bool(running_with("63.73")))
     process.send_signal(number)
-    process.communicate(timeout=10)
+    process.communicate(timeout=60)
     assert process.returncode == 1
     until(lambda: not running_with("63.73"))
 
@@ -196,7 +196,7 @@ def test_reads_end_at_their_own_deadline_when_nobody_listens(bench: Bench, until
     assert process.stdout is not None
     until(lambda: bool(running_with("64.74")))
     process.stdout.close()
-    process.wait(timeout=10)
+    process.wait(timeout=60)
     until(lambda: not running_with("64.74"))
     assert process.stderr is not None
     process.stderr.close()
@@ -255,7 +255,7 @@ def test_a_program_that_runs_from_a_temporary_folder_is_a_sign(bench: Bench) -> 
             signs = bench.facts("security.signs")["signs"]
         finally:
             running.terminate()
-            running.wait(10)
+            running.wait(60)
     assert {"kind": "program-in-temporary-folder", "subject": str(program)}.items() <= next(
         s for s in signs if s["subject"] == str(program)
     ).items()

@@ -6,11 +6,9 @@ from typing import Any
 
 import pytest
 
-from app.domain.host import Host
 from app.domain.incident import Incident
-from app.domain.probe import Probe, ProbeKind
+from app.domain.probe import Probe
 from app.host import checks
-from app.host.ticket_pages import slow_pages
 from app.host.view import HostView
 from tests.unit.reasoning.cases import HOST, NOW, evidence
 
@@ -110,29 +108,3 @@ def test_what_was_not_asked_is_not_judged() -> None:
 )
 def test_a_ticket_about_the_network(text: str, check: str, meant: bool) -> None:
     assert checks.concerns(held(THEN)[check], incident(text), HOST) is meant
-
-
-FILES = Host(name="beta", address="192.0.2.8", names=("files.example",))
-
-
-def test_a_slow_file_that_a_ticket_names_is_asked_for_whole() -> None:
-    text = "http://files.example:8080/pub/list.bin is slow, http://files.example:8080/pub/list.bin!"
-    (probe,) = slow_pages(incident(text), FILES)
-    assert (probe.kind, probe.port, probe.path) == (ProbeKind.HTTP, 8080, "/pub/list.bin")
-    assert probe.whole
-    assert probe.address == "192.0.2.8"
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "http://files.example/pub/list.bin is gone",  # not a word of slowness
-        "http://elsewhere.example/pub/list.bin is slow",
-        "http://files.example/orders/delete?id=7 is slow",
-        "http://files.example/list.php?drop=1 is slow",
-        "http://files.example/admin/restart is slow",
-        "http://files.example/a/../../x.bin is slow",
-    ],
-)
-def test_nothing_else_is_asked_for_on_a_tickets_word(text: str) -> None:
-    assert slow_pages(incident(text), FILES) == ()

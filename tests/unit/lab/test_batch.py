@@ -73,6 +73,12 @@ def test_0_where_all_passed(folder: Path, tmp_path: Path) -> None:
     assert batch.run(options) == 0
 
 
+def test_each_second_is_every_second_by_name(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "rows.jsonl"
+    batch.run(RunOptions(scenarios=folder, every=2, out=out, prove=True))
+    assert [row["id"] for row in rows(out)] == ["bad-one", "good-two"]
+
+
 def test_2_where_it_could_not_run(tmp_path: Path) -> None:
     assert batch.run(RunOptions(scenarios=tmp_path / "absent", prove=True)) == 2
 
