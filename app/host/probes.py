@@ -61,19 +61,28 @@ _LEARNED_WORDS = 12
 def derive(view: HostView, *, service: str | None = None) -> tuple[Probe, ...]:
     """Probes from what the host has configured and what listens to the outside on it.
 
-    `service` is what the ticket blames: its usual port is asked even if nothing listens there.
+    `service` is what the ticket blames: its usual port is asked even if nothing listens there, for
+    as long as the host has such a service at all. Many a ticket blames the database of another.
     """
     host = view.host
     if host.probes:
         return host.probes
     found = [*_of_sites(host, view), *_of_listeners(host, view)]
     asked = {p.port for p in found}
-    for name in dict.fromkeys([*(s for s in [service] if s), *host.services]):
+    blamed = [service] if service is not None and _has(view, service) else []
+    for name in dict.fromkeys([*blamed, *host.services]):
         port = _DEFAULT_PORTS.get(_program(name))
         if port is not None and port not in asked:
             found.append(_of_port(host, port))
             asked.add(port)
     return _unique(found)
+
+
+def _has(view: HostView, service: str) -> bool:
+    """Whether a unit of that name is there, an instance of it too; where units are unknown: yes."""
+    program = _program(service)
+    known = {_program(unit) for unit in (*view.units, *view.unit_files)}
+    return not known or any(name == program or name.startswith(f"{program}-") for name in known)
 
 
 def candidates(view: HostView) -> tuple[Probe, ...]:

@@ -70,6 +70,19 @@ def test_a_blamed_service_is_asked_even_where_nothing_listens() -> None:
     assert [(p.kind, p.port) for p in found] == [(ProbeKind.HTTP, 80)]
 
 
+def test_what_the_ticket_blames_is_not_asked_of_a_host_that_has_no_such_service() -> None:
+    names = ("nginx.service", "postgresql@.service", "redis-server.service")
+    files = {"files": [{"name": name, "state": "enabled"} for name in names]}
+    nobody = {"listeners": []}
+
+    def ports(service: str) -> list[int]:
+        seen = view(sockets__listening=nobody, unit_files__list=files)
+        return [probe.port for probe in derive(seen, service=service)]
+
+    found = [ports(name) for name in ("nginx", "postgresql", "redis", "memcached")]
+    assert found == [[80], [5432], [6379], []]
+
+
 def test_declared_probes_win() -> None:
     mine = Probe(name="mine", kind=ProbeKind.TCP, address="192.0.2.7", port=7)
     host = HOST.model_copy(update={"probes": (mine,)})

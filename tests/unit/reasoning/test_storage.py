@@ -96,7 +96,7 @@ async def test_a_journal_without_its_limit_is_given_it_back_and_shrunk() -> None
     judged = await assessed(mounted("/var/log"), {"files": parts}, added)
     assert steps(judged) == [
         f"file.remove path={added.path} sha256={'b' * 64}",
-        "service.restart unit=systemd-journald.service",
+        "journal.reconfigure",
         "journal.vacuum megabytes=100",
     ]
 
