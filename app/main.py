@@ -60,7 +60,7 @@ from app.secrets.configured import secrets_of
 from app.secrets.live import fetch, keep_fresh, with_live_secrets
 from app.secrets.secrets import Secrets
 from app.servicenow.desk import Desk
-from app.services.repairing import WatchTimes
+from app.services.proving import WatchTimes
 from app.services.self_healing_sre_agent import Limits, run_execution
 from app.settings import Settings, read_settings
 

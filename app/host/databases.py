@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 
 from app.domain.value import Value
@@ -37,6 +38,12 @@ _STRONG = frozenset({"AccessExclusiveLock", "ExclusiveLock", "ShareRowExclusiveL
 
 _PINNED_SHARE, _PINNED_BYTES = 0.1, 1024**3
 _FULL_SHARE = 0.98
+
+_MOST_INDEXES = 400
+"""So many are told of one database (app/execution/gate/postgres.py)."""
+
+_COMES_BACK = 4
+"""A quarter of what was ended, within the time that health is watched, comes back to stay."""
 
 
 class Found(Value):
@@ -76,6 +83,70 @@ def troubles(view: HostView, found: Found) -> tuple[str, ...]:
     if isinstance(one, MariadbServer):
         return tuple(_of_mariadb(one))
     return tuple(_of_redis(one))
+
+
+class Loss(Value):
+    """Something that a database had while it was healthy, and has not now."""
+
+    key: str
+    text: str
+    evidence_id: int
+
+
+def losses(now: HostView, then: HostView | None) -> tuple[Loss, ...]:
+    """What is missing inside the databases, or was switched off in them, since they were healthy.
+
+    Nothing fails by it, and everything that used it is slow, or will be.
+    """
+    if then is None:
+        return ()
+    before = {one.subject: one.server for one in servers(then)}
+    return tuple(
+        loss
+        for one in servers(now)
+        if isinstance(one.server, PostgresCluster)
+        and one.server.reachable
+        and isinstance(was := before.get(one.subject), PostgresCluster)
+        for loss in _lost(one.server, was, one.evidence_id)
+    )
+
+
+def filling_again(view: HostView, group: str, ended: int) -> tuple[Loss, ...]:
+    """Whether sessions of a group of which so many were ended come back to stay."""
+    return tuple(
+        Loss(
+            key=f"sessions {group}",
+            text=f"{one.user} has {one.idle} idle sessions again; {ended} were ended just now",
+            evidence_id=found.evidence_id,
+        )
+        for found in servers(view)
+        if isinstance(found.server, PostgresCluster | MariadbServer)
+        for one in found.server.groups
+        if one.id == group and one.idle * _COMES_BACK >= ended
+    )
+
+
+def _lost(now: PostgresCluster, then: PostgresCluster, ident: int) -> Iterable[Loss]:
+    unseen = set(now.not_looked_at)
+    told = Counter(index.database for index in now.indexes)
+    unseen |= {name for name, many in told.items() if many >= _MOST_INDEXES}
+    valid = {(i.database, i.table, i.name) for i in now.indexes if i.valid}
+    there = {(i.database, i.table, i.name) for i in now.indexes}
+    for index in then.indexes:
+        name = (index.database, index.table, index.name)
+        if not index.valid or index.database in unseen or name in valid:
+            continue
+        how = "is no longer valid" if name in there else "is gone"
+        text = f"the index {index.name} of {index.database}'s table {index.table} {how}"
+        yield Loss(key=f"index {'.'.join(name)}", text=text, evidence_id=ident)
+    if then.autovacuum and now.autovacuum is False:
+        text = f"autovacuum of PostgreSQL on port {now.port} was switched off"
+        yield Loss(key=f"autovacuum {now.port}", text=text, evidence_id=ident)
+    off = {(one.database, one.table) for one in then.autovacuum_off}
+    for one in now.autovacuum_off:
+        if (one.database, one.table) not in off:
+            text = f"autovacuum of {one.database}'s table {one.table} was switched off"
+            yield Loss(key=f"autovacuum {one.database}.{one.table}", text=text, evidence_id=ident)
 
 
 def forgotten(cluster: PostgresCluster) -> tuple[PostgresSession, ...]:

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from app.domain.action import ActionCall
 from app.domain.hypothesis import Hypothesis, Support
 from app.domain.value import Value
-from app.host import network_state
+from app.host import databases, network_state
 from app.host.drift import Change, ChangeKind
 from app.host.facts import FirewallFacts
 from app.host.view import beneath
@@ -45,7 +45,7 @@ class Finding(Value):
 
 def findings(case: HostCase) -> tuple[Finding, ...]:
     """What changed since the host was healthy, the likeliest to be meant first."""
-    found = [*_changed(case), *_new_rules(case), *_network(case)]
+    found = [*_changed(case), *_new_rules(case), *_network(case), *_databases(case)]
     return tuple(sorted(found, key=lambda f: -f.shared))
 
 
@@ -54,7 +54,7 @@ def asks(case: HostCase) -> Iterable[ActionCall]:
     if case.then is None:
         return
     yield ActionCall(action="firewall.show", host=case.host.name)
-    for action in ("network.show", "qdisc.list"):
+    for action in ("network.show", "qdisc.list", *databases.ACTIONS.values()):
         if case.then.asked(action):  # what was not known then cannot be compared
             yield ActionCall(action=action, host=case.host.name)
     for change in _telling(case)[:_MOST]:
@@ -161,6 +161,14 @@ def _network(case: HostCase) -> Iterable[Finding]:
                 evidence_id=asked.id,
                 shared=_shared(case, text),
             )
+
+
+def _databases(case: HostCase) -> Iterable[Finding]:
+    """What is missing inside databases."""
+    for loss in databases.losses(case.view, case.then):
+        text = f"on {case.host.name} {loss.text}"
+        shared = _shared(case, text)
+        yield Finding(key=loss.key, text=text, evidence_id=loss.evidence_id, shared=shared)
 
 
 def _shared(case: HostCase, text: str) -> int:

@@ -151,6 +151,20 @@ def _page_of(probe: Probe) -> tuple[object, ...]:
     return (probe.kind, probe.port, probe.tls, probe.host_header, probe.path)
 
 
+async def look_again(at: Progress, effects: Effects, key: str) -> Progress:
+    """Fresh evidence after a change that was not the cure."""
+    await effects.release(f"{key}.release", at.holding or at.known.host.name)
+    seen = {e.host for e in at.known.evidence}
+    hosts = [h for h in at.known.hosts if h.name in seen]
+    emptied = at.known.model_copy(update={"evidence": (), "round": at.known.round + 1})
+    at = at.step(holding=None, case=emptied)
+    at = await look(at, effects, key, hosts, during=Step.VERIFY)
+    pages = (p.probe for p in at.known.red if p.probe.kind is ProbeKind.HTTP)
+    probes = tuple({p.name: p for p in (*user_probes(at.known), *pages)}.values())
+    asked = await effects.probe(f"{key}.probe", Step.VERIFY, probes, "What do users see now?")
+    return at.with_probes(asked).step(next=Step.HYPOTHESIZE)
+
+
 def user_probes(case: Case) -> tuple[Probe, ...]:
     """What users ask of the case's hosts: declared, learned while healthy, or derived now."""
     found: list[Probe] = []

@@ -1,39 +1,20 @@
-"""The states that change and prove: remediate, verify, finalize. Red before green, or undone."""
+"""The states that change and end: remediate, finalize. What did not heal is undone."""
 
 from __future__ import annotations
 
-from app.domain.action import ActionCall, Plan
+from app.domain.action import Plan
 from app.domain.event import EntryStatus, ProvenanceLink
-from app.domain.evidence import Evidence
 from app.domain.execution import Outcome, Step
-from app.domain.hypothesis import Hypothesis, HypothesisStatus
-from app.domain.probe import ProbeKind, ProbeResult
-from app.domain.verdict import ChangeResult, ChangeStatus, Decision, Verdict, Verification
-from app.host.view import HostView
+from app.domain.verdict import ChangeResult, ChangeStatus, Decision, Verdict
 from app.reasoning.port import Repair
 from app.services.looking import (
     concluded,
     entry,
-    look,
+    look_again,
     say,
-    user_probes,
 )
-from app.services.ports import Conclusion, Effects
+from app.services.ports import Effects
 from app.services.progress import Applied, Progress
-
-GRACE_SECONDS = 30.0
-"""How long a repaired service may take until it answers."""
-
-
-class WatchTimes:
-    """How long health must last, by what was done to the host. Set from the settings."""
-
-    def __init__(self, reversible: float, disruptive: float) -> None:
-        self.reversible = reversible
-        self.disruptive = disruptive
-
-    def for_repair(self, repair: Repair) -> float:
-        return self.disruptive if repair.disruptive else self.reversible
 
 
 async def remediate(at: Progress, effects: Effects, changes_max: int) -> Progress:
@@ -139,7 +120,7 @@ async def _stuck(at: Progress, effects: Effects, key: str, applied: Applied) -> 
     if last.status is ChangeStatus.SIMULATED:
         said = "The simulation has no recording of this repair; this is the plan it would have run"
         return at.step(conclusion=concluded(at, Outcome.ESCALATED, said), next=Step.FINALIZE)
-    return await _look_again(at.refuting(applied.plan.cause), effects, f"{key}.again")
+    return await look_again(at.refuting(applied.plan.cause), effects, f"{key}.again")
 
 
 async def undo(effects: Effects, key: str, applied: Applied) -> bool:
@@ -177,157 +158,6 @@ async def _settle(effects: Effects, key: str, applied: Applied) -> bool:
     return settled
 
 
-async def verify(at: Progress, effects: Effects, times: WatchTimes) -> Progress:
-    """Prove it from outside: what was red is green and stays so, and nothing else got worse."""
-    at, key = at.entering(Step.VERIFY)
-    assert at.assessment is not None
-    assert at.assessment.repair is not None
-    applied = at.applied[-1]
-    seconds = times.for_repair(at.assessment.repair)
-    probes = (*applied.plan.red_probes, *applied.plan.green_probes)
-    title = f"Watching for {seconds:.0f} s whether users are served"
-    await say(effects, key, Step.VERIFY, title, running=True)
-    after = await effects.watch(
-        f"{key}.watch", probes, grace_seconds=GRACE_SECONDS, seconds=seconds
-    )
-    worse = await _worse(at, effects, key, applied)
-    proof = await _proof(at, effects, key, after, worse, seconds)
-    at = at.step(verification=proof).with_probes(after)
-    return await (_healed(at, effects, key) if proof.healed else _not_healed(at, effects, key))
-
-
-async def _proof(
-    at: Progress,
-    effects: Effects,
-    key: str,
-    after: tuple[ProbeResult, ...],
-    worse: tuple[str, ...],
-    seconds: float,
-) -> Verification:
-    bad = [p for p in after if not p.ok]
-    healed = bool(after) and not bad and not worse
-    if healed:
-        said = f"{_what_is_well(at)}: {len(after)} probes passed for {seconds:.0f} s"
-    elif bad:
-        said = f"Not healed: {bad[0].probe.name}: {bad[0].detail or bad[0].error}"
-    else:
-        said = f"Something else got worse: {', '.join(worse)}"
-    proof = Verification(
-        healed=healed,
-        statement=said,
-        before=at.known.red,
-        after=after,
-        watched_seconds=seconds if healed else 0.0,
-        worse=worse,
-        taken_at=await effects.now(f"{key}.now"),
-        simulated=any(p.simulated for p in after),
-    )
-    status = EntryStatus.COMPLETED if healed else EntryStatus.FAILED
-    line = entry(key, Step.VERIFY, said, status=status)
-    await effects.record(f"{key}.proof", timeline=[line], verification=proof)
-    return proof
-
-
-def _what_is_well(at: Progress) -> str:
-    """Who was not served before: users, or only the host's own checks failed."""
-    checks_only = all(p.probe.kind is ProbeKind.HOST for p in at.known.red)
-    return "What failed holds again" if checks_only else "Users are served again"
-
-
-async def _worse(at: Progress, effects: Effects, key: str, applied: Applied) -> tuple[str, ...]:
-    """Units that were up before the change and are not now, beyond those the plan takes down."""
-    host = at.known.host_named(applied.plan.host)
-    before = HostView(host, at.known.evidence).units
-    call = [c for c in at.known.evidence if c.action == "units.show" and c.host == host.name]
-    if not call:
-        return ()
-    again = await effects.observe(
-        f"{key}.worse",
-        Step.VERIFY,
-        [_repeat(call[0])],
-        "Is anything else down that was up before?",
-    )
-    after = HostView(host, again).units
-    meant = {str(s.params.get("unit")) for s in applied.plan.steps if s.action == "service.stop"}
-    was_up = [n for n, (u, _) in before.items() if u.active_state == "active"]
-    down = [n for n in was_up if n in after and after[n][0].active_state == "failed"]
-    return tuple(n for n in down if n not in meant)
-
-
-def _repeat(evidence: Evidence) -> ActionCall:
-    return ActionCall(action=evidence.action, host=evidence.host, params=evidence.params)
-
-
-async def _healed(at: Progress, effects: Effects, key: str) -> Progress:
-    assert at.assessment is not None
-    leader = at.assessment.leader
-    assert leader is not None
-    assert at.verification is not None
-    confirmed = leader.model_copy(update={"status": HypothesisStatus.CONFIRMED})
-    await effects.record(f"{key}.confirmed", hypotheses=[confirmed])
-    steps = "; ".join(s.label() for a in at.applied for s in a.plan.steps)
-    said = f"{leader.text}. Repaired by {steps}. {at.verification.statement}."
-    conclusion = Conclusion(
-        outcome=Outcome.RESOLVED,
-        root_cause=leader.text,
-        summary=said,
-        confidence=leader.confidence,
-        evidence_ids=_proving(leader, at.verification),
-    )
-    return at.step(conclusion=conclusion, next=Step.FINALIZE)
-
-
-def _proving(leader: Hypothesis, proof: Verification) -> tuple[int, ...]:
-    after = (p.evidence_id for p in proof.after if p.evidence_id is not None)
-    return tuple(dict.fromkeys((*leader.evidence_ids, *after)))
-
-
-async def _not_healed(at: Progress, effects: Effects, key: str) -> Progress:
-    """Undo, refute the cause and think again; a change that got users further is kept for now."""
-    applied = at.applied[-1]
-    assert at.verification is not None
-    if got_further(at.verification) and not at.verification.worse:
-        said = "Users get further than before; keeping this repair and looking for what remains"
-        await say(effects, f"{key}.further", Step.VERIFY, said)
-        return await _look_again(at.refuting(applied.plan.cause), effects, f"{key}.again")
-    await undo(effects, key, applied)
-    at = at.step(applied=at.applied[:-1]).refuting(applied.plan.cause)
-    return await _look_again(at, effects, f"{key}.again")
-
-
-_DEPTH = {"dns": 0, "unreachable": 1, "timeout": 2, "refused": 3, "reset": 4}
-_ANSWERED = 5
-
-
-def got_further(proof: Verification) -> bool:
-    """Whether a failing question fails later on its path than it did: refused -> a 502 page."""
-    before = {p.probe.name: _depth(p) for p in proof.before}
-    pairs = [(before[p.probe.name], _depth(p)) for p in proof.after if p.probe.name in before]
-    return any(now > then for then, now in pairs) and all(now >= then for then, now in pairs)
-
-
-def _depth(result: ProbeResult) -> int:
-    if result.ok:
-        return _ANSWERED + 2
-    if result.status is not None:
-        return _ANSWERED
-    return _DEPTH.get(result.error or "", 4)
-
-
-async def _look_again(at: Progress, effects: Effects, key: str) -> Progress:
-    """Fresh evidence after a change that was not the cure."""
-    await effects.release(f"{key}.release", at.holding or at.known.host.name)
-    seen = {e.host for e in at.known.evidence}
-    hosts = [h for h in at.known.hosts if h.name in seen]
-    emptied = at.known.model_copy(update={"evidence": (), "round": at.known.round + 1})
-    at = at.step(holding=None, case=emptied)
-    at = await look(at, effects, key, hosts, during=Step.VERIFY)
-    pages = (p.probe for p in at.known.red if p.probe.kind is ProbeKind.HTTP)
-    probes = tuple({p.name: p for p in (*user_probes(at.known), *pages)}.values())
-    asked = await effects.probe(f"{key}.probe", Step.VERIFY, probes, "What do users see now?")
-    return at.with_probes(asked).step(next=Step.HYPOTHESIZE)
-
-
 def _rejected(at: Progress, plan: Plan) -> Progress:
     steps = "; ".join(step.label() for step in plan.steps)
     said = f"{_cause(at)}. A person decided against the proposed repair ({steps})"
@@ -344,7 +174,8 @@ async def finalize(at: Progress, effects: Effects) -> Progress:
     at, key = at.entering(Step.FINALIZE)
     conclusion = at.conclusion
     assert conclusion is not None
-    if conclusion.outcome is not Outcome.RESOLVED:
+    relieved = at.verification is not None and at.verification.healed
+    if conclusion.outcome is not Outcome.RESOLVED and not relieved:
         for number, applied in enumerate(reversed(at.applied), start=1):
             await undo(effects, f"{key}.{number}", applied)
     if at.holding is not None:

@@ -22,10 +22,10 @@ from langgraph.graph.state import CompiledStateGraph
 
 from app.domain.execution import STEP_MOVES, Outcome, Step
 from app.errors import EngineError
-from app.services import looking, repairing
+from app.services import looking, proving, repairing
 from app.services.ports import Conclusion, Effects, Ending, EndingKind, ExecutionInput
 from app.services.progress import Progress
-from app.services.repairing import WatchTimes
+from app.services.proving import WatchTimes
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def build(effects: Effects, limits: Limits) -> CompiledStateGraph[Any, Any, Any,
         return await repairing.remediate(at, effects, limits.changes)
 
     async def verify(at: Progress) -> Progress:
-        return await repairing.verify(at, effects, limits.watch)
+        return await proving.verify(at, effects, limits.watch)
 
     work: dict[Step, _Work] = {
         Step.ANALYZE: lambda at: looking.analyze(at, effects),

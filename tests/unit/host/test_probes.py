@@ -73,7 +73,7 @@ def test_a_blamed_service_is_asked_even_where_nothing_listens() -> None:
 def test_what_the_ticket_blames_is_not_asked_of_a_host_that_has_no_such_service() -> None:
     names = ("nginx.service", "postgresql@.service", "redis-server.service")
     files = {"files": [{"name": name, "state": "enabled"} for name in names]}
-    nobody = {"listeners": []}
+    nobody: dict[str, Any] = {"listeners": []}
 
     def ports(service: str) -> list[int]:
         seen = view(sockets__listening=nobody, unit_files__list=files)

@@ -155,6 +155,38 @@ async def test_a_full_redis_is_handed_over_with_figures() -> None:
     assert "maxmemory 100" in judged.statement
 
 
+INDEX = {"database": "sales", "table": "public.bills", "name": "bills_by_day"}
+OFF = {"database": "sales", "table": "public.bills", "dead": 9, "live": 1}
+
+
+@pytest.mark.parametrize(
+    ("now", "lost"),
+    [
+        ({"indexes": [INDEX]}, ""),
+        ({"indexes": []}, "bills_by_day of sales's table public.bills is gone"),
+        ({"indexes": [INDEX | {"valid": False}]}, "is no longer valid"),
+        ({"indexes": [], "not_looked_at": ["sales"]}, ""),
+        ({"indexes": [], "reachable": False}, ""),
+        ({"indexes": [INDEX | {"name": f"i{n}"} for n in range(400)]}, ""),  # not all were told
+        ({"indexes": [INDEX], "autovacuum": False}, "autovacuum of PostgreSQL on port 5544"),
+        ({"indexes": [INDEX], "autovacuum_off": [OFF]}, "autovacuum of sales's table"),
+    ],
+)
+def test_what_a_database_has_lost_since_it_was_healthy(now: dict[str, Any], lost: str) -> None:
+    then = {"indexes": [INDEX], "autovacuum": True}
+    seen = HostView(HOST, evidence({"postgres.state": cluster(**then | now)}))
+    found = databases.losses(seen, HostView(HOST, evidence({"postgres.state": cluster(**then)})))
+    assert [lost in one.text for one in found] == ([True] if lost else [])
+    assert databases.losses(seen, None) == ()
+
+
+@pytest.mark.parametrize(("idle", "again"), [(30, True), (8, True), (7, False), (0, False)])
+def test_idle_sessions_that_come_back_are_seen(idle: int, *, again: bool) -> None:
+    seen = HostView(HOST, evidence({"postgres.state": cluster(groups=[group(idle=idle)])}))
+    assert bool(databases.filling_again(seen, GROUP, 30)) is again
+    assert databases.filling_again(seen, "8" * 64, 30) == ()
+
+
 @pytest.mark.parametrize(
     ("more", "well"),
     [

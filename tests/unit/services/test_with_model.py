@@ -9,7 +9,7 @@ from app.domain.execution import Outcome
 from app.reasoning.language.doubles import Behaviour, DoubleModel
 from app.reasoning.port import Assessment, Case
 from app.services.ports import Ending
-from app.services.repairing import WatchTimes
+from app.services.proving import WatchTimes
 from app.services.self_healing_sre_agent import Limits, run_execution
 from tests.unit.reasoning.language.situations import Remembered, beside
 from tests.unit.services.world import FRONT, World, unit

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from app.domain.action import ActionCall, Plan
 from app.domain.execution import STEP_MOVES, Outcome, Step
 from app.domain.hypothesis import HypothesisStatus
 from app.domain.verdict import ChangeResult, ChangeStatus, Verdict
+from app.host.baseline import Baseline
 from app.services.ports import Ending, EndingKind
 from app.services.progress import Applied
-from app.services.repairing import WatchTimes, undo
+from app.services.proving import WatchTimes
+from app.services.repairing import undo
 from app.services.self_healing_sre_agent import Limits, build, run_execution
+from tests.unit.reasoning.cases import baseline
 from tests.unit.services.world import FRONT, World, unit
 
 LIMITS = Limits(rounds=4, changes=2, watch=WatchTimes(reversible=1, disruptive=1))
@@ -45,6 +50,49 @@ async def test_a_stopped_service_is_started_and_proven() -> None:
     confirmed = [h for h in world.hypotheses.values() if h.status is HypothesisStatus.CONFIRMED]
     assert [h.mode for h in confirmed] == ["unit-stopped"]
     assert not world.held
+
+
+class WithDatabase(World):
+    """The host runs a database too, and an index of it was dropped since it was healthy."""
+
+    async def baseline(self, key: str, host: str) -> Baseline | None:
+        await super().baseline(key, host)
+        index = {"database": "sales", "table": "public.bills", "name": "bills_by_day"}
+        self.indexes = [index]
+        asked = ("units.show", "postgres.state")
+        looked = [self._evidence(ActionCall(action=action, host=host)) for action in asked]
+        self.indexes = []
+        return baseline().model_copy(update={"evidence": tuple(looked)})
+
+    def _facts(self, call: ActionCall) -> dict[str, Any] | None:
+        if call.action != "postgres.state":
+            return super()._facts(call)
+        shape = {"port": 5432, "status": "ready", "reachable": True, "max_connections": 40}
+        return {"clusters": [shape | {"used": 3, "indexes": self.indexes}]}
+
+
+@pytest.mark.parametrize(
+    ("told", "outcome"),
+    [
+        ("edge is slow since the clean-up, now it is down", Outcome.ESCALATED),
+        ("edge does not answer", Outcome.RESOLVED),
+    ],
+)
+async def test_users_who_are_served_slowly_are_not_called_healed(
+    told: str, outcome: Outcome
+) -> None:
+    world = WithDatabase()
+    world.start("postgresql.service")
+    world.stop()
+    starts(world)
+    given = world.given()
+    incident = given.incident.model_copy(update={"short_description": told})
+    ending = await run_execution(world, given.model_copy(update={"incident": incident}), LIMITS)
+    assert ending.outcome is outcome
+    assert world.conclusion is not None
+    assert ("bills_by_day" in world.conclusion.root_cause) is (outcome is Outcome.ESCALATED)
+    assert world.changed == ["service.start"], "what helped is kept"
+    assert world.undone == []
 
 
 async def test_a_false_alarm_changes_nothing() -> None:

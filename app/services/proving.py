@@ -1,0 +1,230 @@
+"""The state that proves: red before, green after, from outside - and nothing left amiss."""
+
+from __future__ import annotations
+
+from app.domain.action import ActionCall
+from app.domain.event import EntryStatus
+from app.domain.evidence import Evidence
+from app.domain.execution import Outcome, Step
+from app.domain.hypothesis import Hypothesis, HypothesisStatus
+from app.domain.probe import ProbeKind, ProbeResult
+from app.domain.verdict import Verification
+from app.host import databases
+from app.host.network_state import ABOUT_SPEED, text_of
+from app.host.view import HostView
+from app.reasoning.port import Repair
+from app.services.looking import (
+    entry,
+    look_again,
+    say,
+)
+from app.services.ports import Conclusion, Effects
+from app.services.progress import Applied, Progress
+from app.services.repairing import undo
+
+GRACE_SECONDS = 30.0
+"""How long a repaired service may take until it answers."""
+
+
+_STATES = frozenset(databases.ACTIONS.values())
+
+
+class WatchTimes:
+    """How long health must last, by what was done to the host. Set from the settings."""
+
+    def __init__(self, reversible: float, disruptive: float) -> None:
+        self.reversible = reversible
+        self.disruptive = disruptive
+
+    def for_repair(self, repair: Repair) -> float:
+        return self.disruptive if repair.disruptive else self.reversible
+
+
+async def verify(at: Progress, effects: Effects, times: WatchTimes) -> Progress:
+    """Prove it from outside: what was red is green and stays so, and nothing else got worse."""
+    at, key = at.entering(Step.VERIFY)
+    assert at.assessment is not None
+    assert at.assessment.repair is not None
+    applied = at.applied[-1]
+    seconds = times.for_repair(at.assessment.repair)
+    probes = (*applied.plan.red_probes, *applied.plan.green_probes)
+    title = f"Watching for {seconds:.0f} s whether users are served"
+    await say(effects, key, Step.VERIFY, title, running=True)
+    after = await effects.watch(
+        f"{key}.watch", probes, grace_seconds=GRACE_SECONDS, seconds=seconds
+    )
+    worse = await _worse(at, effects, key, applied)
+    proof = await _proof(at, effects, key, after, worse, seconds)
+    at = at.step(verification=proof).with_probes(after)
+    if not proof.healed:
+        return await _not_healed(at, effects, key)
+    left = await _left(at, effects, key, applied)
+    return await (_relieved(at, effects, key, left) if left else _healed(at, effects, key))
+
+
+async def _proof(
+    at: Progress,
+    effects: Effects,
+    key: str,
+    after: tuple[ProbeResult, ...],
+    worse: tuple[str, ...],
+    seconds: float,
+) -> Verification:
+    bad = [p for p in after if not p.ok]
+    healed = bool(after) and not bad and not worse
+    if healed:
+        said = f"{_what_is_well(at)}: {len(after)} probes passed for {seconds:.0f} s"
+    elif bad:
+        said = f"Not healed: {bad[0].probe.name}: {bad[0].detail or bad[0].error}"
+    else:
+        said = f"Something else got worse: {', '.join(worse)}"
+    proof = Verification(
+        healed=healed,
+        statement=said,
+        before=at.known.red,
+        after=after,
+        watched_seconds=seconds if healed else 0.0,
+        worse=worse,
+        taken_at=await effects.now(f"{key}.now"),
+        simulated=any(p.simulated for p in after),
+    )
+    status = EntryStatus.COMPLETED if healed else EntryStatus.FAILED
+    line = entry(key, Step.VERIFY, said, status=status)
+    await effects.record(f"{key}.proof", timeline=[line], verification=proof)
+    return proof
+
+
+def _what_is_well(at: Progress) -> str:
+    """Who was not served before: users, or only the host's own checks failed."""
+    checks_only = all(p.probe.kind is ProbeKind.HOST for p in at.known.red)
+    return "What failed holds again" if checks_only else "Users are served again"
+
+
+async def _worse(at: Progress, effects: Effects, key: str, applied: Applied) -> tuple[str, ...]:
+    """Units that were up before the change and are not now, beyond those the plan takes down."""
+    host = at.known.host_named(applied.plan.host)
+    before = HostView(host, at.known.evidence).units
+    call = [c for c in at.known.evidence if c.action == "units.show" and c.host == host.name]
+    if not call:
+        return ()
+    again = await effects.observe(
+        f"{key}.worse",
+        Step.VERIFY,
+        [_repeat(call[0])],
+        "Is anything else down that was up before?",
+    )
+    after = HostView(host, again).units
+    meant = {str(s.params.get("unit")) for s in applied.plan.steps if s.action == "service.stop"}
+    was_up = [n for n, (u, _) in before.items() if u.active_state == "active"]
+    down = [n for n in was_up if n in after and after[n][0].active_state == "failed"]
+    return tuple(n for n in down if n not in meant)
+
+
+def _repeat(evidence: Evidence) -> ActionCall:
+    return ActionCall(action=evidence.action, host=evidence.host, params=evidence.params)
+
+
+async def _healed(at: Progress, effects: Effects, key: str) -> Progress:
+    assert at.assessment is not None
+    leader = at.assessment.leader
+    assert leader is not None
+    assert at.verification is not None
+    confirmed = leader.model_copy(update={"status": HypothesisStatus.CONFIRMED})
+    await effects.record(f"{key}.confirmed", hypotheses=[confirmed])
+    steps = "; ".join(s.label() for a in at.applied for s in a.plan.steps)
+    said = f"{leader.text}. Repaired by {steps}. {at.verification.statement}."
+    conclusion = Conclusion(
+        outcome=Outcome.RESOLVED,
+        root_cause=leader.text,
+        summary=said,
+        confidence=leader.confidence,
+        evidence_ids=_proving(leader, at.verification),
+    )
+    return at.step(conclusion=conclusion, next=Step.FINALIZE)
+
+
+async def _left(
+    at: Progress, effects: Effects, key: str, applied: Applied
+) -> tuple[databases.Loss, ...]:
+    """What is still amiss inside the databases that were looked into, though users are served.
+
+    Ending what used up a database relieves it; what made it slow, or fills it again, may be there
+    still, and then the ticket is not solved. Asked only where the repair was one of a database, or
+    the ticket tells of slowness: an index may have been dropped for good reasons.
+    """
+    asked = {(e.host, e.action): e for e in at.known.evidence if e.action in _STATES}
+    inside = any(step.action.partition(".")[0] in databases.ACTIONS for step in applied.plan.steps)
+    if not asked or not (inside or ABOUT_SPEED.search(text_of(at.known.incident))):
+        return ()
+    calls = [_repeat(e) for e in asked.values()]
+    again = await effects.observe(f"{key}.left", Step.VERIFY, calls, "Is anything left amiss?")
+    found: list[databases.Loss] = []
+    for name in dict.fromkeys(call.host for call in calls):
+        host, baseline = at.known.host_named(name), at.known.baseline_of(name)
+        view = HostView(host, again)
+        found += databases.losses(view, None if baseline is None else baseline.view(host))
+        ended = [s.params for s in applied.plan.steps if s.host == name and "group" in s.params]
+        for params in ended:
+            found += databases.filling_again(view, str(params["group"]), int(params["count"]))
+    return tuple(found)
+
+
+async def _relieved(
+    at: Progress, effects: Effects, key: str, left: tuple[databases.Loss, ...]
+) -> Progress:
+    """Users are served, and it will not last or is not all: a person must go on."""
+    assert at.assessment is not None
+    assert at.assessment.leader is not None
+    assert at.verification is not None
+    leader = at.assessment.leader
+    steps = "; ".join(s.label() for a in at.applied for s in a.plan.steps)
+    amiss = "; ".join(loss.text for loss in left[:3])
+    said = f"{leader.text}. Relieved by {steps}: {at.verification.statement}. Not solved: {amiss}."
+    await say(effects, f"{key}.left", Step.VERIFY, f"Users are served, yet {amiss}")
+    evidence = (*_proving(leader, at.verification), *(loss.evidence_id for loss in left))
+    conclusion = Conclusion(
+        outcome=Outcome.ESCALATED,
+        root_cause=f"{leader.text}; {amiss}",
+        summary=said,
+        confidence=leader.confidence,
+        evidence_ids=tuple(dict.fromkeys(evidence)),
+        recommended=tuple(f"See to it that this is mended: {loss.text}." for loss in left[:3]),
+    )
+    return at.step(conclusion=conclusion, next=Step.FINALIZE)
+
+
+def _proving(leader: Hypothesis, proof: Verification) -> tuple[int, ...]:
+    after = (p.evidence_id for p in proof.after if p.evidence_id is not None)
+    return tuple(dict.fromkeys((*leader.evidence_ids, *after)))
+
+
+async def _not_healed(at: Progress, effects: Effects, key: str) -> Progress:
+    """Undo, refute the cause and think again; a change that got users further is kept for now."""
+    applied = at.applied[-1]
+    assert at.verification is not None
+    if got_further(at.verification) and not at.verification.worse:
+        said = "Users get further than before; keeping this repair and looking for what remains"
+        await say(effects, f"{key}.further", Step.VERIFY, said)
+        return await look_again(at.refuting(applied.plan.cause), effects, f"{key}.again")
+    await undo(effects, key, applied)
+    at = at.step(applied=at.applied[:-1]).refuting(applied.plan.cause)
+    return await look_again(at, effects, f"{key}.again")
+
+
+_DEPTH = {"dns": 0, "unreachable": 1, "timeout": 2, "refused": 3, "reset": 4}
+_ANSWERED = 5
+
+
+def got_further(proof: Verification) -> bool:
+    """Whether a failing question fails later on its path than it did: refused -> a 502 page."""
+    before = {p.probe.name: _depth(p) for p in proof.before}
+    pairs = [(before[p.probe.name], _depth(p)) for p in proof.after if p.probe.name in before]
+    return any(now > then for then, now in pairs) and all(now >= then for then, now in pairs)
+
+
+def _depth(result: ProbeResult) -> int:
+    if result.ok:
+        return _ANSWERED + 2
+    if result.status is not None:
+        return _ANSWERED
+    return _DEPTH.get(result.error or "", 4)
