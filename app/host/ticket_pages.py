@@ -31,8 +31,7 @@ cookie and no key either: what anybody may see."""
 _FILE = re.compile(r"\.(?!php|cgi|aspx?|jsp|do|pl|py)[A-Za-z0-9]{2,5}$")
 _MOST = 2
 _SECONDS = 8.0
-_FAILS = frozenset({"timeout", "reset", "protocol", "slow"})
-_NOBODY = frozenset({"refused", "unreachable"})
+_FAILS = frozenset({"timeout", "reset", "protocol", "slow", "refused", "unreachable"})
 
 
 def named_pages(incident: Incident, host: Host) -> tuple[Probe, ...]:
@@ -74,7 +73,7 @@ def bears_out(result: ProbeResult, incident: Incident, view: HostView) -> bool:
     if result.probe.whole:
         return result.error == "slow"
     if result.error is not None:
-        served = bool(view.listening_on(result.probe.port))
-        return result.error in _FAILS or (result.error in _NOBODY and served)
+        # where nobody listens, perhaps nobody should: what ought to listen is asked for anyway
+        return result.error in _FAILS and bool(view.listening_on(result.probe.port))
     told = re.search(rf"(?<!\d){result.status}(?!\d)", text_of(incident))
     return (result.status or 0) >= 500 or told is not None

@@ -78,6 +78,7 @@ def test_no_more_than_two_are_asked_for() -> None:
         ({"error": "timeout"}, "the page is broken", (80,), True),
         ({"error": "refused"}, "the page is broken", (80,), True),
         ({"error": "refused"}, "the page is broken", (22,), False),
+        ({"error": "timeout"}, "the page is broken", (22,), False),
         ({"error": "not-recorded"}, "the page is broken", (80,), False),
     ],
 )
