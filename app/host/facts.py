@@ -57,6 +57,30 @@ class UnitsFacts(Value):
     units: tuple[UnitFacts, ...] = ()
 
 
+class FailingRequest(Value):
+    """A request that users made and that was answered with 500 or above lately."""
+
+    method: str
+    path: str  # without its query
+    failed: int = 0
+    answered: int = 0  # with less than 500
+    last_ago: float  # seconds
+    last_status: int
+
+    @property
+    def fails_still(self) -> bool:
+        """Whether the last time it was made it failed."""
+        return self.last_status >= 500
+
+
+class WebErrorFacts(Value):
+    """Access logs of the last minutes: what users were answered, not what we were."""
+
+    logs: tuple[str, ...] = ()
+    answers: int = 0
+    failing: tuple[FailingRequest, ...] = ()
+
+
 class UnitFile(Value):
     name: str
     state: str  # enabled | disabled | masked | static | ...

@@ -1,4 +1,4 @@
-"""Pages of the host that a ticket names: asked for as its writer asks, and believed with care.
+"""Pages of the host that a ticket names, or that fail by its access logs: asked for with care.
 
 Whether such a page was ever there nobody knows. So it counts only where it shows what nobody can
 have meant: the service fails at it, or it is refused exactly as the ticket says.
@@ -7,10 +7,12 @@ have meant: the service fails at it, or it is refused exactly as the ticket says
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from app.domain.host import Host
 from app.domain.incident import Incident
 from app.domain.probe import Probe, ProbeKind, ProbeResult
+from app.host.facts import FailingRequest, WebErrorFacts
 from app.host.network_state import ABOUT_SPEED, text_of
 from app.host.view import HostView
 
@@ -29,7 +31,8 @@ _DOES_SOMETHING = re.compile(
 cookie and no key either: what anybody may see."""
 
 _FILE = re.compile(r"\.(?!php|cgi|aspx?|jsp|do|pl|py)[A-Za-z0-9]{2,5}$")
-_MOST = 2
+_PLAIN = re.compile(r"/[A-Za-z0-9/._~-]{0,200}")
+_MOST, _MOST_SITES = 2, 4
 _SECONDS = 8.0
 _FAILS = frozenset({"timeout", "reset", "protocol", "slow", "refused", "unreachable"})
 
@@ -46,6 +49,37 @@ def named_pages(incident: Incident, host: Host) -> tuple[Probe, ...]:
         and not _DOES_SOMETHING.search(match[4])
     }
     return tuple(sorted(found, key=lambda probe: text.index(probe.path)))[:_MOST]
+
+
+def failing_pages(view: HostView, known: Sequence[Probe]) -> tuple[Probe, ...]:
+    """Probes of pages that users are refused by the access logs, at each site that is asked.
+
+    A log does not tell which site was meant; at the wrong one the page is not there, which proves
+    nothing.
+    """
+    sites = [p for p in known if p.kind is ProbeKind.HTTP and p.path == "/"][:_MOST_SITES]
+    paths = [one.path for one in failing_requests(view) if one.method == "GET"]
+    harmless = [p for p in paths if _PLAIN.fullmatch(p) and not _DOES_SOMETHING.search(p)]
+    return tuple(
+        site.model_copy(
+            update={
+                "name": f"page {site.name.removesuffix('/')}{path}",
+                "path": path,
+                "expect_status": (),
+                "expect_text": (),
+                "slow_after_seconds": None,
+                "timeout_seconds": _SECONDS,
+            }
+        )
+        for path in harmless[:_MOST]
+        for site in sites
+    )
+
+
+def failing_requests(view: HostView) -> tuple[FailingRequest, ...]:
+    """What users asked for lately and were refused the last time too, the most often first."""
+    found = view.facts(WebErrorFacts, "web.errors")
+    return () if found is None else tuple(one for one in found[0].failing if one.fails_still)
 
 
 def _probe(host: Host, url: re.Match[str], *, slow: bool) -> Probe:

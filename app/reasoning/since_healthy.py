@@ -16,6 +16,7 @@ from app.domain.value import Value
 from app.host import databases, network_state
 from app.host.drift import Change, ChangeKind
 from app.host.facts import FirewallFacts
+from app.host.ticket_pages import failing_requests
 from app.host.view import beneath
 from app.reasoning.change_subjects import comments_of, diff_ask
 from app.reasoning.host_case import HostCase
@@ -30,6 +31,7 @@ _WRITTEN_BY_THE_SYSTEM = re.compile(
 _MADE_BY_PROGRAMS = re.compile(r"\b(?:DOCKER|docker|br-[0-9a-f]|f2b-|KUBE-|cni)")
 """Rules that come and go with containers and bans."""
 
+_OFTEN, _LATELY = 2, 600.0
 _MOST = 6
 _SHOWN = 3
 
@@ -45,7 +47,13 @@ class Finding(Value):
 
 def findings(case: HostCase) -> tuple[Finding, ...]:
     """What changed since the host was healthy, the likeliest to be meant first."""
-    found = [*_changed(case), *_new_rules(case), *_network(case), *_databases(case)]
+    found = [
+        *_changed(case),
+        *_new_rules(case),
+        *_network(case),
+        *_databases(case),
+        *_refused(case),
+    ]
     return tuple(sorted(found, key=lambda f: -f.shared))
 
 
@@ -169,6 +177,20 @@ def _databases(case: HostCase) -> Iterable[Finding]:
         text = f"on {case.host.name} {loss.text}"
         shared = _shared(case, text)
         yield Finding(key=loss.key, text=text, evidence_id=loss.evidence_id, shared=shared)
+
+
+def _refused(case: HostCase) -> Iterable[Finding]:
+    """What users asked for lately and were refused again and again, though nobody can ask it so."""
+    asked = case.view.evidence("web.errors")
+    for one in failing_requests(case.view):
+        if one.method == "GET" or one.failed < _OFTEN or one.last_ago > _LATELY or asked is None:
+            continue
+        text = (
+            f"{one.method} {one.path} on {case.host.name} was answered {one.last_status} the last "
+            f"time, {one.failed} times lately"
+        )
+        key = f"{one.method} {one.path}"
+        yield Finding(key=key, text=text, evidence_id=asked.id, shared=_shared(case, text))
 
 
 def _shared(case: HostCase, text: str) -> int:

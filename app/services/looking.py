@@ -11,12 +11,15 @@ from app.domain.host import Host
 from app.domain.probe import Probe, ProbeKind, ProbeResult
 from app.host import checks
 from app.host.probes import derive
-from app.host.ticket_pages import bears_out, named_pages
+from app.host.ticket_pages import bears_out, failing_pages, failing_requests, named_pages
 from app.host.view import HostView
 from app.reasoning.first_look import first_look
 from app.reasoning.port import Advice, Assessment, Case
 from app.services.ports import Conclusion, Effects
 from app.services.progress import Progress
+
+REFUSED_MINUTES = 15
+"""How far back the logs are read for what users were refused."""
 
 CALM_SECONDS = 3.0
 """How long users must be served without a break before an alarm is called false."""
@@ -126,7 +129,29 @@ async def ask_as_users(at: Progress, effects: Effects, key: str) -> Progress:
     if at.known.red or not probes:
         return at
     calm = await effects.watch(f"{key}.calm", probes, grace_seconds=0.0, seconds=CALM_SECONDS)
-    return at.with_probes(calm)
+    at = at.with_probes(calm)
+    return at if at.known.red else await _ask_what_was_refused(at, effects, key, probes)
+
+
+async def _ask_what_was_refused(
+    at: Progress, effects: Effects, key: str, probes: Sequence[Probe]
+) -> Progress:
+    """Where all that is known to be asked is well: what users asked lately and were refused."""
+    host = at.known.host
+    sites = any(p.kind is ProbeKind.HTTP and p.address == host.address for p in probes)
+    if not sites:
+        return at
+    call = ActionCall(action="web.errors", host=host.name, params={"minutes": REFUSED_MINUTES})
+    at = at.with_evidence(
+        await effects.observe(f"{key}.refused", Step.ANALYZE, [call], "Who was refused lately?")
+    )
+    view = HostView(host, at.known.evidence)
+    pages = failing_pages(view, [p for p in probes if p.address == host.address])
+    if not pages:
+        return at
+    why = f"{len(failing_requests(view))} requests of users failed lately; do they still?"
+    results = await effects.probe(f"{key}.refused.pages", Step.ANALYZE, pages, why)
+    return at.with_probes(tuple(r for r in results if bears_out(r, at.known.incident, view)))
 
 
 async def ask_the_host(at: Progress, effects: Effects, key: str) -> Progress:

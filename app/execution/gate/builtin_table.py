@@ -55,6 +55,7 @@ from .security import security_signs
 from .shaping import qdisc_remove, qdisc_restore, qdisc_show, qdiscs
 from .space import log_truncate_deleted, packages_clean_cache
 from .unit_logs import unit_logs
+from .web_errors import web_errors
 
 BUILTINS: dict[str, Builtin] = {
     function.__name__: function
@@ -126,6 +127,7 @@ BUILTINS: dict[str, Builtin] = {
         security_signs,
         tcp_connect,
         unit_logs,
+        web_errors,
     )
 }
 

@@ -93,6 +93,19 @@ def state_of(folder: int, name: str) -> os.stat_result | None:
         return None
 
 
+def tail_of(path: str, most: int) -> str:
+    """The last whole lines of a file, of up to `most` bytes. Raises Failed and OSError."""
+    with parent_of(path) as (folder, name):
+        file = open_regular(folder, name, path)
+    try:
+        start = max(os.fstat(file).st_size - most, 0)
+        os.lseek(file, start, os.SEEK_SET)
+        text = read_up_to(file, most).decode("utf-8", "replace")
+    finally:
+        os.close(file)
+    return text.partition("\n")[2] if start else text
+
+
 def read_up_to(file: int, most: int) -> bytes:
     """At most `most` bytes from the start of a file."""
     chunks = []

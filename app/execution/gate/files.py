@@ -99,16 +99,7 @@ def file_diff(params: Params, places: Places) -> int:
 def log_tail(params: Params, _: Places) -> int:
     """The last lines of a log file, as they are."""
     path, lines = str(params["path"]), int(params["lines"])
-    with disk.parent_of(path) as (folder, name):
-        file = disk.open_regular(folder, name, path)
-    try:
-        size = os.fstat(file).st_size
-        start = max(size - TEXT_BYTES, 0)
-        os.lseek(file, start, os.SEEK_SET)
-        text = disk.read_up_to(file, TEXT_BYTES).decode("utf-8", "replace")
-    finally:
-        os.close(file)
-    whole = text.splitlines()[1 if start else 0 :]
+    whole = disk.tail_of(path, TEXT_BYTES).splitlines()
     sys.stdout.write("".join(line + "\n" for line in whole[-lines:]))
     return 0
 

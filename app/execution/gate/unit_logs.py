@@ -32,7 +32,7 @@ def unit_logs(params: Params, _: Places) -> int:
     found = _fresh({*_held_open(unit), *_named_after(unit)})
     for path in sorted(found[:_MOST_FILES], key=lambda path: "error" in path):
         try:
-            text = _tail(path)
+            text = disk.tail_of(path, _TAIL_BYTES)
         except (Failed, OSError):
             continue  # rotated in the meantime: the others still speak
         sys.stdout.write("".join(f"{line}\n" for line in text.splitlines()[-lines:]))
@@ -88,15 +88,3 @@ def _fresh(paths: Iterable[str]) -> list[str]:
         if stat.S_ISREG(state.st_mode) and now - state.st_mtime < _FRESH_SECONDS:
             dated.append((state.st_mtime, path))
     return [path for _, path in sorted(dated, reverse=True)]
-
-
-def _tail(path: str) -> str:
-    with disk.parent_of(path) as (folder, name):
-        file = disk.open_regular(folder, name, path)
-    try:
-        start = max(os.fstat(file).st_size - _TAIL_BYTES, 0)
-        os.lseek(file, start, os.SEEK_SET)
-        text = disk.read_up_to(file, _TAIL_BYTES).decode("utf-8", "replace")
-    finally:
-        os.close(file)
-    return text.partition("\n")[2] if start else text

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from app.domain.host import Host
-from app.domain.probe import ProbeKind, ProbeResult
-from app.host.ticket_pages import bears_out, named_pages
+from app.domain.probe import Probe, ProbeKind, ProbeResult
+from app.host.ticket_pages import bears_out, failing_pages, named_pages
 from app.host.view import HostView
 from tests.unit.host.test_network_state import incident
 from tests.unit.host.test_probes import listener
@@ -65,6 +65,34 @@ def test_nothing_else_is_asked_for_on_a_tickets_word(text: str) -> None:
 def test_no_more_than_two_are_asked_for() -> None:
     text = " ".join(f"http://files.example/page-{letter}" for letter in "abcdef")
     assert [p.path for p in named_pages(incident(text), FILES)] == ["/page-a", "/page-b"]
+
+
+def failing(path: str, **more: object) -> dict[str, object]:
+    return {"method": "GET", "path": path, "failed": 3, "last_ago": 9, "last_status": 500} | more
+
+
+def test_pages_that_users_are_refused_are_asked_for_at_each_site() -> None:
+    refused = [
+        failing("/bills"),
+        failing("/bills", method="POST"),
+        failing("/mended", last_status=200),
+        failing("/jobs/delete"),
+        failing("/odd%20one"),
+        failing("/news"),
+        failing("/more"),
+    ]
+    view = HostView(FILES, evidence({"web.errors": {"failing": refused}}))
+    site = Probe(
+        name="http files.example:80/", kind=ProbeKind.HTTP, address="192.0.2.8", port=80,
+        host_header="files.example", expect_status=(200,), expect_text=("welcome",),
+    )  # fmt: skip
+    port = Probe(name="tcp", kind=ProbeKind.TCP, address="192.0.2.8", port=25)
+    asked = failing_pages(view, [site, port])
+    assert [(p.name, p.path) for p in asked] == [
+        ("page http files.example:80/bills", "/bills"),
+        ("page http files.example:80/news", "/news"),
+    ]
+    assert {(p.expect_status, p.expect_text) for p in asked} == {((), ())}
 
 
 @pytest.mark.parametrize(

@@ -73,6 +73,25 @@ async def test_where_users_are_served_a_new_rule_for_one_sender_is_told_and_left
     assert judged.repair is None
 
 
+@pytest.mark.parametrize(
+    ("request_", "advice"),
+    [
+        ({"method": "POST", "failed": 4, "last_status": 500}, Advice.HAND_OVER),
+        ({"method": "POST", "failed": 1, "last_status": 500}, Advice.NO_FAULT),
+        ({"method": "POST", "failed": 4, "last_status": 201}, Advice.NO_FAULT),
+        ({"method": "GET", "failed": 4, "last_status": 500}, Advice.NO_FAULT),  # was asked: green
+    ],
+)
+async def test_where_users_are_served_requests_that_nobody_can_repeat_are_told(
+    request_: dict[str, Any], advice: Advice
+) -> None:
+    failing = {"path": "/bills", "last_ago": 40, **request_}
+    facts = facts_of(UP, HEALTHY_LISTENERS, firewall__show={}, web__errors={"failing": [failing]})
+    judged = await judge(case(facts, status=200))
+    assert judged.advice is advice
+    assert ("POST /bills" in judged.statement) is (advice is Advice.HAND_OVER)
+
+
 async def test_where_users_are_served_a_changed_file_is_told_with_its_writers_words() -> None:
     path = "/etc/ssh/sshd_config.d/80-away.conf"
     now = manifest_now(file(path), file("/etc/mtab", "c" * 64))
