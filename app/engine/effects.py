@@ -108,10 +108,20 @@ class HostEffects:
         return await self._eyes.probe(self._keys.row("probe", key), step, probes, why)
 
     async def watch(
-        self, key: str, probes: Sequence[Probe], *, grace_seconds: float, seconds: float
+        self,
+        key: str,
+        probes: Sequence[Probe],
+        *,
+        grace_seconds: float,
+        seconds: float,
+        strict: bool = False,
     ) -> tuple[ProbeResult, ...]:
         return await self._eyes.watch(
-            self._keys.row("watch", key), probes, grace_seconds=grace_seconds, seconds=seconds
+            self._keys.row("watch", key),
+            probes,
+            grace_seconds=grace_seconds,
+            seconds=seconds,
+            strict=strict,
         )
 
     async def decide(self, key: str, plan: Plan) -> Decision:

@@ -27,6 +27,7 @@ from app.host.view import HostView
 
 OBSERVE_DEADLINE_SECONDS = 60.0
 WATCH_POLL_SECONDS = 2.0
+STRICT_POLL_SECONDS = 1.0
 GRACE_POLL_SECONDS = 0.5
 _SPENT = "limit: EXECUTION_MAX_COMMANDS is reached"
 
@@ -69,7 +70,13 @@ class Observing:
         return await self._recorded(row, step, why, await self._ask(probes))
 
     async def watch(
-        self, row: str, probes: Sequence[Probe], *, grace_seconds: float, seconds: float
+        self,
+        row: str,
+        probes: Sequence[Probe],
+        *,
+        grace_seconds: float,
+        seconds: float,
+        strict: bool = False,
     ) -> tuple[ProbeResult, ...]:
         """Whether all probes come to pass within the grace and then pass for `seconds`.
 
@@ -80,7 +87,7 @@ class Observing:
             return tuple(_probe_result(evidence) for evidence in before)
         results = await self._first_well(probes, grace_seconds)
         if all(result.ok for result in results):
-            results = await self._still_well(probes, seconds)
+            results = await self._still_well(probes, seconds, strict=strict)
         why = f"Are users served, and still after {seconds:g} seconds?"
         return await self._recorded(row, Step.VERIFY, why, results)
 
@@ -151,18 +158,19 @@ class Observing:
                 return results
             await asyncio.sleep(GRACE_POLL_SECONDS)
 
-    async def _still_well(self, probes: Sequence[Probe], seconds: float) -> tuple[ProbeResult, ...]:
-        """Probe until `seconds` have passed or a failure is confirmed by a second look."""
+    async def _still_well(
+        self, probes: Sequence[Probe], seconds: float, *, strict: bool
+    ) -> tuple[ProbeResult, ...]:
+        """Probe until `seconds` have passed or it fails; unless strict, twice in a row."""
         until = monotonic() + seconds
+        pause = STRICT_POLL_SECONDS if strict else WATCH_POLL_SECONDS
         failed = False
         while True:
             left = until - monotonic()
-            await asyncio.sleep(
-                GRACE_POLL_SECONDS if failed else max(0.0, min(left, WATCH_POLL_SECONDS))
-            )
+            await asyncio.sleep(GRACE_POLL_SECONDS if failed else max(0.0, min(left, pause)))
             results = await self._ask(probes)
             well = all(result.ok for result in results)
-            if (failed and not well) or (well and monotonic() >= until):
+            if (not well and (failed or strict)) or (well and monotonic() >= until):
                 return results
             failed = not well
 

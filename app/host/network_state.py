@@ -39,7 +39,12 @@ ABOUT_SPEED = re.compile(
     r"|takes? (?:\w+ ){0,3}(?:ages|long|longer|forever|minutes?|seconds)"
     r"|speed|sluggish|mbit\w*|kbit\w*)\b"
 )
-"""How people speak of what no longer arrives, and of what arrives late."""
+ABOUT_FLAPPING = re.compile(
+    r"\b(flap\w*|intermittent\w*|sporadic\w*|sometimes|now and then|occasional\w*|on and off"
+    r"|every (?:other|second|third|fourth|few|now)|comes? and goes?|from time to time|retransmi\w*"
+    r"|packet loss|unstable|unreliab\w*|at random|randomly|one (?:request|check|try)? ?in \w+)\b"
+)
+"""How people speak of what no longer arrives, arrives late, and fails only now and then."""
 
 
 def text_of(incident: Incident) -> str:

@@ -14,7 +14,7 @@ from app.domain.probe import ProbeKind, ProbeResult
 from app.host import checks, network_state
 from app.host.addresses import reaches
 from app.host.baseline import Baseline
-from app.host.facts import Listener, UnitFacts
+from app.host.facts import FirewallFacts, Listener, UnitFacts
 from app.host.hops import Hop, HopState, Layer, Vantage, Walk
 from app.host.needs import Needs
 from app.host.proxying import Proxying
@@ -124,6 +124,31 @@ class PathWalker:
             subject = next(iter(shaped), "traffic")
             said = text or "no traffic is shaped"
             yield self.vantage.hop(Layer.NETWORK, subject, not shaped, said, [listed.id])
+        yield from self._thinned(failing.probe.port)
+
+    def _thinned(self, port: int) -> Iterable[Hop]:
+        """Whether a rule that was not there drops some of it: what is lost is sent again, late."""
+        then = None if self.then is None else self.then.facts(FirewallFacts, "firewall.show")
+        if then is None:
+            return
+        now = self.view.facts(FirewallFacts, "firewall.show")
+        if now is None:
+            if not self.view.asked("firewall.show"):
+                asks = [self.vantage.ask("firewall.show")]
+                yield self.vantage.hop(
+                    Layer.NETWORK, f"tcp:{port}", None, "Rules unknown", asks=asks
+                )
+            return
+        known = {(rule.table, rule.chain, rule.text) for rule in then[0].rules}
+        dropping = [
+            rule.text
+            for rule in now[0].rules
+            if rule.verdict in ("drop", "reject")
+            and (rule.table, rule.chain, rule.text) not in known
+            and (not rule.ports or port in rule.ports)
+        ]
+        said = f"a new rule drops packets: {dropping[0]}" if dropping else "no new rule drops any"
+        yield self.vantage.hop(Layer.NETWORK, f"tcp:{port}", not dropping, said, [now[1]])
 
     # --- the services ----------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ from app.domain.execution import Outcome, Step
 from app.domain.host import Host
 from app.domain.probe import Probe, ProbeKind, ProbeResult
 from app.host import checks
+from app.host.network_state import ABOUT_FLAPPING, text_of
 from app.host.probes import derive
 from app.host.ticket_pages import bears_out, failing_pages, failing_requests, named_pages
 from app.host.view import HostView
@@ -23,6 +24,9 @@ REFUSED_MINUTES = 15
 
 CALM_SECONDS = 3.0
 """How long users must be served without a break before an alarm is called false."""
+
+FLAPPING_SECONDS = 20.0
+"""The same, at least, where the ticket is about what fails only now and then."""
 
 
 async def analyze(at: Progress, effects: Effects) -> Progress:
@@ -128,7 +132,14 @@ async def ask_as_users(at: Progress, effects: Effects, key: str) -> Progress:
     at = at.with_probes(meant)
     if at.known.red or not probes:
         return at
-    calm = await effects.watch(f"{key}.calm", probes, grace_seconds=0.0, seconds=CALM_SECONDS)
+    flaps = ABOUT_FLAPPING.search(text_of(at.known.incident)) is not None
+    calm = await effects.watch(
+        f"{key}.calm",
+        probes,
+        grace_seconds=0.0,
+        seconds=FLAPPING_SECONDS if flaps else CALM_SECONDS,
+        strict=flaps,
+    )
     at = at.with_probes(calm)
     return at if at.known.red else await _ask_what_was_refused(at, effects, key, probes)
 

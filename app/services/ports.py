@@ -134,13 +134,20 @@ class Effects(Protocol):
         ...
 
     async def watch(
-        self, key: str, probes: Sequence[Probe], *, grace_seconds: float, seconds: float
+        self,
+        key: str,
+        probes: Sequence[Probe],
+        *,
+        grace_seconds: float,
+        seconds: float,
+        strict: bool = False,
     ) -> tuple[ProbeResult, ...]:
         """Prove health: within `grace_seconds` all probes pass, then `seconds` without a failure.
 
         Returns the last result of each probe: all ok, or those of the moment it was disproved.
         Written as evidence in state VERIFY. A disproof is confirmed by a second look before it
-        counts, so that one lost packet is no relapse.
+        counts, so that one lost packet is no relapse. `strict`: every failure counts, and it is
+        looked more often; for tickets that are about just that.
         """
         ...
 

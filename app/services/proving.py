@@ -10,10 +10,11 @@ from app.domain.hypothesis import Hypothesis, HypothesisStatus
 from app.domain.probe import ProbeKind, ProbeResult
 from app.domain.verdict import Verification
 from app.host import databases
-from app.host.network_state import ABOUT_SPEED, text_of
+from app.host.network_state import ABOUT_FLAPPING, ABOUT_SPEED, text_of
 from app.host.view import HostView
 from app.reasoning.port import Repair
 from app.services.looking import (
+    FLAPPING_SECONDS,
     entry,
     look_again,
     say,
@@ -46,12 +47,13 @@ async def verify(at: Progress, effects: Effects, times: WatchTimes) -> Progress:
     assert at.assessment is not None
     assert at.assessment.repair is not None
     applied = at.applied[-1]
-    seconds = times.for_repair(at.assessment.repair)
+    flaps = ABOUT_FLAPPING.search(text_of(at.known.incident)) is not None
+    seconds = max(times.for_repair(at.assessment.repair), FLAPPING_SECONDS if flaps else 0.0)
     probes = (*applied.plan.red_probes, *applied.plan.green_probes)
     title = f"Watching for {seconds:.0f} s whether users are served"
     await say(effects, key, Step.VERIFY, title, running=True)
     after = await effects.watch(
-        f"{key}.watch", probes, grace_seconds=GRACE_SECONDS, seconds=seconds
+        f"{key}.watch", probes, grace_seconds=GRACE_SECONDS, seconds=seconds, strict=flaps
     )
     worse = await _worse(at, effects, key, applied)
     proof = await _proof(at, effects, key, after, worse, seconds)

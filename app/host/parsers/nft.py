@@ -1,4 +1,4 @@
-"""`nft -j list ruleset`: rules with their text, verdict, destination ports; chains' policies."""
+"""`nft -j list ruleset`: rules with their text, verdict, ports; chains' policies."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def _verdict(expr: Iterable[object]) -> str | None:
 
 
 def _ports(expr: Iterable[object], rule: JsonObject, sets: Sets) -> Iterator[int]:
-    """Destination ports that a rule is about; ports that it leaves out (`!=`) are none of them."""
+    """Ports of either end that a rule is about; those that it leaves out (`!=`) are none of them."""
     for one in expr:
         match = one.get("match") if isinstance(one, dict) else None
         if isinstance(match, dict) and match.get("op") in ("==", "in") and _is_port(match):
@@ -91,7 +91,7 @@ def _is_port(match: JsonObject) -> bool:
     payload = left.get("payload") if isinstance(left, dict) else None
     if not isinstance(payload, dict):
         return False
-    return payload.get("field") == "dport" and payload.get("protocol") in _WITH_PORTS
+    return payload.get("field") in ("dport", "sport") and payload.get("protocol") in _WITH_PORTS
 
 
 def _numbers(value: object, rule: JsonObject, sets: Sets) -> Iterator[int]:

@@ -85,6 +85,16 @@ async def test_what_may_not_be_asked_is_an_answer_with_the_reason(eyes: Eyes) ->
     assert "EXECUTION_MAX_COMMANDS" in reasons[4]
 
 
+async def test_a_strict_watch_counts_every_failure(
+    eyes: Eyes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(observing, "STRICT_POLL_SECONDS", 0.01)
+    prober = ScriptedProber(True, True, False, True)
+    seen = eyes.over(ScriptedHosts(), prober)
+    (result,) = await seen.watch("1.w", [PROBE], grace_seconds=0.0, seconds=9, strict=True)
+    assert not result.ok
+
+
 @pytest.mark.parametrize(
     ("answers", "ok", "at_least"),
     [

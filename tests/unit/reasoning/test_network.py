@@ -260,6 +260,30 @@ async def test_a_crawl_leads_to_the_shaper(red: dict[str, Any]) -> None:
     assert [s.split()[0] for s in steps(found)] == ["qdisc.remove"]
 
 
+LOSSY = {
+    "family": "inet", "table": "trial", "chain": "o", "handle": 3, "verdict": "drop",
+    "ports": [80], "text": "tcp sport 80 numgen random mod 100 < 20 drop",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("new", [True, False])
+async def test_what_is_late_for_a_rule_that_drops_some_of_it_leads_to_the_rule(
+    *, new: bool
+) -> None:
+    then = {"firewall.show": {"rules": [] if new else [LOSSY]}}
+    case = told(red={"ok": False, "error": "timeout"}, then=then)
+    asked = {"kind": "rule", "sha256": "e" * 64}
+    found = await ended(
+        case, qdisc__list={"qdiscs": [queue()]}, firewall__show={"rules": [LOSSY]},
+        firewall__rule=asked, network__show=WELL,
+    )  # fmt: skip
+    if new:
+        assert [s.split()[0] for s in steps(found)] == ["firewall.remove_rule"]
+        assert "numgen random" in found.statement
+    else:
+        assert found.repair is None
+
+
 async def test_a_tree_of_classes_is_for_a_person() -> None:
     shaped = {"qdiscs": [queue("htb")]}
     case = told(check="shaping", qdisc__list=shaped)

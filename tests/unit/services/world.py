@@ -172,7 +172,13 @@ class World:
         )
 
     async def watch(
-        self, key: str, probes: Sequence[Probe], *, grace_seconds: float, seconds: float
+        self,
+        key: str,
+        probes: Sequence[Probe],
+        *,
+        grace_seconds: float,
+        seconds: float,
+        strict: bool = False,
     ) -> tuple[ProbeResult, ...]:
         self._key(key)
         return tuple(self._asked(p) for p in probes)

@@ -113,11 +113,11 @@ def test_rules_read_as_nft_writes_them() -> None:
     )
 
 
-def test_ports_are_destination_ports_that_a_rule_is_about() -> None:
+def test_ports_are_those_that_a_rule_is_about() -> None:
     ports = {rule.handle: rule.ports for rule in parse_ruleset(printed("nft/full.json")).rules}
     assert ports[10] == (80, 443, 8000, 8001, 8002, 8003)
     assert ports[13] == ()  # all but 53
-    assert ports[21] == ()  # a source port
+    assert ports[21] == (5432,)  # what the server of that port sends
 
 
 def rules(*items: object) -> tuple[FirewallRule, ...]:
@@ -137,13 +137,16 @@ def test_named_sets_wide_ranges_and_verdict_maps() -> None:
         "set": {"family": "inet", "table": "t", "name": "web", "elem": [80, {"range": [90, 91]}]}
     }
     jump = {"jump": {"target": "x"}}
-    by_name, wide, mapped = rules(
+    sport = {"payload": {"protocol": "tcp", "field": "sport"}}
+    by_name, wide, mapped, leaving = rules(
         named,
         rule({"match": {"op": "==", "left": DPORT, "right": "@web"}}, {"drop": None}),
         rule({"match": {"op": "==", "left": DPORT, "right": {"range": [1024, 65535]}}}),
         rule({"vmap": {"key": DPORT, "data": {"set": [[22, {"accept": None}], [80, jump]]}}}),
+        rule({"match": {"op": "==", "left": sport, "right": 8080}}, {"drop": None}),
     )
     assert by_name.ports == (80, 90, 91)
+    assert leaving.ports == (8080,), "what the server of that port sends is about it too"
     assert (wide.ports, wide.text) == ((1024, 65535), "tcp dport 1024-65535")
     assert (mapped.text, mapped.verdict) == ("tcp dport vmap { 22 : accept, 80 : jump x }", "vmap")
 
