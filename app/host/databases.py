@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from app.domain.value import Value
+from app.host.amiss import Amiss
 from app.host.database_facts import (
     MariadbFacts,
     MariadbServer,
@@ -85,15 +86,7 @@ def troubles(view: HostView, found: Found) -> tuple[str, ...]:
     return tuple(_of_redis(one))
 
 
-class Loss(Value):
-    """Something that a database had while it was healthy, and has not now."""
-
-    key: str
-    text: str
-    evidence_id: int
-
-
-def losses(now: HostView, then: HostView | None) -> tuple[Loss, ...]:
+def losses(now: HostView, then: HostView | None) -> tuple[Amiss, ...]:
     """What is missing inside the databases, or was switched off in them, since they were healthy.
 
     Nothing fails by it, and everything that used it is slow, or will be.
@@ -111,10 +104,10 @@ def losses(now: HostView, then: HostView | None) -> tuple[Loss, ...]:
     )
 
 
-def filling_again(view: HostView, group: str, ended: int) -> tuple[Loss, ...]:
+def filling_again(view: HostView, group: str, ended: int) -> tuple[Amiss, ...]:
     """Whether sessions of a group of which so many were ended come back to stay."""
     return tuple(
-        Loss(
+        Amiss(
             key=f"sessions {group}",
             text=f"{one.user} has {one.idle} idle sessions again; {ended} were ended just now",
             evidence_id=found.evidence_id,
@@ -126,7 +119,7 @@ def filling_again(view: HostView, group: str, ended: int) -> tuple[Loss, ...]:
     )
 
 
-def _lost(now: PostgresCluster, then: PostgresCluster, ident: int) -> Iterable[Loss]:
+def _lost(now: PostgresCluster, then: PostgresCluster, ident: int) -> Iterable[Amiss]:
     unseen = set(now.not_looked_at)
     told = Counter(index.database for index in now.indexes)
     unseen |= {name for name, many in told.items() if many >= _MOST_INDEXES}
@@ -138,15 +131,15 @@ def _lost(now: PostgresCluster, then: PostgresCluster, ident: int) -> Iterable[L
             continue
         how = "is no longer valid" if name in there else "is gone"
         text = f"the index {index.name} of {index.database}'s table {index.table} {how}"
-        yield Loss(key=f"index {'.'.join(name)}", text=text, evidence_id=ident)
+        yield Amiss(key=f"index {'.'.join(name)}", text=text, evidence_id=ident)
     if then.autovacuum and now.autovacuum is False:
         text = f"autovacuum of PostgreSQL on port {now.port} was switched off"
-        yield Loss(key=f"autovacuum {now.port}", text=text, evidence_id=ident)
+        yield Amiss(key=f"autovacuum {now.port}", text=text, evidence_id=ident)
     off = {(one.database, one.table) for one in then.autovacuum_off}
     for one in now.autovacuum_off:
         if (one.database, one.table) not in off:
             text = f"autovacuum of {one.database}'s table {one.table} was switched off"
-            yield Loss(key=f"autovacuum {one.database}.{one.table}", text=text, evidence_id=ident)
+            yield Amiss(key=f"autovacuum {one.database}.{one.table}", text=text, evidence_id=ident)
 
 
 def forgotten(cluster: PostgresCluster) -> tuple[PostgresSession, ...]:

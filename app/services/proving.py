@@ -9,10 +9,10 @@ from app.domain.execution import Outcome, Step
 from app.domain.hypothesis import Hypothesis, HypothesisStatus
 from app.domain.probe import ProbeKind, ProbeResult
 from app.domain.verdict import Verification
-from app.host import databases
-from app.host.network_state import ABOUT_FLAPPING, ABOUT_SPEED, text_of
+from app.host.network_state import ABOUT_FLAPPING, text_of
 from app.host.view import HostView
 from app.reasoning.port import Repair
+from app.services import relief
 from app.services.looking import (
     FLAPPING_SECONDS,
     entry,
@@ -25,9 +25,6 @@ from app.services.repairing import undo
 
 GRACE_SECONDS = 30.0
 """How long a repaired service may take until it answers."""
-
-
-_STATES = frozenset(databases.ACTIONS.values())
 
 
 class WatchTimes:
@@ -52,6 +49,7 @@ async def verify(at: Progress, effects: Effects, times: WatchTimes) -> Progress:
     probes = (*applied.plan.red_probes, *applied.plan.green_probes)
     title = f"Watching for {seconds:.0f} s whether users are served"
     await say(effects, key, Step.VERIFY, title, running=True)
+    before = await relief.look_before(effects, key, applied)
     after = await effects.watch(
         f"{key}.watch", probes, grace_seconds=GRACE_SECONDS, seconds=seconds, strict=flaps
     )
@@ -60,8 +58,13 @@ async def verify(at: Progress, effects: Effects, times: WatchTimes) -> Progress:
     at = at.step(verification=proof).with_probes(after)
     if not proof.healed:
         return await _not_healed(at, effects, key)
-    left = await _left(at, effects, key, applied)
-    return await (_relieved(at, effects, key, left) if left else _healed(at, effects, key))
+    amiss = await relief.left(at, effects, key, applied, before)
+    if not amiss:
+        return await _healed(at, effects, key)
+    assert at.assessment is not None
+    assert at.assessment.leader is not None
+    proving = _proving(at.assessment.leader, proof)
+    return await relief.relieved(at, effects, key, amiss, proving)
 
 
 async def _proof(
@@ -141,56 +144,6 @@ async def _healed(at: Progress, effects: Effects, key: str) -> Progress:
         summary=said,
         confidence=leader.confidence,
         evidence_ids=_proving(leader, at.verification),
-    )
-    return at.step(conclusion=conclusion, next=Step.FINALIZE)
-
-
-async def _left(
-    at: Progress, effects: Effects, key: str, applied: Applied
-) -> tuple[databases.Loss, ...]:
-    """What is still amiss inside the databases that were looked into, though users are served.
-
-    Ending what used up a database relieves it; what made it slow, or fills it again, may be there
-    still, and then the ticket is not solved. Asked only where the repair was one of a database, or
-    the ticket tells of slowness: an index may have been dropped for good reasons.
-    """
-    asked = {(e.host, e.action): e for e in at.known.evidence if e.action in _STATES}
-    inside = any(step.action.partition(".")[0] in databases.ACTIONS for step in applied.plan.steps)
-    if not asked or not (inside or ABOUT_SPEED.search(text_of(at.known.incident))):
-        return ()
-    calls = [_repeat(e) for e in asked.values()]
-    again = await effects.observe(f"{key}.left", Step.VERIFY, calls, "Is anything left amiss?")
-    found: list[databases.Loss] = []
-    for name in dict.fromkeys(call.host for call in calls):
-        host, baseline = at.known.host_named(name), at.known.baseline_of(name)
-        view = HostView(host, again)
-        found += databases.losses(view, None if baseline is None else baseline.view(host))
-        ended = [s.params for s in applied.plan.steps if s.host == name and "group" in s.params]
-        for params in ended:
-            found += databases.filling_again(view, str(params["group"]), int(params["count"]))
-    return tuple(found)
-
-
-async def _relieved(
-    at: Progress, effects: Effects, key: str, left: tuple[databases.Loss, ...]
-) -> Progress:
-    """Users are served, and it will not last or is not all: a person must go on."""
-    assert at.assessment is not None
-    assert at.assessment.leader is not None
-    assert at.verification is not None
-    leader = at.assessment.leader
-    steps = "; ".join(s.label() for a in at.applied for s in a.plan.steps)
-    amiss = "; ".join(loss.text for loss in left[:3])
-    said = f"{leader.text}. Relieved by {steps}: {at.verification.statement}. Not solved: {amiss}."
-    await say(effects, f"{key}.left", Step.VERIFY, f"Users are served, yet {amiss}")
-    evidence = (*_proving(leader, at.verification), *(loss.evidence_id for loss in left))
-    conclusion = Conclusion(
-        outcome=Outcome.ESCALATED,
-        root_cause=f"{leader.text}; {amiss}",
-        summary=said,
-        confidence=leader.confidence,
-        evidence_ids=tuple(dict.fromkeys(evidence)),
-        recommended=tuple(f"See to it that this is mended: {loss.text}." for loss in left[:3]),
     )
     return at.step(conclusion=conclusion, next=Step.FINALIZE)
 

@@ -79,7 +79,7 @@ def _verdict(expr: Iterable[object]) -> str | None:
 
 
 def _ports(expr: Iterable[object], rule: JsonObject, sets: Sets) -> Iterator[int]:
-    """Ports of either end that a rule is about; those that it leaves out (`!=`) are none of them."""
+    """Ports of either end that a rule is about; those left out (`!=`) are none of them."""
     for one in expr:
         match = one.get("match") if isinstance(one, dict) else None
         if isinstance(match, dict) and match.get("op") in ("==", "in") and _is_port(match):

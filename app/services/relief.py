@@ -1,0 +1,94 @@
+"""Relief or cure: whether what helped will last, and is all that there was.
+
+Ending the sessions that used up a database, or emptying a log that filled a disk, serves users
+again. What made it so may be there still. Then the incident is not called resolved: what helped is
+kept, and a person is told what is left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from app.domain.action import ActionCall
+from app.domain.evidence import Evidence
+from app.domain.execution import Outcome, Step
+from app.host import databases
+from app.host.amiss import Amiss, filling_up
+from app.host.network_state import ABOUT_SPEED, text_of
+from app.host.view import HostView
+from app.services.looking import say
+from app.services.ports import Conclusion, Effects
+from app.services.progress import Applied, Progress
+
+_STATES = frozenset(databases.ACTIONS.values())
+_ROOM = "filesystems.list"
+_MAKES_ROOM = frozenset({"log.truncate", "log.truncate_deleted", "packages.clean_cache"})
+"""Not the journal: it grows by whole files, up to the limit that it is given back."""
+
+
+async def look_before(effects: Effects, key: str, applied: Applied) -> tuple[Evidence, ...]:
+    """What must be known before health is watched, to tell afterwards whether it lasts."""
+    calls = list(_about_room(applied))
+    if not calls:
+        return ()
+    return await effects.observe(f"{key}.room", Step.VERIFY, calls, "How much room was made?")
+
+
+async def left(
+    at: Progress, effects: Effects, key: str, applied: Applied, before: tuple[Evidence, ...]
+) -> tuple[Amiss, ...]:
+    """What is still amiss though users are served."""
+    calls = [*_about_room(applied), *_about_databases(at, applied)]
+    if not calls:
+        return ()
+    again = await effects.observe(f"{key}.left", Step.VERIFY, calls, "Is anything left amiss?")
+    leader = at.assessment.leader if at.assessment is not None else None
+    mounts = [leader.subject] if leader is not None else []
+    found: list[Amiss] = []
+    for name in dict.fromkeys(call.host for call in calls):
+        host, baseline = at.known.host_named(name), at.known.baseline_of(name)
+        view = HostView(host, again)
+        found += filling_up(HostView(host, before), view, mounts)
+        found += databases.losses(view, None if baseline is None else baseline.view(host))
+        ended = [s.params for s in applied.plan.steps if s.host == name and "group" in s.params]
+        for params in ended:
+            found += databases.filling_again(view, str(params["group"]), int(params["count"]))
+    return tuple(found)
+
+
+def _about_room(applied: Applied) -> Iterable[ActionCall]:
+    hosts = {step.host for step in applied.plan.steps if step.action in _MAKES_ROOM}
+    return (ActionCall(action=_ROOM, host=host) for host in sorted(hosts))
+
+
+def _about_databases(at: Progress, applied: Applied) -> Iterable[ActionCall]:
+    """Asked only where the repair was one of a database, or the ticket tells of slowness: an index
+    may have been dropped for good reasons."""
+    inside = any(step.action.partition(".")[0] in databases.ACTIONS for step in applied.plan.steps)
+    if not inside and not ABOUT_SPEED.search(text_of(at.known.incident)):
+        return ()
+    asked = {(e.host, e.action): e for e in at.known.evidence if e.action in _STATES}
+    return (ActionCall(action=e.action, host=e.host, params=e.params) for e in asked.values())
+
+
+async def relieved(
+    at: Progress, effects: Effects, key: str, amiss: tuple[Amiss, ...], proving: Iterable[int]
+) -> Progress:
+    """Users are served, and it will not last or is not all: a person must go on."""
+    assert at.assessment is not None
+    assert at.assessment.leader is not None
+    assert at.verification is not None
+    leader = at.assessment.leader
+    steps = "; ".join(s.label() for a in at.applied for s in a.plan.steps)
+    told = "; ".join(one.text for one in amiss[:3])
+    await say(effects, f"{key}.left", Step.VERIFY, f"Users are served, yet {told}")
+    conclusion = Conclusion(
+        outcome=Outcome.ESCALATED,
+        root_cause=f"{leader.text}; {told}",
+        summary=f"{leader.text}. Relieved by {steps}: {at.verification.statement}. "
+        f"Not solved: {told}.",
+        confidence=leader.confidence,
+        evidence_ids=tuple(dict.fromkeys([*proving, *(one.evidence_id for one in amiss)])),
+        recommended=tuple(f"See to it that this is mended: {one.text}." for one in amiss[:3]),
+    )
+    return at.step(conclusion=conclusion, next=Step.FINALIZE)
