@@ -62,9 +62,11 @@ def asks(case: HostCase) -> Iterable[ActionCall]:
     if case.then is None:
         return
     yield ActionCall(action="firewall.show", host=case.host.name)
-    for action in ("network.show", "qdisc.list", *databases.ACTIONS.values()):
+    for action in ("network.show", "qdisc.list"):
         if case.then.asked(action):  # what was not known then cannot be compared
             yield ActionCall(action=action, host=case.host.name)
+    for engine in sorted({found.engine for found in databases.servers(case.then)}):
+        yield ActionCall(action=databases.ACTIONS[engine], host=case.host.name)
     for change in _telling(case)[:_MOST]:
         shown = change.model_dump(mode="json")
         ask = diff_ask(case, shown)

@@ -19,9 +19,6 @@ from app.reasoning.port import Advice, Assessment, Case
 from app.services.ports import Conclusion, Effects
 from app.services.progress import Progress
 
-REFUSED_MINUTES = 15
-"""How far back the logs are read for what users were refused."""
-
 CALM_SECONDS = 3.0
 """How long users must be served without a break before an alarm is called false."""
 
@@ -152,7 +149,7 @@ async def _ask_what_was_refused(
     sites = any(p.kind is ProbeKind.HTTP and p.address == host.address for p in probes)
     if not sites:
         return at
-    call = ActionCall(action="web.errors", host=host.name, params={"minutes": REFUSED_MINUTES})
+    call = ActionCall(action="web.errors", host=host.name)
     at = at.with_evidence(
         await effects.observe(f"{key}.refused", Step.ANALYZE, [call], "Who was refused lately?")
     )

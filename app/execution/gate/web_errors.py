@@ -23,6 +23,7 @@ _ACCESS = re.compile(r"(?:access|request)[^/]*$")
 _ROTATED = re.compile(r"\.(?:gz|xz|zst|bz2|[0-9]+)$")
 _MOST_FILES, _MOST_LINES = 6, 40
 _TAIL_BYTES = 512 * 1024
+_LATELY_SECONDS = 900.0
 
 _LINE = re.compile(
     r"\[(\d\d)/(\w{3})/(\d{4}):(\d\d):(\d\d):(\d\d) ([+-])(\d\d)(\d\d)\] "
@@ -37,8 +38,8 @@ _OURS = "sre-agent"
 """Stands in our own requests: what they were answered is not what users were."""
 
 
-def web_errors(params: Params, _: Places) -> int:
-    """WebErrorFacts: who was answered 500 and above in the last minutes, by method and path."""
+def web_errors(_: Params, __: Places) -> int:
+    """WebErrorFacts: what was answered 500 and above in the last 15 minutes."""
     now = time.time()
     found: dict[tuple[str, str], dict[str, Any]] = {}
     answers, logs = 0, _logs()
@@ -52,7 +53,7 @@ def web_errors(params: Params, _: Places) -> int:
             if told is None or _OURS in line:
                 continue
             ago = now - _time(told)
-            if ago <= 60 * int(params["minutes"]):
+            if ago <= _LATELY_SECONDS:
                 answers += 1
                 _note(found, told, max(ago, 0.0))
     failing = [one for one in found.values() if one["failed"]]

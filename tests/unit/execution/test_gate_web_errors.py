@@ -31,7 +31,7 @@ def logs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def told(capsys: pytest.CaptureFixture[str]) -> WebErrorFacts:
-    assert web_errors.web_errors({"minutes": 10}, Places()) == 0
+    assert web_errors.web_errors({}, Places()) == 0
     return WebErrorFacts.model_validate(json.loads(capsys.readouterr().out))
 
 

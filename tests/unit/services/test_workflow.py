@@ -8,7 +8,9 @@ import pytest
 
 from app.domain.action import ActionCall, Plan
 from app.domain.execution import STEP_MOVES, Outcome, Step
+from app.domain.host import Host
 from app.domain.hypothesis import HypothesisStatus
+from app.domain.probe import Probe, ProbeKind, ProbeResult
 from app.domain.verdict import ChangeResult, ChangeStatus, Verdict
 from app.host.baseline import Baseline
 from app.services.ports import Ending, EndingKind
@@ -17,7 +19,7 @@ from app.services.proving import WatchTimes
 from app.services.repairing import undo
 from app.services.self_healing_sre_agent import Limits, build, run_execution
 from tests.unit.reasoning.cases import baseline
-from tests.unit.services.world import FRONT, World, unit
+from tests.unit.services.world import FRONT, HOST, World, unit
 
 LIMITS = Limits(rounds=4, changes=2, watch=WatchTimes(reversible=1, disruptive=1))
 
@@ -93,6 +95,46 @@ async def test_users_who_are_served_slowly_are_not_called_healed(
     assert ("bills_by_day" in world.conclusion.root_cause) is (outcome is Outcome.ESCALATED)
     assert world.changed == ["service.start"], "what helped is kept"
     assert world.undone == []
+
+
+class WithSite(World):
+    """The front serves a site; one page of it fails, which nobody declared as a question."""
+
+    site = Probe(
+        name="http www:8080/",
+        kind=ProbeKind.HTTP,
+        address="192.0.2.7",
+        port=8080,
+        host_header="www",
+    )
+
+    async def hosts(self, key: str, host: str) -> tuple[Host, ...]:
+        await super().hosts(key, host)
+        return (HOST.model_copy(update={"probes": (self.site,)}),)
+
+    def _facts(self, call: ActionCall) -> dict[str, Any] | None:
+        failing = {
+            "method": "GET",
+            "path": "/bills",
+            "failed": 3,
+            "last_ago": 5,
+            "last_status": 500,
+        }
+        return {"failing": [failing]} if call.action == "web.errors" else super()._facts(call)
+
+    def _asked(self, probe: Probe) -> ProbeResult:
+        page = super()._asked(probe)
+        if probe.path != "/bills":
+            return page.model_copy(update={"status": 200})
+        return page.model_copy(update={"ok": False, "status": 500, "detail": "answered 500"})
+
+
+async def test_a_page_that_users_are_refused_is_no_false_alarm() -> None:
+    world = WithSite()
+    ending = await run(world)
+    assert ending.outcome is Outcome.ESCALATED
+    assert world.conclusion is not None
+    assert "answered 500" in world.conclusion.root_cause
 
 
 async def test_a_false_alarm_changes_nothing() -> None:
