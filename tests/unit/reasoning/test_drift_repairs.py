@@ -8,6 +8,7 @@ import pytest
 
 from app.domain.host import Host
 from app.host.facts import Manifest
+from app.knowledge.library import Library
 from app.reasoning.port import Advice
 from tests.unit.reasoning import cases
 from tests.unit.reasoning.cases import (
@@ -293,3 +294,24 @@ async def test_a_service_that_ran_while_healthy_and_is_gone_is_started_again(
     facts["baseline.manifest"] = manifest_now() | {"active_units": list(ran[:2])}
     judged = await judge(case(facts, status=503))
     assert steps(judged) == ["service.start unit=pool7.service"]
+
+
+@pytest.mark.parametrize(
+    ("path", "private"),
+    [
+        ("/etc/ssl/site/key.pem", True),
+        ("/etc/nginx/tls/www.key", True),
+        ("/srv/app/api-key", True),
+        ("/etc/app/private_key.pem", True),
+        ("/opt/app/store.jks", True),
+        ("/etc/ssl/site/fullchain.pem", False),
+        ("/etc/default/keyboard", False),
+        ("/etc/app/monkey.conf", False),
+    ],
+)
+def test_a_private_key_goes_back_only_if_a_person_agrees(path: str, *, private: bool) -> None:
+    (mode,) = [m for m in Library.load().modes if m.id == "changed-since-healthy"]
+    (remedy,) = [r for r in mode.remedies if "private key" in r.title]
+    assert remedy.condition is not None
+    assert remedy.condition.holds({"change": {"path": path, "kind": "content"}}) is private
+    assert remedy.person
