@@ -44,6 +44,9 @@ from app.settings import Settings
 BUSY_SECONDS = 30
 """How long a writer waits for another process's transaction on SQLite."""
 
+ENDING_SECONDS = 5.0
+"""How long a cancelled transaction may take to end."""
+
 UPGRADE_HINT = "Run: alembic upgrade head   (python start_server.py does it by itself)"
 
 
@@ -213,14 +216,20 @@ async def _ended_whole(engine: AsyncEngine) -> AsyncIterator[AsyncSession]:
 
 
 async def _to_its_end(ending: Coroutine[Any, Any, None]) -> None:
-    """Wait for `ending` though this task be cancelled; then the cancellation goes on."""
+    """Wait for `ending` though this task be cancelled; then the cancellation goes on.
+
+    For ENDING_SECONDS at most, once it is cancelled: a database that no longer answers must not
+    keep a process from stopping.
+    """
     task = asyncio.create_task(ending)
     cancelled: asyncio.CancelledError | None = None
     while not task.done():
         try:
-            await asyncio.wait({task})
+            await asyncio.wait({task}, timeout=None if cancelled is None else ENDING_SECONDS)
         except asyncio.CancelledError as error:
             cancelled = error
+            continue
+        task.cancel()  # without effect where it is done
     if cancelled is not None:
         raise cancelled from (None if task.cancelled() else task.exception())
     task.result()

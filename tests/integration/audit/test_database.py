@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import event, text
 
 from app.errors import ConfigurationError, DatabaseNotReady
+from app.models import database as database_module
 from app.models.database import Database
 from app.models.migrate import head_revision, upgrade
 from tests.conftest import settings_of
@@ -169,6 +170,19 @@ async def test_the_end_of_a_transaction_is_not_cut_in_two(
     assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
     async with database.reading() as session:
         assert (await session.execute(text("SELECT count(*) FROM host_lease"))).scalar_one() == 1
+
+
+async def test_an_end_that_never_comes_keeps_nobody_from_stopping(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(database_module, "ENDING_SECONDS", 0.05)
+    stuck = asyncio.Event()
+    task = asyncio.create_task(database_module._to_its_end(stuck.wait()))  # type: ignore[arg-type]
+    await asyncio.sleep(0)
+    task.cancel()
+    async with asyncio.timeout(5):
+        with pytest.raises(asyncio.CancelledError):
+            await task
 
 
 def test_one_database_serves_one_event_loop(database_url: str) -> None:
