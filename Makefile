@@ -23,10 +23,11 @@ install: $(READY) ## The virtual environment, from the hashed lock
 demo: $(READY) ## A simulated host is broken and healed before your eyes; needs nothing but this
 	@$(BIN)/sre-agent demo
 
-# one worker more than there are cores: some tests wait for hosts, servers and clocks
+# one worker more than there are cores: some tests wait for hosts, servers and clocks; in the order of
+# the folders: the long ones come first, and the quick ones of tests/unit fill up at the end
 test: $(READY) ## The whole test suite
 	@sh tests/prepare.sh
-	$(BIN)/python -m pytest -n $$(($$(nproc) + 1)) --dist loadfile --durations=25 --durations-min=5
+	$(BIN)/python -m pytest -n $$(($$(nproc) + 1)) --dist loadfile --no-loadscope-reorder --durations=25 --durations-min=5
 
 check: format lint types layers migrations ## Format, lint, strict types, layers, migrations
 
