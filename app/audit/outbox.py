@@ -114,7 +114,8 @@ class Outbox(Writer):
 
     async def get(self, row_id: int) -> Delivery:
         """One row. Raises NotFound."""
-        found = await self._select(select(OutboxRow).where(OutboxRow.id == row_id))
+        async with self._database.reading() as session:
+            found = await _deliveries(session, select(OutboxRow).where(OutboxRow.id == row_id))
         if not found:
             raise NotFound(f"There is no outbox row {row_id}.")
         return found[0]
@@ -129,6 +130,21 @@ class Outbox(Writer):
         limit: int = 100,
     ) -> tuple[Delivery, ...]:
         """Rows after the number `after`, oldest first; `stuck`: those that a person should see."""
+        found, _ = await self.page(
+            state=state, execution_id=execution_id, stuck=stuck, after=after, limit=limit
+        )
+        return found
+
+    async def page(
+        self,
+        *,
+        state: OutboxState | None = None,
+        execution_id: int | None = None,
+        stuck: bool = False,
+        after: int = 0,
+        limit: int = 100,
+    ) -> tuple[tuple[Delivery, ...], dict[OutboxState, int]]:
+        """What `listed` finds and, of the same moment, how many of all rows are in each state."""
         wanted = select(OutboxRow).where(OutboxRow.id > after)
         if state is not None:
             wanted = wanted.where(OutboxRow.state == state)
@@ -136,13 +152,14 @@ class Outbox(Writer):
             wanted = wanted.where(OutboxRow.execution_id == execution_id)
         if stuck:
             wanted = wanted.where(is_stuck())
-        return await self._select(wanted.order_by(OutboxRow.id).limit(limit))
+        async with self._database.reading() as session:
+            found = await _deliveries(session, wanted.order_by(OutboxRow.id).limit(limit))
+            return found, await _counted(session)
 
     async def counts(self) -> dict[OutboxState, int]:
-        """How many rows stand in each state; states without rows are missing."""
-        counted = select(OutboxRow.state, func.count()).group_by(OutboxRow.state)
+        """How many rows are in each state; states without rows are missing."""
         async with self._database.reading() as session:
-            return {row[0]: row[1] for row in await session.execute(counted)}
+            return await _counted(session)
 
     async def due(self, gone: Callable[[str], bool]) -> tuple[bool, frozenset[str]]:
         """Whether there is something to claim, and which workers with claims are `gone`.
@@ -174,11 +191,16 @@ class Outbox(Writer):
 
         return await self._write(f"Outbox row {row_id}", work)
 
-    async def _select(self, wanted: Select[OutboxRow]) -> tuple[Delivery, ...]:
-        async with self._database.reading() as session:
-            rows = (await session.execute(wanted)).scalars().all()
-            known = await _sys_ids(session, [row.incident_number for row in rows])
-            return tuple(_value(row, known.get(row.incident_number)) for row in rows)
+
+async def _deliveries(session: AsyncSession, wanted: Select[OutboxRow]) -> tuple[Delivery, ...]:
+    rows = (await session.execute(wanted)).scalars().all()
+    known = await _sys_ids(session, [row.incident_number for row in rows])
+    return tuple(_value(row, known.get(row.incident_number)) for row in rows)
+
+
+async def _counted(session: AsyncSession) -> dict[OutboxState, int]:
+    counted = select(OutboxRow.state, func.count()).group_by(OutboxRow.state)
+    return {row[0]: row[1] for row in await session.execute(counted)}
 
 
 def _due(now: datetime, most: int, gone: Collection[str]) -> Select[OutboxRow]:

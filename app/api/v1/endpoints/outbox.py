@@ -36,10 +36,9 @@ async def list_outbox(
 ) -> OutboxPage:
     """Rows of the outbox, oldest first, each with its note and what ServiceNow said to it."""
     outbox = Outbox(parts.database)
-    found = await outbox.listed(
+    found, counts = await outbox.page(
         state=state, stuck=stuck, execution_id=execution_id, after=after, limit=limit
     )
-    counts = await outbox.counts()
     return OutboxPage(
         rows=tuple([_view(row) for row in found]),
         counts={each.value: counts.get(each, 0) for each in OutboxState},
