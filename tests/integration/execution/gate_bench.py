@@ -54,7 +54,7 @@ class Bench:
             "changes": changes,
             "params": takes,
             "privilege": "root",
-            "timeout": 20,
+            "timeout": 60,
             "max_bytes": 65536,
             "argv": list(argv),
             **more,
@@ -86,11 +86,11 @@ class Bench:
     def ask(self, request: Mapping[str, Any], *, expect_exit: int = 0) -> list[JsonObject]:
         """Send a request and read every answer."""
         process = self.start(request)
-        out, err = process.communicate(timeout=40)
+        out, err = process.communicate(timeout=90)
         assert process.returncode == expect_exit, err.decode()
         return [json.loads(line) for line in out.splitlines()]
 
-    def read(self, *asked: tuple[str, Mapping[str, Any]], timeout: float = 20) -> list[JsonObject]:
+    def read(self, *asked: tuple[str, Mapping[str, Any]], timeout: float = 60) -> list[JsonObject]:
         """Diagnostics; their answers in the order of asking."""
         requests = [{"action": a, "params": dict(p), "timeout": timeout} for a, p in asked]
         answers = self.ask({"mode": "read", "requests": requests})
