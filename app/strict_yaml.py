@@ -5,12 +5,14 @@ A key that stands twice would silently lose the first of two hosts, rules or act
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
-# libyaml's parser where PyYAML was built with it: ten times as fast, and a start reads many files
-_Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+if TYPE_CHECKING or not yaml.__with_libyaml__:
+    from yaml import SafeLoader as _Base
+else:  # libyaml's parser: ten times as fast, and a start reads many files
+    from yaml import CSafeLoader as _Base
 
 YamlError = yaml.YAMLError
 """What is wrong with a text, and at which line."""
@@ -28,7 +30,7 @@ class KeyTwice(yaml.MarkedYAMLError):
         return f"line {self.line}: {self.key!r} stands there twice"
 
 
-class _Loader(_Base):  # type: ignore[misc]  # which of the two it is, is known when it runs
+class _Loader(_Base):
     """Refuses what plain YAML lets pass."""
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
+from typing import TypedDict, Unpack
 
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -25,6 +26,16 @@ from app.errors import Conflict, NotFound
 from app.models.database import database_now
 from app.models.sre_execution import Execution
 from app.models.tickets import OutboxRow, TicketRow
+
+
+class Which(TypedDict, total=False):
+    """Which rows are looked at."""
+
+    state: OutboxState | None
+    execution_id: int | None
+    stuck: bool  # only those that a person should see
+    after: int  # only numbers above this
+    limit: int  # 100 where it is left out
 
 
 class Outbox(Writer):
@@ -120,38 +131,22 @@ class Outbox(Writer):
             raise NotFound(f"There is no outbox row {row_id}.")
         return found[0]
 
-    async def listed(
-        self,
-        *,
-        state: OutboxState | None = None,
-        execution_id: int | None = None,
-        stuck: bool = False,
-        after: int = 0,
-        limit: int = 100,
-    ) -> tuple[Delivery, ...]:
-        """Rows after the number `after`, oldest first; `stuck`: those that a person should see."""
-        found, _ = await self.page(
-            state=state, execution_id=execution_id, stuck=stuck, after=after, limit=limit
-        )
-        return found
+    async def listed(self, **which: Unpack[Which]) -> tuple[Delivery, ...]:
+        """Rows as `page` finds them."""
+        return (await self.page(**which))[0]
 
     async def page(
-        self,
-        *,
-        state: OutboxState | None = None,
-        execution_id: int | None = None,
-        stuck: bool = False,
-        after: int = 0,
-        limit: int = 100,
+        self, **which: Unpack[Which]
     ) -> tuple[tuple[Delivery, ...], dict[OutboxState, int]]:
-        """What `listed` finds and, of the same moment, how many of all rows are in each state."""
-        wanted = select(OutboxRow).where(OutboxRow.id > after)
-        if state is not None:
+        """Rows, oldest first, and of the same moment how many of all are in each state."""
+        wanted = select(OutboxRow).where(OutboxRow.id > which.get("after", 0))
+        if (state := which.get("state")) is not None:
             wanted = wanted.where(OutboxRow.state == state)
-        if execution_id is not None:
+        if (execution_id := which.get("execution_id")) is not None:
             wanted = wanted.where(OutboxRow.execution_id == execution_id)
-        if stuck:
+        if which.get("stuck", False):
             wanted = wanted.where(is_stuck())
+        limit = which.get("limit", 100)
         async with self._database.reading() as session:
             found = await _deliveries(session, wanted.order_by(OutboxRow.id).limit(limit))
             return found, await _counted(session)

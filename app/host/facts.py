@@ -472,6 +472,11 @@ class FirewallFacts(Value):
     rules: tuple[FirewallRule, ...] = ()
     policies: dict[str, str] = Field(default_factory=dict)  # "inet/filter/input" -> "accept"
 
+    def has(self, rule: FirewallRule) -> bool:
+        """Whether a rule that says the same stands in the same chain, wherever in it."""
+        said = (rule.table, rule.chain, rule.text)
+        return any((one.table, one.chain, one.text) == said for one in self.rules)
+
 
 class SecuritySign(Value):
     """Something that a host has only where somebody put it there by stealth."""

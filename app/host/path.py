@@ -139,12 +139,11 @@ class PathWalker:
                     Layer.NETWORK, f"tcp:{port}", None, "Rules unknown", asks=asks
                 )
             return
-        known = {(rule.table, rule.chain, rule.text) for rule in then[0].rules}
         dropping = [
             rule.text
             for rule in now[0].rules
             if rule.verdict in ("drop", "reject")
-            and (rule.table, rule.chain, rule.text) not in known
+            and not then[0].has(rule)
             and (not rule.ports or port in rule.ports)
         ]
         said = f"a new rule drops packets: {dropping[0]}" if dropping else "no new rule drops any"

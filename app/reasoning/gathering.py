@@ -142,10 +142,9 @@ def _rules(case: HostCase) -> Iterable[Subject]:
 def _rule(case: HostCase, rule: FirewallRule, ident: int) -> Subject:
     facts, sources = case.common()
     then = None if case.then is None else case.then.facts(FirewallFacts, "firewall.show")
-    known = None if then is None else {(r.table, r.chain, r.text) for r in then[0].rules}
     looked = case.view.facts(FirewallRuleFacts, "firewall.rule", **_address(rule))
     facts["rule"] = rule.model_dump(mode="json") | {
-        "new": None if known is None else (rule.table, rule.chain, rule.text) not in known,
+        "new": None if then is None else not then[0].has(rule),
         "for_ports": bool(rule.ports),
         "sha256": None if looked is None else looked[0].sha256,
         "persistent": _in_files(case),

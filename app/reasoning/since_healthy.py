@@ -145,11 +145,10 @@ def _new_rules(case: HostCase) -> Iterable[Finding]:
     then = None if case.then is None else case.then.facts(FirewallFacts, "firewall.show")
     if now is None or then is None:
         return
-    known = {(r.table, r.chain, r.text) for r in then[0].rules}
     for rule in now[0].rules:
         if _MADE_BY_PROGRAMS.search(f"{rule.table} {rule.chain} {rule.text}"):
             continue
-        if (rule.table, rule.chain, rule.text) not in known:
+        if not then[0].has(rule):
             where = f"{case.host.name} is new since it was healthy"
             text = f"a firewall rule (nft) on {where}: {rule.text}"
             key = f"{rule.table}/{rule.chain}/{rule.handle}"

@@ -176,9 +176,14 @@ async def test_an_end_that_never_comes_keeps_nobody_from_stopping(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(database_module, "ENDING_SECONDS", 0.05)
-    stuck = asyncio.Event()
-    task = asyncio.create_task(database_module._to_its_end(stuck.wait()))  # type: ignore[arg-type]
-    await asyncio.sleep(0)
+    begun = asyncio.Event()
+
+    async def never() -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    task = asyncio.create_task(database_module._to_its_end(never()))
+    await begun.wait()
     task.cancel()
     async with asyncio.timeout(5):
         with pytest.raises(asyncio.CancelledError):
