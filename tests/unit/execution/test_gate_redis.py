@@ -19,6 +19,12 @@ from app.host.database_facts import RedisFacts, RedisServer
 PLACES = Places()
 
 
+class Listening(socketserver.ThreadingTCPServer):
+    """One server, and what it answers by."""
+
+    state: dict[str, Any]
+
+
 class Talking(socketserver.StreamRequestHandler):
     """INFO, CONFIG GET and BGSAVE of a server whose state lies on the server."""
 
@@ -31,7 +37,8 @@ class Talking(socketserver.StreamRequestHandler):
             self.wfile.write(self._answer(words))
 
     def _answer(self, words: list[str]) -> bytes:
-        state: dict[str, Any] = self.server.state  # type: ignore[attr-defined]
+        assert isinstance(self.server, Listening)
+        state = self.server.state
         if state.get("password"):
             return b"-NOAUTH Authentication required.\r\n"
         if words[0] == "INFO":
@@ -49,10 +56,10 @@ class Talking(socketserver.StreamRequestHandler):
 
 @pytest.fixture
 def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
-    listening = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Talking)
+    listening = Listening(("127.0.0.1", 0), Talking)
     listening.daemon_threads = True
     state: dict[str, Any] = {"saved": "err", "next": "ok", "dir": str(tmp_path)}
-    listening.state = state  # type: ignore[attr-defined]
+    listening.state = state
     serving = threading.Thread(target=listening.serve_forever)
     serving.start()
     port = listening.server_address[1]
