@@ -5,7 +5,7 @@
     Authorization: Basic ...          a source with a password      (SOURCES_FILE)
     Authorization: Bearer ...         an API key, or an approver's token of POLICY_FILE
     the session's cookie              somebody who logged in on the page
-    nothing                           this machine, while there is no key
+    nothing                           this machine, while there is no key and hosts are simulated
 
 What is shown must be right: a wrong credential is never passed over for a weaker one.
 
@@ -47,6 +47,10 @@ from app.errors import Unauthorized
 TOKEN_HEADER = "X-SRE-Token"  # noqa: S105  the header's name
 
 _KEYS_HINT = "`sre-agent keys create --role ROLE` makes a key; docs/howto/access.md."
+_FIRST_KEY_HINT = (
+    "On the server: `sre-agent keys create --role operator --name YOU`. Then send "
+    "`Authorization: Bearer KEY`, or set SRE_AGENT_TOKEN for the commands."
+)
 
 
 async def who(request: Request) -> Caller:
@@ -170,7 +174,7 @@ def _still_approver(service: Knocked, person: str, credential_hash: str | None) 
 
 
 async def _who_sits_here(request: Request, service: Knocked) -> Caller:
-    """Whoever is on this machine, while there is no key. Nobody, in any other case."""
+    """Whoever is on this machine, while there is no key and nothing real to reach. Else nobody."""
     if await service.access.keys.any():
         raise Unauthorized(
             "This needs a key.", hint=f"Send `Authorization: Bearer KEY`. {_KEYS_HINT}"
@@ -179,6 +183,11 @@ async def _who_sits_here(request: Request, service: Knocked) -> Caller:
         raise Unauthorized(
             "There is no key yet, so only requests of the server's own machine are answered.",
             hint=_KEYS_HINT,
+        )
+    if service.settings.enable_real_ssh:
+        raise Unauthorized(
+            "There is no key yet, and nobody reaches real hosts without one.",
+            hint=_FIRST_KEY_HINT,
         )
     return Caller(person="local", role=None, how=How.LOCAL, permissions=LOCAL)
 

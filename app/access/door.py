@@ -8,6 +8,7 @@ from typing import Annotated, Protocol
 
 from fastapi import Depends, Request
 
+from app import log
 from app.access.oidc import Oidc
 from app.access.rates import Rates
 from app.access.sources import Sources
@@ -19,6 +20,17 @@ from app.errors import EngineError, SreAgentError
 from app.execution.policy_file import PolicyFile
 from app.models.database import Database
 from app.settings import Settings
+
+NO_KEYS_SIMULATED = (
+    "NO KEYS: only requests of this machine itself are answered, and all of them; "
+    "`sre-agent keys create` makes a key, and from then on everybody needs one"
+)
+NO_KEYS_REAL = (
+    "NO KEYS: hosts are real, so nobody is answered who shows nothing; "
+    "`sre-agent keys create --role operator --name YOU` makes the first key"
+)
+
+_log = log.get(__name__)
 
 
 @dataclass(frozen=True)
@@ -70,3 +82,17 @@ def service_of(request: Request) -> Knocked:
 
 
 KnockedPart = Annotated[Knocked, Depends(service_of)]
+
+
+async def say_who_may_knock(service: Knocked) -> None:
+    """Tell the log, at the start, how open the door is."""
+    if not await service.access.keys.any():
+        _log.warning(NO_KEYS_REAL if service.settings.enable_real_ssh else NO_KEYS_SIMULATED)
+    for name, source in service.access.sources.sources.items():
+        if source.weak:
+            _log.warning(
+                "a source proves itself weakly",
+                source=name,
+                kind=source.kind.value,
+                autonomy_from_elsewhere=source.cap(local=False),
+            )

@@ -50,6 +50,7 @@ $said
 <input type="hidden" name="next" value="$next">
 <p><button>Log in</button></p>
 </form>
+<p>Keys are made on the server: <code>sre-agent keys create --role operator --name YOU</code></p>
 $provider
 </main>
 </body>

@@ -89,6 +89,13 @@ class Keys(Writer):
             rows = (await session.execute(select(ApiKey).order_by(ApiKey.id))).scalars().all()
             return tuple(info_of(row) for row in rows)
 
+    async def valid(self) -> tuple[ApiKeyInfo, ...]:
+        """The keys that are neither revoked nor expired, oldest first."""
+        async with self._database.reading() as session:
+            rows = (await session.execute(select(ApiKey).order_by(ApiKey.id))).scalars().all()
+            now = await database_now(session)
+            return tuple(info_of(row) for row in rows if is_valid(row, now))
+
     async def revoke(self, number: int) -> ApiKeyInfo:
         """End a key and the sessions that were begun with it. Raises NotFound, Conflict."""
 

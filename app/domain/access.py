@@ -12,7 +12,7 @@ from app.domain.value import Value
 class How(StrEnum):
     """What somebody showed."""
 
-    LOCAL = "local"  # nothing: the request came from this machine, and no key exists yet
+    LOCAL = "local"  # nothing: from this machine, hosts are simulated, no key exists yet
     KEY = "key"
     APPROVER = "approver"  # a token of the policy file
     OIDC = "oidc"
