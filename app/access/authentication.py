@@ -34,7 +34,7 @@ from fastapi import Depends
 from starlette.requests import Request
 
 from app.access import signature
-from app.access.approver import owner_of
+from app.access.approver import owner_of, subject_of_approver
 from app.access.door import Knocked, service_of
 from app.access.origin import is_local, names_this_machine
 from app.access.session_cookie import csrf_of, session_token
@@ -131,10 +131,12 @@ async def _bearer(request: Request, service: Knocked, scheme: str, token: str) -
         )
     key = await service.access.keys.find(token)
     if key is not None:
-        return _holder(request, Caller.of(key.role, key.name, How.KEY, expires_at=key.expires_at))
+        known = {"subject": key.subject, "expires_at": key.expires_at}
+        return _holder(request, Caller.of(key.role, key.name, How.KEY, **known))
     person = owner_of(token, service.policy)
     if person is not None:
-        return Caller.of(Role.APPROVER, person, How.APPROVER)
+        subject = subject_of_approver(person, service.policy, service.settings)
+        return Caller.of(Role.APPROVER, person, How.APPROVER, subject=subject)
     raise Unauthorized(
         "The token is no key that is valid, and no approver's.",
         hint="`sre-agent keys list` says which keys have expired or were revoked; approvers stand "
@@ -159,6 +161,7 @@ async def _who_is_logged_in(request: Request, service: Knocked) -> Caller:
         session.role,
         session.person,
         session.how,
+        subject=session.subject,
         source="operator",
         csrf=csrf_of(cookie),
         expires_at=session.expires_at,

@@ -16,6 +16,7 @@ from app.audit.keys import Keys
 from app.audit.logins import Logins
 from app.audit.nonces import Nonces
 from app.audit.sessions import SessionLimits, Sessions
+from app.domain.permission import Role
 from app.errors import EngineError, SreAgentError
 from app.execution.policy_file import PolicyFile
 from app.models.database import Database
@@ -86,6 +87,8 @@ KnockedPart = Annotated[Knocked, Depends(service_of)]
 
 async def say_who_may_knock(service: Knocked) -> None:
     """Tell the log, at the start, how open the door is."""
+    if service.settings.oidc_issuer is not None:
+        await _say_who_could_vote_twice(service)
     if not await service.access.keys.any():
         _log.warning(NO_KEYS_REAL if service.settings.enable_real_ssh else NO_KEYS_SIMULATED)
     for name, source in service.access.sources.sources.items():
@@ -96,3 +99,17 @@ async def say_who_may_knock(service: Knocked) -> None:
                 kind=source.kind.value,
                 autonomy_from_elsewhere=source.cap(local=False),
             )
+
+
+async def _say_who_could_vote_twice(service: Knocked) -> None:
+    """By a key or a token that does not say who they are at the provider where they log in too."""
+    keys = [key for key in await service.access.keys.valid() if key.role is Role.APPROVER]
+    untied = [f"key {key.id} of {key.name}" for key in keys if key.subject is None]
+    approvers = service.policy.approvers.keys() - service.policy.approver_subjects.keys()
+    untied += [f"token of {name}" for name in sorted(approvers)]
+    if untied:
+        _log.warning(
+            "approvers who also log in at OIDC_ISSUER under another name have two votes: say who "
+            "they are there, docs/howto/access.md",
+            untied=untied,
+        )

@@ -18,7 +18,7 @@ from joserfc.errors import JoseError
 from app.audit.logins import LoginUnderWay
 from app.audit.sessions import Login
 from app.audit.tokens import fresh_token
-from app.domain.access import How
+from app.domain.access import How, subject_of
 from app.domain.permission import Role
 from app.domain.value import JsonObject
 from app.errors import ConfigurationError, IdentityProviderFailed, Unauthorized
@@ -94,7 +94,12 @@ class Oidc:
                 "You are known, but have no role here.",
                 hint=f"OIDC_ROLES gives roles by the claim {self._claim!r} of the ID token.",
             )
-        return Login(person=_name_of(claims), role=role, how=How.OIDC)
+        return Login(
+            person=_name_of(claims),
+            role=role,
+            how=How.OIDC,
+            subject=subject_of(self._issuer, str(claims["sub"])),
+        )
 
     async def _claims(self, code: str, login: LoginUnderWay) -> JsonObject:
         try:
@@ -123,6 +128,7 @@ class Oidc:
             "iss": {"essential": True, "value": self._issuer},
             "aud": {"essential": True, "value": self._client_id},
             "nonce": {"essential": True},
+            "sub": {"essential": True},
         }
 
     async def _know_provider(self) -> None:
@@ -176,7 +182,10 @@ def values_of(claims: JsonObject, path: str) -> Iterator[str]:
 
 
 def _name_of(claims: JsonObject) -> str:
-    """The name that votes and logs carry: a checked address, else the provider's own names."""
+    """The name that is shown: a checked address, else the provider's own names.
+
+    Names change hands: whose vote it is, the subject says.
+    """
     if claims.get("email") and claims.get("email_verified") is True:
         return str(claims["email"])
     return str(claims.get("preferred_username") or claims["sub"])

@@ -35,6 +35,7 @@ class Login(Value):
     person: str
     role: Role
     how: How
+    subject: str | None = None  # at the identity provider
     api_key_id: int | None = None
     credential_hash: str | None = None  # of an approver's token
     not_after: datetime | None = None  # the key's own end
@@ -46,6 +47,7 @@ class Session(Value):
     person: str
     role: Role
     how: How
+    subject: str | None
     credential_hash: str | None
     expires_at: datetime  # at the latest
 
@@ -73,6 +75,7 @@ class Sessions(Writer):
                     person=login.person,
                     role=login.role,
                     how=login.how,
+                    subject=login.subject,
                     api_key_id=login.api_key_id,
                     credential_hash=login.credential_hash,
                     last_seen_at=now,
@@ -103,6 +106,7 @@ class Sessions(Writer):
             person=row.person,
             role=row.role,
             how=row.how,
+            subject=row.subject,
             credential_hash=row.credential_hash,
             expires_at=row.expires_at,
         )

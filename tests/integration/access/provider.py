@@ -25,6 +25,17 @@ from joserfc.jwk import OctKey, RSAKey
 CLIENT_ID, CLIENT_SECRET = "sre-agent", "client-secret-of-the-tests"
 
 
+def oidc_settings(issuer: str) -> dict[str, Any]:
+    """The settings for a provider at this issuer."""
+    return {
+        "oidc_issuer": issuer,
+        "oidc_client_id": CLIENT_ID,
+        "oidc_client_secret": CLIENT_SECRET,
+        "oidc_roles": {"sre-approvers": "approver", "sre-oncall": "operator"},
+        "public_url": "https://sre.example",
+    }
+
+
 @dataclass
 class Twist:
     """What the next tokens have beside the right thing."""

@@ -17,24 +17,13 @@ from tests.integration.access.conftest import Door, Open
 from tests.integration.access.doors import key
 from tests.integration.access.provider import (
     CLIENT_ID,
-    CLIENT_SECRET,
     Provider,
     Twist,
+    oidc_settings,
     running_provider,
 )
 
-ROLES = {"sre-approvers": "approver", "sre-oncall": "operator"}
 LOOK = "/api/look"
-
-
-def settings_of(issuer: str) -> dict[str, Any]:
-    return {
-        "oidc_issuer": issuer,
-        "oidc_client_id": CLIENT_ID,
-        "oidc_client_secret": CLIENT_SECRET,
-        "oidc_roles": ROLES,
-        "public_url": "https://sre.example",
-    }
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +35,7 @@ def provider() -> Iterator[Provider]:
 @pytest.fixture
 async def door(open_door: Open, database_url: str, provider: Provider) -> AsyncIterator[Door]:
     provider.twist = Twist()
-    async with open_door(database_url, **settings_of(provider.issuer)) as opened:
+    async with open_door(database_url, **oidc_settings(provider.issuer)) as opened:
         await key(opened.access.keys, Role.VIEWER)
         yield opened
 
@@ -80,7 +69,7 @@ async def test_a_stranger_begins_only_so_many(
     open_door: Open, database_url: str, provider: Provider
 ) -> None:
     """Each is a row until it is over."""
-    limited = settings_of(provider.issuer) | {"refusals_per_minute": 2}
+    limited = oidc_settings(provider.issuer) | {"refusals_per_minute": 2}
     async with open_door(database_url, **limited) as door, door.client() as browser:
         # a minute may turn in between, so more are begun than two minutes would let through
         begun = [(await browser.get("/login/oidc")).status_code for _ in range(5)]
@@ -119,6 +108,7 @@ NOT_TAKEN: dict[str, Twist] = {
     "signed with the shared secret": Twist(algorithm="HS256"),
     "signed with a strange key": Twist(strange_key=True),
     "no role here": Twist({"groups": ["staff"]}),
+    "nobody": Twist({"sub": None}),
     "no groups": Twist({"groups": None}),
     "odd groups": Twist({"groups": {"sre-approvers": True}}),
 }
@@ -157,7 +147,10 @@ async def test_a_provider_that_is_down_or_another_is_said(
     open_door: Open, database_url: str, provider: Provider
 ) -> None:
     for issuer in ("http://127.0.0.1:9", f"{provider.issuer}/realm"):
-        async with open_door(database_url, **settings_of(issuer)) as door, door.client() as browser:
+        async with (
+            open_door(database_url, **oidc_settings(issuer)) as door,
+            door.client() as browser,
+        ):
             answer = await browser.get("/login/oidc")
             assert answer.status_code == 502
             assert answer.json()["error"]["code"] == "identity-provider-failed"
@@ -175,12 +168,12 @@ async def test_a_provider_that_is_down_or_another_is_said(
 )
 def test_settings_that_do_not_go_together(changed: dict[str, Any], said: str) -> None:
     with pytest.raises(ValueError, match=said):
-        Settings(_env_file=None, **(settings_of("https://id.example") | changed))
+        Settings(_env_file=None, **(oidc_settings("https://id.example") | changed))
 
 
 @pytest.mark.parametrize("role", ["webhook", "root", ""])
 def test_roles_that_nobody_logs_in_with(role: str) -> None:
-    given = settings_of("https://id.example") | {"oidc_roles": {"all": role}}
+    given = oidc_settings("https://id.example") | {"oidc_roles": {"all": role}}
     with pytest.raises(ConfigurationError, match="OIDC_ROLES gives 'all'"):
         Oidc.of(Settings(_env_file=None, **given))
 
