@@ -50,7 +50,9 @@ class Access:
     @classmethod
     def of(cls, settings: Settings, database: Database, sources: Sources) -> Access:
         limits = SessionLimits(
-            idle=settings.session_idle_seconds, whole=settings.session_max_seconds
+            idle=settings.session_idle_seconds,
+            whole=settings.session_max_seconds,
+            oidc=settings.oidc_session_max_seconds,
         )
         return cls(
             keys=Keys(database),

@@ -1,7 +1,8 @@
 """Sessions of the page: a row each, found by the hash of what the cookie holds.
 
 A session ends when it was idle for too long, when its time is over, when somebody logs out, and
-with the key that it was begun with.
+with the key that it was begun with. What an identity provider takes back it does not tell us: its
+people's sessions are short instead, and each login asks it anew.
 """
 
 from __future__ import annotations
@@ -27,6 +28,11 @@ class SessionLimits(Value):
 
     idle: int
     whole: int
+    oidc: int  # the whole, where roles come from an identity provider, which may take them away
+
+    def whole_of(self, how: How) -> int:
+        """How long one lasts at most that was begun by this proof."""
+        return min(self.whole, self.oidc) if how is How.OIDC else self.whole
 
 
 class Login(Value):
@@ -68,7 +74,7 @@ class Sessions(Writer):
             idle_since = now - timedelta(seconds=self._limits.idle)
             over = or_(WebSession.expires_at <= now, WebSession.last_seen_at <= idle_since)
             await session.execute(delete(WebSession).where(over))
-            end = now + timedelta(seconds=self._limits.whole)
+            end = now + timedelta(seconds=self._limits.whole_of(login.how))
             session.add(
                 WebSession(
                     token_hash=hash_of(token),

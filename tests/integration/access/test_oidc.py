@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
 from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import select, update
 
 from app.access.oidc import CALLBACK, Oidc, values_of
 from app.domain.permission import Role
 from app.errors import ConfigurationError
+from app.models.access import WebSession
 from app.settings import Settings
 from tests.integration.access.conftest import Door, Open
 from tests.integration.access.doors import key
@@ -141,6 +144,42 @@ async def test_roles_go_by_the_first_that_fits_and_names_by_what_was_checked(
             await browser.get(await back_from(browser))
             looked = (await browser.get(LOOK)).json()
             assert (looked["person"], looked["role"]) == (person, role)
+
+
+async def test_a_role_that_the_provider_takes_away_ends_within_the_bound(
+    open_door: Open, database_url: str, provider: Provider
+) -> None:
+    provider.twist = Twist()
+    bounded = oidc_settings(provider.issuer) | {"oidc_session_max_seconds": 900}
+    async with (
+        open_door(database_url, **bounded) as door,
+        door.client(base_url="https://sre.example") as browser,
+    ):
+        await key(door.access.keys, Role.VIEWER)
+        await browser.get(await back_from(browser))
+        assert (await browser.get(LOOK)).json()["role"] == "approver"
+        provider.twist = Twist({"groups": ["staff"]})
+        async with door.database.reading() as session:
+            (row,) = (await session.execute(select(WebSession))).scalars()
+        assert row.expires_at - row.created_at <= timedelta(seconds=900)
+        late = timedelta(seconds=900)  # it is used until then, so it is not idle
+        async with door.database.transaction() as session:
+            await session.execute(update(WebSession).values(expires_at=row.expires_at - late))
+        assert (await browser.get(LOOK)).status_code == 401
+        assert (await browser.get(await back_from(browser))).status_code == 401
+        assert (await browser.get(LOOK)).status_code == 401
+
+
+async def test_a_key_is_not_held_to_the_providers_bound(
+    open_door: Open, database_url: str, provider: Provider
+) -> None:
+    async with open_door(database_url, **oidc_settings(provider.issuer)) as door:
+        made = await door.access.keys.create(Role.VIEWER, "ann")
+        async with door.client() as browser:
+            await browser.post("/login", data={"key": made.token})
+        async with door.database.reading() as session:
+            (row,) = (await session.execute(select(WebSession))).scalars()
+        assert row.expires_at - row.created_at > timedelta(hours=11)
 
 
 async def test_a_provider_that_is_down_or_another_is_said(
