@@ -191,7 +191,7 @@ def assemble(
         hands=hands,
         baseline_hands=baseline_hands,
         stage=stage,
-        access=Access.of(settings, database, files.sources),
+        access=Access.of(settings, database, files.sources, secrets),
         engine=engine,
         alerts=Alerts(database),
         watchdog=watching.watchdog(settings, database, records, files.receivers, engine.worker_id),

@@ -20,6 +20,7 @@ from app.domain.permission import Role
 from app.errors import EngineError, SreAgentError
 from app.execution.policy_file import PolicyFile
 from app.models.database import Database
+from app.secrets.secrets import Secrets
 from app.settings import Settings
 
 NO_KEYS_SIMULATED = (
@@ -48,7 +49,9 @@ class Access:
     refusals: Counter[str] = field(default_factory=Counter)  # by error code, since the start
 
     @classmethod
-    def of(cls, settings: Settings, database: Database, sources: Sources) -> Access:
+    def of(
+        cls, settings: Settings, database: Database, sources: Sources, secrets: Secrets
+    ) -> Access:
         limits = SessionLimits(
             idle=settings.session_idle_seconds,
             whole=settings.session_max_seconds,
@@ -61,7 +64,7 @@ class Access:
             logins=Logins(database),
             sources=sources,
             rates=Rates(settings),
-            oidc=Oidc.of(settings),
+            oidc=Oidc.of(settings, secrets),
         )
 
 

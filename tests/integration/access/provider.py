@@ -50,6 +50,7 @@ class Provider:
     """The provider's state, and what it saw."""
 
     issuer: str = ""
+    client_secret: str = CLIENT_SECRET
     twist: Twist = field(default_factory=Twist)
     key: RSAKey = field(default_factory=lambda: RSAKey.generate_key(2048, {"kid": "one"}))
     codes: dict[str, dict[str, str]] = field(default_factory=dict)
@@ -80,7 +81,7 @@ class Provider:
 
     def token(self, form: dict[str, str], authorization: str) -> tuple[int, dict[str, Any]]:
         """The tokens for a code, once, for who began: client, redirect and verifier must fit."""
-        expected = base64.b64encode(f"{CLIENT_ID}:{CLIENT_SECRET}".encode()).decode()
+        expected = base64.b64encode(f"{CLIENT_ID}:{self.client_secret}".encode()).decode()
         if authorization != f"Basic {expected}":
             return 401, {"error": "invalid_client"}
         asked = self.codes.pop(form.get("code", ""), None)

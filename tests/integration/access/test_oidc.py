@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -15,11 +16,13 @@ from app.access.oidc import CALLBACK, Oidc, values_of
 from app.domain.permission import Role
 from app.errors import ConfigurationError
 from app.models.access import WebSession
+from app.secrets.configured import secrets_of
 from app.settings import Settings
 from tests.integration.access.conftest import Door, Open
 from tests.integration.access.doors import key
 from tests.integration.access.provider import (
     CLIENT_ID,
+    CLIENT_SECRET,
     Provider,
     Twist,
     oidc_settings,
@@ -182,6 +185,49 @@ async def test_a_key_is_not_held_to_the_providers_bound(
         assert row.expires_at - row.created_at > timedelta(hours=11)
 
 
+async def test_the_clients_secret_is_rotated_without_a_restart(
+    open_door: Open, database_url: str, tmp_path: Path
+) -> None:
+    held = tmp_path / "client-secret"
+    held.touch(mode=0o600)
+    held.write_text(CLIENT_SECRET)
+
+    async def log_in(door: Door) -> httpx.Response:
+        async with door.client(base_url="https://sre.example") as browser:
+            return await browser.get(await back_from(browser))
+
+    with running_provider() as provider:
+        by_reference = oidc_settings(provider.issuer) | {"oidc_client_secret": f"file:{held}"}
+        async with open_door(database_url, **by_reference) as door:
+            assert (await log_in(door)).status_code == 200
+            provider.client_secret = "the-secret-after-its-rotation"
+            refused = await log_in(door)
+            assert refused.status_code == 401
+            assert "does not take the agent&#x27;s client secret" in refused.text
+            held.write_text(provider.client_secret)
+            assert (await log_in(door)).status_code == 200, "asked for anew once it was refused"
+            held.unlink()
+            assert (await log_in(door)).status_code == 200, "what is kept goes on"
+            provider.client_secret = "the-secret-after-the-next-rotation"
+            gone = await log_in(door)
+            assert (gone.status_code, gone.json()["error"]["code"]) == (502, "secret-missing")
+
+
+async def test_a_secret_that_was_not_there_at_the_start_is_fetched_when_it_is_needed(
+    open_door: Open, database_url: str, provider: Provider, tmp_path: Path
+) -> None:
+    provider.twist = Twist()
+    held = tmp_path / "client-secret"
+    by_reference = oidc_settings(provider.issuer) | {"oidc_client_secret": f"file:{held}"}
+    async with (
+        open_door(database_url, **by_reference) as door,
+        door.client(base_url="https://sre.example") as browser,
+    ):
+        held.touch(mode=0o600)
+        held.write_text(CLIENT_SECRET)
+        assert (await browser.get(await back_from(browser))).status_code == 200
+
+
 async def test_a_provider_that_is_down_or_another_is_said(
     open_door: Open, database_url: str, provider: Provider
 ) -> None:
@@ -213,8 +259,9 @@ def test_settings_that_do_not_go_together(changed: dict[str, Any], said: str) ->
 @pytest.mark.parametrize("role", ["webhook", "root", ""])
 def test_roles_that_nobody_logs_in_with(role: str) -> None:
     given = oidc_settings("https://id.example") | {"oidc_roles": {"all": role}}
+    settings = Settings(_env_file=None, **given)
     with pytest.raises(ConfigurationError, match="OIDC_ROLES gives 'all'"):
-        Oidc.of(Settings(_env_file=None, **given))
+        Oidc.of(settings, secrets_of(settings))
 
 
 def test_a_claim_may_lie_deeper() -> None:
