@@ -28,8 +28,8 @@ from app.api.admission import Admission
 from app.api.counted import Counted
 from app.api.parts import Parts
 from app.api.refused import Refused
-from app.api.v1.polled import take_on_record
 from app.api.v1.router import router as v1
+from app.api.v1.taking_on import take_on_record
 from app.audit.alerts import Alerts
 from app.dashboard import router as dashboard
 from app.domain.value import JsonObject
