@@ -152,6 +152,23 @@ async def test_notes_that_cannot_be_read_back(doctor: Doctor, fake: Control) -> 
     assert "let the user read sys_journal_field" in words
 
 
+async def test_a_user_name_that_is_not_whom_the_key_belongs_to(
+    doctor: Doctor, fake: Control
+) -> None:
+    number = fake.insert(short_description="A test of the integration")["number"]
+    said = await doctor(
+        "--servicenow",
+        number,
+        SERVICENOW_USERNAME="dora",
+        SERVICENOW_PASSWORD=None,
+        SERVICENOW_API_KEY=fake.credentials.api_key,
+    )
+    assert said.code == WRONG
+    ok, words = said.of("- test incident")
+    assert not ok
+    assert f"is by {fake.credentials.user_name}, not by dora" in words
+
+
 async def test_a_group_or_a_close_code_that_is_not_there(doctor: Doctor) -> None:
     said = await doctor(SERVICENOW_ASSIGNMENT_GROUP="Nobody", SERVICENOW_CLOSE_CODE="Magic")
     assert said.code == WRONG
