@@ -15,7 +15,7 @@ from app.domain.action import ActionCall
 from app.domain.host import Host
 from app.domain.incident import Incident
 from app.domain.probe import Probe, ProbeKind, ProbeResult
-from app.host import databases, network_state
+from app.host import databases, load, network_state
 from app.host.drift import program
 from app.host.facts import Filesystem
 from app.host.view import HostView, config_test_of
@@ -32,6 +32,7 @@ _ABOUT = {
         r"\b(cron\w*|jobs?|back-?ups?|schedul\w*|nightly|hourly|daily|dump|report)\b"
     ),
     "clock": re.compile(r"\b(clock\w*|time|ntp|chrony|sync\w*|drift\w*|kerberos|token)\b"),
+    load.CHECK: load.ABOUT_LOAD,
     **network_state.ABOUT,
 }
 """How people speak of what a check is about."""
@@ -63,13 +64,14 @@ def learned(then: HostView) -> tuple[Probe, ...]:
         *(_check(then.host, "database", name) for name in _well_databases(then)),
         *(_check(then.host, "clock", CHRONY) for _ in [0] if _follows(then)),
         *(_check(then.host, check, subject) for check, subject in network_state.learned(then)),
+        *(_check(then.host, check, subject) for check, subject in load.learned(then)),
     ]
     return tuple(found)
 
 
 def declared(now: HostView) -> tuple[Probe, ...]:
     """The checks that the host's own files ask for, where it was never seen healthy."""
-    pairs = network_state.declared(now)
+    pairs = (*network_state.declared(now), *load.declared(now))
     return tuple(_check(now.host, check, subject) for check, subject in pairs)
 
 
@@ -246,6 +248,7 @@ _ASKED_BY: dict[str, _Asks] = {
     **{check: _whole(action) for check, action in network_state.ASKED_BY.items()},
     "runs": lambda unit: ("unit.show", {"unit": unit}),
     "config": lambda unit: (config_test_of(unit) or "", {}),
+    load.CHECK: _whole(load.ASKED),
     "room": _whole("filesystems.list"),
     "writable": _whole("filesystems.list"),
     "container": _whole("containers.list"),
@@ -258,6 +261,7 @@ _JUDGED_BY: dict[str, Callable[[HostView, str], Said | None]] = {
     **network_state.JUDGED_BY,
     "runs": _unit_runs,
     "config": _config_passes,
+    load.CHECK: load.nothing_runs_away,
     "room": _has_room,
     "writable": _is_writable,
     "container": _container_runs,

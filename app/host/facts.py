@@ -120,6 +120,7 @@ class Process(Value):
     cpu_percent: float | None = None
     command: str  # its name, never its arguments: those may carry secrets
     unit: str | None = None
+    stray: bool | None = None  # left by a login that has ended; nobody waits for it
 
 
 class ProcessesFacts(Value):

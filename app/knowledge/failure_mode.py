@@ -130,7 +130,7 @@ class Handover(_Part):
 
 Subject = Literal[
     "unit", "change", "mount", "name", "rule", "container", "host",
-    "route", "link", "shaper", "setting", "database", "session",
+    "route", "link", "shaper", "setting", "database", "session", "process",
 ]  # fmt: skip
 
 

@@ -87,7 +87,7 @@ def _moved(case: HostCase, name: str) -> bool:
 
 def holder_facts(case: HostCase, entry: Listener) -> dict[str, Any]:
     """What speaks for or against a unit that listens where another one should."""
-    site = {"serves_site": _serves_site(case, entry)}
+    site = {"serves_site": _serves_site(case, entry)} | _stray(case, entry)
     if entry.unit is None:
         return site | {"declared": False, "active_then": None, "enabled": None}
     declared = entry.unit in {case.serving.unit_named(s) for s in case.host.services}
@@ -100,6 +100,16 @@ def holder_facts(case: HostCase, entry: Listener) -> dict[str, Any]:
             "new_site": _new_site(case, entry.unit),
         }
     )
+
+
+def _stray(case: HostCase, entry: Listener) -> dict[str, Any]:
+    """The process that listens, where a login left it behind: no unit can be stopped instead."""
+    found = case.view.facts(ProcessesFacts, "processes.list")
+    for one in () if found is None else found[0].processes:
+        if one.pid == entry.pid and one.stray:
+            told = one.model_dump(mode="json", include={"command", "start_time", "user", "stray"})
+            return dict(told)
+    return {"stray": None if found is None else False}
 
 
 def _new_site(case: HostCase, unit: str) -> bool | None:
