@@ -201,6 +201,26 @@ async def test_a_crash_loop_seen_while_it_runs_is_still_one(
     assert ENV in judged.leader.text
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        'error: {"rows": STORE.rows(CONF["page_size"])}',
+        "error in {unit.log_text} of {host.name}",
+        "fatal: {{{",
+        "cannot parse ${HOME:-/x} \\d+(?P<x>",
+    ],
+)  # fmt: skip
+async def test_braces_in_a_log_are_the_logs_own_words(said: str) -> None:
+    loops = tickets("activating", "auto-restart", result="exit-code", n_restarts=4)
+    facts = facts_of([nginx(), loops], HEALTHY_LISTENERS[:1])
+    judged = await judge(
+        case(facts | asked(nginx(), loops, log={loops["name"]: [said]}), status=502)
+    )
+    (told,) = [h for h in judged.hypotheses if h.mode == "crash-loop-unexplained"]
+    assert told.text.endswith(said)
+    assert said in told.supports[0].statement
+
+
 async def test_a_restart_of_long_ago_is_no_crash_loop() -> None:
     settled = tickets(n_restarts=2, active_since="2025-12-20T00:00:00+00:00")
     facts = facts_of([nginx(), settled], HEALTHY_LISTENERS) | asked(nginx(), settled)
