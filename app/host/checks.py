@@ -15,8 +15,8 @@ from app.domain.action import ActionCall
 from app.domain.host import Host
 from app.domain.incident import Incident
 from app.domain.probe import Probe, ProbeKind, ProbeResult
-from app.host import databases, load, network_state
-from app.host.drift import program
+from app.host import databases, kept, load, network_state
+from app.host.drift import Change, program
 from app.host.facts import Filesystem
 from app.host.view import HostView, config_test_of
 
@@ -75,6 +75,16 @@ def declared(now: HostView) -> tuple[Probe, ...]:
     return tuple(_check(now.host, check, subject) for check, subject in pairs)
 
 
+def of_files(host: Host, changes: Iterable[Change]) -> tuple[Probe, ...]:
+    """Whether changed paths look again as they did while the host was healthy."""
+    return tuple(
+        _check(host, kept.CHECK, change.path).model_copy(
+            update={"expect_text": (kept.expected(change.then),)}
+        )
+        for change in changes
+    )
+
+
 def concerns(probe: Probe, incident: Incident, host: Host) -> bool:
     """Whether a ticket may be about it: by a word that they share, or by what the host is for."""
     text = f"{incident.short_description}\n{incident.description}\n{incident.claimed_service}"
@@ -118,6 +128,8 @@ def answer(probe: Probe, view: HostView, *, taken_at: datetime, simulated: bool)
 
 def judge(probe: Probe, view: HostView) -> Said | None:
     """Whether a check holds by what is known of the host; None where that is not known."""
+    if probe.check == kept.CHECK:
+        return kept.is_as_it_was(view, probe.subject, probe.expect_text[0])
     return _JUDGED_BY[probe.check](view, probe.subject)
 
 
@@ -249,6 +261,7 @@ _ASKED_BY: dict[str, _Asks] = {
     "runs": lambda unit: ("unit.show", {"unit": unit}),
     "config": lambda unit: (config_test_of(unit) or "", {}),
     load.CHECK: _whole(load.ASKED),
+    kept.CHECK: lambda path: (kept.ASKED, {"path": path}),
     "room": _whole("filesystems.list"),
     "writable": _whole("filesystems.list"),
     "container": _whole("containers.list"),

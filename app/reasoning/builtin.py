@@ -16,6 +16,7 @@ from app.host.hops import Hop
 from app.host.view import config_test_of
 from app.knowledge.library import Library
 from app.reasoning.change_subjects import diff_ask
+from app.reasoning.differences import difference_asks
 from app.reasoning.first_look import first_look
 from app.reasoning.gathering import host_subject, subjects_of
 from app.reasoning.host_case import HostCase, host_cases
@@ -184,6 +185,7 @@ def _closer_look(host: HostCase) -> Iterable[ActionCall]:
         for path in found[0].environment_files if found is not None else ():
             yield ActionCall(action="environment.read", host=name, params={"path": path})
     yield from network_asks(host)
+    yield from difference_asks(host)
     for subject in subjects_of(host):
         if subject.kind == "change" and (ask := diff_ask(host, subject.facts["change"])):
             yield ask

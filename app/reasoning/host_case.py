@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
+from app.host import kept
 from app.host.drift import Change, ChangeKind, Relation, changes, relation
 from app.host.facts import Manifest, UnitFacts
 from app.host.hops import HopState, Layer, Walk
@@ -99,6 +100,15 @@ class HostCase:
         if now is None or self.baseline is None:
             return None
         return changes(self.baseline.manifest, now[0]), now[1]
+
+    @cached_property
+    def themed(self) -> dict[str, tuple[Change, ...]]:
+        """What changed on the incident's own host that its ticket may be about, by theme."""
+        if self.drift is None or self.host.name != self.case.host.name:
+            return {}
+        started = (unit for unit, _ in self.view.units.values() if unit.triggered_by)
+        timed = (u.name for u in started if any(t.endswith(".timer") for t in u.triggered_by))
+        return kept.themes(self.drift[0], self.case.incident, frozenset(timed))
 
     def related(self, unit: UnitFacts) -> list[tuple[Change, Relation]]:
         """The changes that have to do with a unit, and how."""

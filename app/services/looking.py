@@ -15,6 +15,7 @@ from app.host.probes import derive
 from app.host.ticket_pages import bears_out, failing_pages, failing_requests, named_pages
 from app.host.view import HostView
 from app.reasoning.first_look import first_look
+from app.reasoning.host_case import HostCase
 from app.reasoning.port import Advice, Assessment, Case
 from app.services.ports import Conclusion, Effects
 from app.services.progress import Progress
@@ -174,6 +175,8 @@ async def ask_the_host(at: Progress, effects: Effects, key: str) -> Progress:
         if checks.concerns(check, case.incident, case.host)
         and (checks.judge(check, view) or (False, ""))[0] is False
     ]
+    changed = (c for those in HostCase(case, case.host.name).themed.values() for c in those)
+    doubted += checks.of_files(case.host, changed)
     if not doubted:
         return at
     why = "Does what held on the host while it was healthy still hold?"

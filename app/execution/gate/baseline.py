@@ -23,6 +23,12 @@ CONTENT_ROOTS = ("/etc", "/usr/local", "/opt", "/srv", "/var/www", "/usr/lib/sys
 FOLDER_ROOTS = ("/var/log", "/var/lib", "/var/spool", "/var/cache", "/run")
 """Whose folders are noted with owner and mode, two levels deep; their files are data."""
 
+SHARED_FOLDERS = ("/", "/tmp", "/var/tmp", "/dev/shm", "/root")  # noqa: S108 -- looked at only
+"""Noted with owner and mode, and nothing below them."""
+
+HOMES = "/home"
+"""Noted one level deep, likewise."""
+
 _SKIPPED = frozenset({"__pycache__", "node_modules", ".git", ".cache", "lost+found", ".svn"})
 _SKIPPED_ENDS = (".pyc", ".pyo", "~", ".swp", ".tmp", ".lock", ".pid", ".sock", ".dpkg-new")
 _FILE_BYTES = 1024 * 1024
@@ -80,6 +86,9 @@ class Survey:
             yield from _walk(root, depth=64, folders_only=False)
         for root in FOLDER_ROOTS:
             yield from _walk(root, depth=2, folders_only=True)
+        for root in SHARED_FOLDERS:
+            yield from _walk(root, depth=0, folders_only=True)
+        yield from _walk(HOMES, depth=1, folders_only=True)
 
     def _described(self, path: str, state: os.stat_result) -> dict[str, object]:
         shown: dict[str, object] = {
@@ -123,7 +132,7 @@ def _walk(root: str, *, depth: int, folders_only: bool) -> Iterator[tuple[str, o
     except FileNotFoundError:
         return
     yield root, top
-    waiting = [(root, depth)]
+    waiting = [(root, depth)] if depth else []
     while waiting:
         folder, left = waiting.pop()
         for path, state in _entries(folder):
