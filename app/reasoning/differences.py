@@ -22,6 +22,7 @@ def difference_subjects(case: HostCase) -> Iterable[Subject]:
         assert case.drift is not None
         facts, sources = case.common()
         said = [found for change in changes if (found := comments_of(case, change)) is not None]
+        asks = [ask for change in changes if (ask := _ask(case, change)) is not None]
         facts["changes"] = [change.model_dump(mode="json") for change in changes]
         facts["difference"] = {
             "theme": theme,
@@ -29,6 +30,8 @@ def difference_subjects(case: HostCase) -> Iterable[Subject]:
             "how": ", ".join(dict.fromkeys(change.kind.value for change in changes)),
             "alone": len(case.themed) == 1,
             "removes": all(change.kind.value == "added" for change in changes),
+            "looked_at": all(case.view.asked(ask.action, **ask.params) for ask in asks),
+            "words_unread": len(said) < len(asks),
             "comments": "\n".join(text for text, _ in said),
             "timers": _timers(changes),
             "of_a_unit": any(c.path.startswith("/etc/systemd/system/") for c in changes),
@@ -51,9 +54,13 @@ def difference_asks(case: HostCase) -> Iterable[ActionCall]:
     """What shows the words that were written."""
     for changes in case.themed.values():
         for change in changes:
-            ask = diff_ask(case, change.model_dump(mode="json"))
+            ask = _ask(case, change)
             if ask is not None:
                 yield ask
+
+
+def _ask(case: HostCase, change: Change) -> ActionCall | None:
+    return diff_ask(case, change.model_dump(mode="json"))
 
 
 def _timers(changes: tuple[Change, ...]) -> list[dict[str, Any]]:

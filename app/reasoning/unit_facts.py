@@ -44,8 +44,9 @@ def unit_facts(case: HostCase, name: str) -> Known:
 def _then(case: HostCase, name: str) -> dict[str, Any]:
     found = None if case.then is None else case.then.units.get(name)
     if case.then is None or (found is None and not case.then.units):
-        return {"active_then": None, "enabled_then": None}
+        return {"active_then": None, "enabled_then": None, "restart_then": None}
     return {
+        "restart_then": None if found is None else found[0].restart,
         "active_then": found is not None and found[0].active_state == "active",
         "enabled_then": case.then.unit_files.get(name),
     }

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from . import disk
 from .answers import Params, answer, group_name, iso, kind_of, mode_text, read_program, user_name
+from .host import local_mounts
 from .network import listening
 from .parameters import is_refused
 from .places import Places
@@ -28,6 +29,9 @@ SHARED_FOLDERS = ("/", "/tmp", "/var/tmp", "/dev/shm", "/root")  # noqa: S108 --
 
 HOMES = "/home"
 """Noted one level deep, likewise."""
+
+_VOLUME_DEPTH = 2
+"""Levels of folders that are noted on a volume that is mounted below the roots."""
 
 _SKIPPED = frozenset({"__pycache__", "node_modules", ".git", ".cache", "lost+found", ".svn"})
 _SKIPPED_ENDS = (".pyc", ".pyo", "~", ".swp", ".tmp", ".lock", ".pid", ".sock", ".dpkg-new")
@@ -89,6 +93,9 @@ class Survey:
         for root in SHARED_FOLDERS:
             yield from _walk(root, depth=0, folders_only=True)
         yield from _walk(HOMES, depth=1, folders_only=True)
+        for mount in local_mounts():
+            if any(mount.startswith(f"{root}/") for root in (*CONTENT_ROOTS, *FOLDER_ROOTS)):
+                yield from _walk(mount, depth=_VOLUME_DEPTH, folders_only=True)
 
     def _described(self, path: str, state: os.stat_result) -> dict[str, object]:
         shown: dict[str, object] = {
