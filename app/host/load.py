@@ -44,13 +44,17 @@ def running_away(view: HostView) -> tuple[BusyProcess, ...]:
 
 
 def jobs(view: HostView) -> tuple[tuple[str, float], ...]:
-    """Jobs that are at work, with their share of one processor in per cent, the busiest first."""
+    """Jobs that are at work, with their share of one processor in per cent, the busiest first.
+
+    What a timer started and has not ended is at work, though it may wait for a disk or another host
+    in the very second that was measured. Cron is always there: its jobs count by what they use.
+    """
     found = busy(view)
-    shares: dict[str, float] = {}
+    shares = {name: 0.0 for name, (unit, _) in view.units.items() if _is_at_work(unit)}
     for one in () if found is None else found[0].processes:
-        if one.unit is not None and _is_job(view, one.unit):
+        if one.unit == CRON or one.unit in shares:
             shares[one.unit] = shares.get(one.unit, 0.0) + one.busy_percent
-    told = [(name, share) for name, share in shares.items() if share >= AT_WORK]
+    told = [(name, share) for name, share in shares.items() if name != CRON or share >= AT_WORK]
     return tuple(sorted(told, key=lambda pair: -pair[1]))
 
 
@@ -64,17 +68,9 @@ def commands_of(view: HostView, unit: str) -> frozenset[str]:
     )
 
 
-def _is_job(view: HostView, unit: str) -> bool:
-    """Whether a unit runs because a timer or cron started it, and will end."""
-    if unit == CRON:
-        return True
-    known = view.units.get(unit)
-    return known is not None and _of_a_timer(known[0])
-
-
-def _of_a_timer(unit: UnitFacts) -> bool:
+def _is_at_work(unit: UnitFacts) -> bool:
     timed = any(name.endswith(".timer") for name in unit.triggered_by)
-    return timed and (unit.type == "oneshot" or unit.active_state == "activating")
+    return timed and unit.active_state == "activating" and unit.sub_state == "start"
 
 
 def learned(then: HostView) -> Iterable[tuple[str, str]]:

@@ -49,10 +49,8 @@ def _at_work(host: HostCase) -> str:
         return ""
     name, share = jobs[0]
     commands = ", ".join(sorted(load.commands_of(host.view, name)))
-    return (
-        f"{host.host.name} is busy with a job that runs as planned and ends by itself: {name} "
-        f"({commands}; {share:.0f} % of a processor)"
-    )
+    share_told = f" ({commands}; {share:.0f} % of a processor)" if commands else ""
+    return f"a job that runs as planned and ends by itself is at work: {name}{share_told}"
 
 
 def _served_yet_changed(host: HostCase, found: tuple[since_healthy.Finding, ...]) -> Assessment:

@@ -11,7 +11,7 @@ from app.domain.host import Host
 from app.domain.probe import Probe, ProbeKind, ProbeResult
 from app.host import checks
 from app.host.network_state import ABOUT_FLAPPING, text_of
-from app.host.probes import derive
+from app.host.probes import ABOUT_CERTIFICATES, certificates, derive
 from app.host.ticket_pages import bears_out, failing_pages, failing_requests, named_pages
 from app.host.view import HostView
 from app.reasoning.first_look import first_look
@@ -212,7 +212,9 @@ def user_probes(case: Case) -> tuple[Probe, ...]:
             found.extend(baseline.probes)  # what was refused while healthy is nobody's loss now
         elif host.name == case.host.name:
             view = HostView(host, case.evidence)
-            found.extend(derive(view, service=case.incident.claimed_service))
+            derived = derive(view, service=case.incident.claimed_service)
+            told = ABOUT_CERTIFICATES.search(text_of(case.incident)) is not None
+            found.extend((*derived, *(certificates(derived) if told else ())))
     return tuple({probe.name: probe for probe in found}.values())
 
 

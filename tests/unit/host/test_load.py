@@ -64,11 +64,16 @@ def test_what_ran_away_while_the_host_was_called_healthy_is_no_check() -> None:
         (process(command="pack", unit="pack.service", stray=False), "pack.service"),
         (process(command="sweep", unit="cron.service", stray=False), "cron.service"),
         (process(command="ledger", unit="ledger.service", stray=False), None),
-        (process(command="pack", unit="pack.service", stray=False, busy_percent=2.0), None),
+        (
+            process(command="pack", unit="pack.service", stray=False, busy_percent=2.0),
+            "pack.service",
+        ),
+        (process(command="sweep", unit="cron.service", stray=False, busy_percent=2.0), None),
     ],
 )
 def test_a_job_is_what_a_timer_or_cron_started(one: dict[str, Any], job: str | None) -> None:
-    now = view(one, units=(PACKER, unit("ledger.service")))
+    packs = PACKER if job == "pack.service" else PACKER | {"active_state": "inactive"}
+    now = view(one, units=(packs, unit("ledger.service")))
     assert [name for name, _ in load.jobs(now)] == ([] if job is None else [job])
 
 

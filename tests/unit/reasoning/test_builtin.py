@@ -92,6 +92,22 @@ async def test_where_users_are_served_requests_that_nobody_can_repeat_are_told(
     assert ("POST /bills" in judged.statement) is (advice is Advice.HAND_OVER)
 
 
+@pytest.mark.parametrize(
+    ("told", "advice"),
+    [("pictures cannot be uploaded", Advice.HAND_OVER), ("pages are grey", Advice.NO_FAULT)],
+)
+async def test_what_is_too_large_is_told_where_the_ticket_is_about_sending(
+    told: str, advice: Advice
+) -> None:
+    failing = {"method": "POST", "path": "/in", "failed": 3, "last_ago": 40, "last_status": 413}
+    facts = facts_of(UP, HEALTHY_LISTENERS, firewall__show={}, web__errors={"failing": [failing]})
+    given = case(facts, status=200)
+    incident = given.incident.model_copy(update={"short_description": told})
+    judged = await judge(given.model_copy(update={"incident": incident}))
+    assert judged.advice is advice
+    assert ("client_max_body_size" in judged.statement) is (advice is Advice.HAND_OVER)
+
+
 async def test_where_users_are_served_a_changed_file_is_told_with_its_writers_words() -> None:
     path = "/etc/ssh/sshd_config.d/80-away.conf"
     now = manifest_now(file(path), file("/etc/mtab", "c" * 64))
