@@ -22,6 +22,12 @@ _OTHERS_DATA = (Relation.CONTENT, Relation.STATE)
 _READ_AT_START = frozenset({Relation.DEFINITION, Relation.ENVIRONMENT, Relation.CONFIGURATION})
 """What a service reads when it starts or reloads, and not again."""
 
+_KILLED = re.compile(
+    r"oom-?kill|out of memory|memory cgroup|killed process|status=9/KILL|\bSIGKILL\b|signal 9\b",
+    re.IGNORECASE,
+)
+_DEFINES = re.compile(r"/etc/systemd/system/([^/]+\.service)(?:\.d/|$)")
+
 _SAME_MOMENT = timedelta(seconds=1)
 """systemd tells seconds: a file written just before a start may seem written after it."""
 
@@ -64,6 +70,28 @@ class HostCase:
         """Units of failing hops, in the order of the path."""
         failed = [h.subject for w in self.walks for h in w.hops if h.state is HopState.FAILED]
         return tuple(dict.fromkeys(s for s in failed if s.endswith(".service")))
+
+    @cached_property
+    def starving(self) -> str | None:
+        """A failing service that is killed for want of memory, where its log or systemd says so."""
+        for name in self.failing:
+            unit = self.view.units.get(name)
+            if unit is not None and unit[0].result == "oom-kill":
+                return name
+            if _KILLED.search(self._said(name)):
+                return name
+        return None
+
+    @cached_property
+    def neighbours(self) -> tuple[str, ...]:
+        """Other services whose definition changed, where one is starving: they may be the cause."""
+        if self.starving is None or self.drift is None:
+            return ()
+        found = (_DEFINES.match(change.path) for change in self.drift[0])
+        named = (match[1] for match in found if match is not None)
+        return tuple(
+            dict.fromkeys(n for n in named if n in self.view.units and n not in self.units)
+        )
 
     @cached_property
     def suspects(self) -> tuple[str, ...]:
