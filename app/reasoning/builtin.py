@@ -206,7 +206,18 @@ def _look_behind(case: Case, hosts: tuple[HostCase, ...]) -> Iterable[ActionCall
 def _in_question(host: HostCase) -> tuple[str, ...]:
     """Units of the failing paths; those that the host is there for only where no path names one."""
     on_paths = tuple(unit for walk in host.walks for unit in walk.units)
-    return tuple(dict.fromkeys([*host.failing, *(on_paths or host.units)]))
+    others = host.units if host.red or host.is_own else _out_of_the_ordinary(host)
+    return tuple(dict.fromkeys([*host.failing, *(on_paths or others)]))
+
+
+def _out_of_the_ordinary(host: HostCase) -> tuple[str, ...]:
+    """Units of a host behind that suffers nothing itself: those that changed or do not run well."""
+    known = [name for name in host.units if name in host.view.units]
+    return tuple(
+        name
+        for name in known
+        if not host.view.steady(name) or host.related(host.view.units[name][0])
+    )
 
 
 # --- verdicts ------------------------------------------------------------------------------------

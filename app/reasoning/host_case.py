@@ -71,6 +71,11 @@ class HostCase:
         failed = [h.subject for w in self.walks for h in w.hops if h.state is HopState.FAILED]
         return tuple(dict.fromkeys(s for s in failed if s.endswith(".service")))
 
+    @property
+    def is_own(self) -> bool:
+        """Whether it is the incident's own host."""
+        return self.host.name == self.case.host.name
+
     @cached_property
     def starving(self) -> str | None:
         """A failing service that is killed for want of memory, where its log or systemd says so."""
@@ -132,7 +137,7 @@ class HostCase:
     @cached_property
     def themed(self) -> dict[str, tuple[Change, ...]]:
         """What changed on the incident's own host that its ticket may be about, by theme."""
-        if self.drift is None or self.host.name != self.case.host.name:
+        if self.drift is None or not self.is_own:
             return {}
         started = (unit for unit, _ in self.view.units.values() if unit.triggered_by)
         timed = (u.name for u in started if any(t.endswith(".timer") for t in u.triggered_by))
