@@ -19,8 +19,9 @@ ABOUT_LOAD = re.compile(
 )
 """How people and alerts speak of processors that are used up."""
 
-RUNS_AWAY = 60.0
-"""Per cent of a processor, now and ever since it started, from which one process counts."""
+RUNS_AWAY, USES = 60.0, 15.0
+"""Per cent of a processor that one process wants, now and ever since it started, and that it gets,
+from which it counts: on a host that is used up nobody gets all that he wants."""
 
 AT_WORK = 20.0
 """Per cent of a processor from which a job is worth naming as what keeps a host busy."""
@@ -39,7 +40,9 @@ def running_away(view: HostView) -> tuple[BusyProcess, ...]:
     return tuple(
         one
         for one in (() if found is None else found[0].processes)
-        if one.stray and min(one.busy_percent, one.lifetime_percent) >= RUNS_AWAY
+        if one.stray
+        and min(one.demand_percent, one.lifetime_percent) >= RUNS_AWAY
+        and one.busy_percent >= USES
     )
 
 

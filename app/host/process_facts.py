@@ -16,7 +16,8 @@ class BusyProcess(Value):
     seconds: int  # since it started
     start_time: int  # in clock ticks since boot
     busy_percent: float  # of one processor, now, with its children that have ended
-    lifetime_percent: float  # the same since it started
+    demand_percent: float  # likewise with what it waited for a processor: 100 where it always wants
+    lifetime_percent: float  # the demand ever since it started
     stray: bool = False  # left by a login that has ended; nobody waits for it
 
 

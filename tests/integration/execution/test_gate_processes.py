@@ -29,16 +29,15 @@ def spinning() -> Iterator[subprocess.Popen[bytes]]:
 def busy(bench: Bench, pid: int) -> BusyProcess:
     found = ProcessorsFacts.model_validate(bench.facts("processors.busy"))
     assert found.processors >= 1
-    assert found.busy_percent >= max(p.busy_percent for p in found.processes)
-    ranked = [p.busy_percent for p in found.processes]
+    ranked = [p.demand_percent for p in found.processes]
     assert ranked == sorted(ranked, reverse=True)
     return next(p for p in found.processes if p.pid == pid)
 
 
 def test_says_who_uses_the_processors(bench: Bench, spinning: subprocess.Popen[bytes]) -> None:
     one = busy(bench, spinning.pid)
-    assert one.busy_percent > 5
-    assert one.lifetime_percent > 5
+    assert one.demand_percent > 60, "it never sleeps, whatever else wants the processors"
+    assert one.lifetime_percent > 60
     assert one.command == Path(f"/proc/{spinning.pid}/comm").read_text().strip()
     assert not one.stray, "a login that is there waits for it"
 

@@ -17,7 +17,12 @@ PACKER = unit("pack.service", "activating", "start", type="oneshot", triggered_b
 
 def process(**more: Any) -> dict[str, Any]:
     shape = {"pid": 700, "ppid": 1, "user": "kim", "command": "spin", "seconds": 900}
-    shape |= {"start_time": 99, "busy_percent": 98.0, "lifetime_percent": 97.0}
+    shape |= {
+        "start_time": 99,
+        "busy_percent": 48.0,
+        "demand_percent": 98.0,
+        "lifetime_percent": 97.0,
+    }
     return shape | {"unit": "session-4.scope", "stray": True} | more
 
 
@@ -37,7 +42,8 @@ def held(now: HostView) -> bool | None:
     [
         (process(), False),
         (process(stray=False), True),  # somebody waits for it, or a unit answers for it
-        (process(busy_percent=20.0), True),
+        (process(busy_percent=4.0), True),
+        (process(demand_percent=20.0), True),
         (process(lifetime_percent=3.0), True),  # busy this second, and not before
     ],
 )

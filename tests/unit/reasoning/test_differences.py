@@ -130,7 +130,13 @@ async def test_who_may_log_in_is_for_people_to_decide() -> None:
 
 def busy(**more: Any) -> dict[str, Any]:
     shape = {"pid": 700, "ppid": 1, "user": "kim", "command": "spin((", "seconds": 900}
-    shape |= {"start_time": 99, "busy_percent": 98.0, "lifetime_percent": 97.0, "stray": True}
+    shape |= {
+        "start_time": 99,
+        "busy_percent": 48.0,
+        "demand_percent": 98.0,
+        "lifetime_percent": 97.0,
+        "stray": True,
+    }
     return {"processors": 2, "busy_percent": 99.0, "processes": [shape | more]}
 
 
