@@ -87,18 +87,37 @@ def of_files(host: Host, changes: Iterable[Change]) -> tuple[Probe, ...]:
 
 def concerns(probe: Probe, incident: Incident, host: Host) -> bool:
     """Whether a ticket may be about it: by a word that they share, or by what the host is for."""
+    if probe.check == "database":
+        return True  # on the incident's own host its trouble always matters
+    topical = probe.check in ("room", "writable") or probe.check in _ABOUT
+    declared = not topical and program(probe.subject) in host.services
+    return declared or spoken_of(probe, incident)
+
+
+def spoken_of(probe: Probe, incident: Incident) -> bool:
+    """Whether a ticket has a word that this check is about."""
     text = f"{incident.short_description}\n{incident.description}\n{incident.claimed_service}"
     text = f"{text}\n{_ALERT_NAME.sub(' ', text)}".lower()
     if probe.check in ("room", "writable"):
         named = len(probe.subject) > 1 and probe.subject in text
         return named or bool(_WORDS_OF_STORAGE.search(text))
-    if probe.check == "database":
-        return True  # on the incident's own host its trouble always matters
     if probe.check in _ABOUT:
         return bool(_ABOUT[probe.check].search(text)) or probe.subject.rsplit("/", 1)[-1] in text
     words = {w for w in re.findall(r"[a-z0-9]{3,}", probe.subject.lower()) if w not in _COMMON}
-    declared = program(probe.subject) in host.services
-    return declared or any(word in text for word in words) or _is_container(probe, text)
+    return any(word in text for word in words) or _is_container(probe, text)
+
+
+def doubted(known: Iterable[Probe], view: HostView, incident: Incident) -> tuple[Probe, ...]:
+    """The checks that fail by what is known, and that a ticket may be about.
+
+    A ticket that names nothing ("host state critical") may be about any of them.
+    """
+    checks = tuple(known)
+    failing = [c for c in checks if (judge(c, view) or (False, ""))[0] is False]
+    meant = tuple(c for c in failing if concerns(c, incident, view.host))
+    if meant or any(spoken_of(c, incident) for c in checks):
+        return meant
+    return tuple(failing)
 
 
 def unit_of(probe: Probe) -> str:

@@ -169,12 +169,7 @@ async def ask_the_host(at: Progress, effects: Effects, key: str) -> Progress:
     baseline = case.baseline_of(case.host.name)
     view = HostView(case.host, case.evidence)
     known = checks.declared(view) if baseline is None else checks.learned(baseline.view(case.host))
-    doubted = [
-        check
-        for check in known
-        if checks.concerns(check, case.incident, case.host)
-        and (checks.judge(check, view) or (False, ""))[0] is False
-    ]
+    doubted = checks.doubted(known, view, case.incident)
     changed = (c for those in HostCase(case, case.host.name).themed.values() for c in those)
     doubted += checks.of_files(case.host, changed)
     if not doubted:

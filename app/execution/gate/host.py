@@ -16,6 +16,7 @@ _PSEUDO = frozenset(
      "rpc_pipefs", "efivarfs", "selinuxfs", "ramfs"]
 )  # fmt: skip
 _REMOTE = frozenset(["nfs", "nfs4", "cifs", "smb3", "ceph", "glusterfs", "fuse.sshfs"])
+_NO_VOLUMES = _REMOTE | {"overlay", "aufs", "squashfs", "devtmpfs"}
 _OCTAL = re.compile(r"\\([0-7]{3})")
 
 NOTE_FOLDERS = ("/etc", "/run", "/srv", "/opt", "/var/lib", "/home", "/var/www", "/root")
@@ -63,8 +64,9 @@ def filesystems(_: Params, __: Places) -> int:
 
 
 def local_mounts() -> list[str]:
-    """Mount points of file systems that no other host serves: to look into them cannot hang."""
-    return sorted({place[1] for place, (kind, *_) in _mounts() if kind not in _REMOTE})
+    """Mount points of this host's own volumes: no other host serves them, so to look into them
+    cannot hang, and no container lives in them."""
+    return sorted({place[1] for place, (kind, *_) in _mounts() if kind not in _NO_VOLUMES})
 
 
 def _mounts() -> Iterator[tuple[tuple[str, str, list[str]], list[str]]]:

@@ -134,3 +134,17 @@ def test_each_is_asked_by_a_diagnostic_that_reads_it() -> None:
         assert call.action in {
             "unit.show", "apache.test", "nginx.test", "filesystems.list", "containers.list"
         }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "asked"),
+    [
+        ("PROBLEM: alpha is CRITICAL, hard state", True),  # names nothing: may be about anything
+        ("the apache2 of alpha is odd", False),  # names something, which is well
+    ],
+)
+def test_a_ticket_that_names_nothing_may_be_about_any_check(text: str, *, asked: bool) -> None:
+    rusts = [unit("apache2.service"), unit("rust.timer", "inactive", "dead")]
+    now = view(rusts, [mount("/", 40), mount("/srv/image", 100), mount("/var/spool/in", 12)])
+    found = checks.doubted(checks.learned(HEALTHY), now, incident(text))
+    assert [p.subject for p in found] == (["rust.timer"] if asked else [])
