@@ -26,6 +26,7 @@ _KILLED = re.compile(
     r"oom-?kill|out of memory|memory cgroup|killed process|status=9/KILL|\bSIGKILL\b|signal 9\b",
     re.IGNORECASE,
 )
+_UNIT_ADDED = re.compile(r"/etc/systemd/system/(?:[^/]+\.(?:wants|requires)/)?([^/]+\.service)")
 _DEFINES = re.compile(r"/etc/systemd/system/([^/]+\.service)(?:\.d/|$)")
 
 _SAME_MOMENT = timedelta(seconds=1)
@@ -132,7 +133,17 @@ class HostCase:
         now = self.view.facts(Manifest, "baseline.manifest")
         if now is None or self.baseline is None:
             return None
-        return changes(self.baseline.manifest, now[0]), now[1]
+        found = changes(self.baseline.manifest, now[0])
+        return tuple(change for change in found if not self._is_idle(change)), now[1]
+
+    def _is_idle(self, change: Change) -> bool:
+        """Whether it only brings a unit that was not there and does not run: that harms nobody."""
+        named = _UNIT_ADDED.fullmatch(change.path)
+        if named is None or change.kind is not ChangeKind.ADDED:
+            return False
+        now = self.view.units.get(named[1])
+        then = None if self.then is None else self.then.units.get(named[1])
+        return now is not None and then is None and now[0].active_state in ("inactive", "failed")
 
     @cached_property
     def themed(self) -> dict[str, tuple[Change, ...]]:

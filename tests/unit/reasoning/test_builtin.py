@@ -468,3 +468,22 @@ async def test_a_drop_in_is_one_change_and_not_two_with_its_folder() -> None:
     }  # fmt: skip
     judged = await judge(case(facts, status=502))
     assert f"file.remove path={folder}/x.conf sha256={'b' * 64}" in steps(judged)
+
+
+@pytest.mark.parametrize(
+    ("state", "told"), [(("failed", "failed"), False), (("active", "running"), True)]
+)
+async def test_a_new_unit_that_does_not_run_harms_nobody(
+    state: tuple[str, str], *, told: bool
+) -> None:
+    path = "/etc/systemd/system/parcel-import.service"
+    new = cases.unit("parcel-import.service", *state, fragment_path=path)
+    now = manifest_now(file(path, "d" * 64))
+    facts = facts_of([*UP, new], HEALTHY_LISTENERS, firewall__show={}, baseline__manifest=now)
+    facts[f"config.read path={path}"] = {
+        "path": path, "text": "[Service]\n", "sha256": "d" * 64, "owner": "root",
+        "group": "root", "mode": "0644",
+    }  # fmt: skip
+    judged = await judge(case(facts, status=200))
+    assert judged.advice is (Advice.HAND_OVER if told else Advice.NO_FAULT)
+    assert (path in judged.statement) is told
