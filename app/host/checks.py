@@ -16,7 +16,7 @@ from app.domain.host import Host
 from app.domain.incident import Incident
 from app.domain.probe import Probe, ProbeKind, ProbeResult
 from app.host import databases, kept, load, network_state
-from app.host.drift import Change, program
+from app.host.drift import program
 from app.host.facts import Filesystem
 from app.host.view import HostView, config_test_of
 
@@ -73,16 +73,6 @@ def declared(now: HostView) -> tuple[Probe, ...]:
     """The checks that the host's own files ask for, where it was never seen healthy."""
     pairs = (*network_state.declared(now), *load.declared(now))
     return tuple(_check(now.host, check, subject) for check, subject in pairs)
-
-
-def of_files(host: Host, changes: Iterable[Change]) -> tuple[Probe, ...]:
-    """Whether changed paths look again as they did while the host was healthy."""
-    return tuple(
-        _check(host, kept.CHECK, change.path).model_copy(
-            update={"expect_text": (kept.expected(change.then),)}
-        )
-        for change in changes
-    )
 
 
 def concerns(probe: Probe, incident: Incident, host: Host) -> bool:

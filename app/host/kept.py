@@ -10,7 +10,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from app.domain.host import Host
 from app.domain.incident import Incident
+from app.domain.probe import Probe, ProbeKind
 from app.domain.value import Value
 from app.host.drift import Change, ChangeKind
 from app.host.facts import FileStateFacts, Manifest
@@ -150,3 +152,19 @@ def is_as_it_was(view: HostView, path: str, was: str) -> tuple[bool, str] | None
     how = "was not there" if was == "missing" else "is gone or other than it was"
     now = "is there, and" if was == "missing" else ""
     return said(found[0]) == was, " ".join(f"{path} {now} {how} while healthy".split())
+
+
+def probes_of(host: Host, changes: Iterable[Change]) -> tuple[Probe, ...]:
+    """Whether changed paths look again as they did while the host was healthy."""
+    return tuple(
+        Probe(
+            name=f"check {CHECK} {change.path} on {host.name}",
+            kind=ProbeKind.HOST,
+            address=host.address,
+            port=0,
+            check=CHECK,
+            subject=change.path,
+            expect_text=(expected(change.then),),
+        )
+        for change in changes
+    )

@@ -9,7 +9,7 @@ from app.domain.event import EntryStatus, ProvenanceLink, TimelineEntry
 from app.domain.execution import Outcome, Step
 from app.domain.host import Host
 from app.domain.probe import Probe, ProbeKind, ProbeResult
-from app.host import checks
+from app.host import checks, kept
 from app.host.network_state import ABOUT_FLAPPING, text_of
 from app.host.probes import ABOUT_CERTIFICATES, certificates, derive
 from app.host.ticket_pages import bears_out, failing_pages, failing_requests, named_pages
@@ -171,7 +171,7 @@ async def ask_the_host(at: Progress, effects: Effects, key: str) -> Progress:
     known = checks.declared(view) if baseline is None else checks.learned(baseline.view(case.host))
     doubted = checks.doubted(known, view, case.incident)
     changed = (c for those in HostCase(case, case.host.name).themed.values() for c in those)
-    doubted += checks.of_files(case.host, changed)
+    doubted += kept.probes_of(case.host, changed)
     if not doubted:
         return at
     why = "Does what held on the host while it was healthy still hold?"

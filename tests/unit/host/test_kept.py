@@ -59,7 +59,7 @@ def test_a_change_belongs_to_what_the_ticket_is_about(
 
 def judged(then: Manifest.File | None, now: dict[str, Any]) -> bool | None:
     path = "/etc/localtime"
-    (probe,) = checks.of_files(HOST, [changed(path, then)])
+    (probe,) = kept.probes_of(HOST, [changed(path, then)])
     said = checks.judge(probe, HostView(HOST, evidence({f"file.state path={path}": now})))
     return None if said is None else said[0]
 
@@ -85,7 +85,7 @@ def test_what_was_not_there_holds_where_it_is_gone() -> None:
 
 
 def test_a_file_that_was_not_looked_at_is_not_judged() -> None:
-    (probe,) = checks.of_files(HOST, [changed("/etc/localtime", file("/etc/localtime"))])
+    (probe,) = kept.probes_of(HOST, [changed("/etc/localtime", file("/etc/localtime"))])
     assert checks.judge(probe, HostView(HOST, ())) is None
     (call,) = checks.calls(probe, "alpha")
     assert (call.action, call.params) == ("file.state", {"path": "/etc/localtime"})

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from app.domain.probe import ProbeResult
-from app.host import checks, load
+from app.host import checks, kept, load
 from app.host.view import HostView
 from app.knowledge.library import Library
 from app.reasoning.builtin import BuiltinReasoner
@@ -38,7 +38,7 @@ async def judge(given: Case, text: str) -> Assessment:
     given = given.model_copy(update={"incident": incident})
     changed = [c for those in HostCase(given, "alpha").themed.values() for c in those]
     view = HostView(HOST, given.evidence)
-    probes = [*checks.of_files(HOST, changed), *checks.declared(view)]
+    probes = [*kept.probes_of(HOST, changed), *checks.declared(view)]
     red = [
         ProbeResult(
             probe=p, ok=False, error="check", detail="x", taken_at=NOW, simulated=False,
