@@ -18,7 +18,7 @@ from fastapi import FastAPI
 
 from app import log, watching
 from app.access import guard
-from app.access.door import Access
+from app.access.door import Access, say_who_may_knock
 from app.access.refusals import Refusals, keep_telling
 from app.access.sources import Sources
 from app.alerts.watchdog import Receiver
@@ -191,7 +191,7 @@ def assemble(
         hands=hands,
         baseline_hands=baseline_hands,
         stage=stage,
-        access=Access.of(settings, database, files.sources),
+        access=Access.of(settings, database, files.sources, secrets),
         engine=engine,
         alerts=Alerts(database),
         watchdog=watching.watchdog(settings, database, records, files.receivers, engine.worker_id),
@@ -281,7 +281,7 @@ async def _bring_up(parts: Parts, desk: Desk | None) -> Parts | SreAgentError:
     if desk is not None:
         desk.start()
     _log.info("ready", database=parts.settings.database_url_shown)
-    await _say_who_may_knock(parts)
+    await say_who_may_knock(parts)
     return parts
 
 
@@ -311,22 +311,6 @@ def _say_mode(settings: Settings, files: Files) -> None:
         hosts=len(files.inventory.hosts),
         version=health.VERSION,
     )
-
-
-async def _say_who_may_knock(parts: Parts) -> None:
-    if not await parts.access.keys.any():
-        _log.warning(
-            "NO KEYS: only requests of this machine itself are answered, and all of them; "
-            "`sre-agent keys create` makes a key, and from then on everybody needs one"
-        )
-    for name, source in parts.access.sources.sources.items():
-        if source.weak:
-            _log.warning(
-                "a source proves itself weakly",
-                source=name,
-                kind=source.kind.value,
-                autonomy_from_elsewhere=source.cap(local=False),
-            )
 
 
 def __getattr__(name: str) -> FastAPI:

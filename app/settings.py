@@ -143,6 +143,12 @@ class Settings(BaseSettings):
     session_max_seconds: int = Field(
         default=43200, ge=60, description="How long a login lasts at most."
     )
+    oidc_session_max_seconds: int = Field(
+        default=3600,
+        ge=60,
+        description="How long a login at OIDC_ISSUER lasts at most: for so long a role holds that "
+        "was taken away there.",
+    )
     rate_limit_per_minute: int = Field(
         default=3000, ge=1, description="Requests a minute of one key, source or person."
     )

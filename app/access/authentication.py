@@ -5,7 +5,7 @@
     Authorization: Basic ...          a source with a password      (SOURCES_FILE)
     Authorization: Bearer ...         an API key, or an approver's token of POLICY_FILE
     the session's cookie              somebody who logged in on the page
-    nothing                           this machine, while there is no key
+    nothing                           this machine, while there is no key and hosts are simulated
 
 What is shown must be right: a wrong credential is never passed over for a weaker one.
 
@@ -34,7 +34,7 @@ from fastapi import Depends
 from starlette.requests import Request
 
 from app.access import signature
-from app.access.approver import owner_of
+from app.access.approver import owner_of, subject_of_approver
 from app.access.door import Knocked, service_of
 from app.access.origin import is_local, names_this_machine
 from app.access.session_cookie import csrf_of, session_token
@@ -47,6 +47,10 @@ from app.errors import Unauthorized
 TOKEN_HEADER = "X-SRE-Token"  # noqa: S105  the header's name
 
 _KEYS_HINT = "`sre-agent keys create --role ROLE` makes a key; docs/howto/access.md."
+_FIRST_KEY_HINT = (
+    "On the server: `sre-agent keys create --role operator --name YOU`. Then send "
+    "`Authorization: Bearer KEY`, or set SRE_AGENT_TOKEN for the commands."
+)
 
 
 async def who(request: Request) -> Caller:
@@ -127,10 +131,12 @@ async def _bearer(request: Request, service: Knocked, scheme: str, token: str) -
         )
     key = await service.access.keys.find(token)
     if key is not None:
-        return _holder(request, Caller.of(key.role, key.name, How.KEY, expires_at=key.expires_at))
+        known = {"subject": key.subject, "expires_at": key.expires_at}
+        return _holder(request, Caller.of(key.role, key.name, How.KEY, **known))
     person = owner_of(token, service.policy)
     if person is not None:
-        return Caller.of(Role.APPROVER, person, How.APPROVER)
+        subject = subject_of_approver(person, service.policy, service.settings)
+        return Caller.of(Role.APPROVER, person, How.APPROVER, subject=subject)
     raise Unauthorized(
         "The token is no key that is valid, and no approver's.",
         hint="`sre-agent keys list` says which keys have expired or were revoked; approvers stand "
@@ -155,6 +161,7 @@ async def _who_is_logged_in(request: Request, service: Knocked) -> Caller:
         session.role,
         session.person,
         session.how,
+        subject=session.subject,
         source="operator",
         csrf=csrf_of(cookie),
         expires_at=session.expires_at,
@@ -170,7 +177,7 @@ def _still_approver(service: Knocked, person: str, credential_hash: str | None) 
 
 
 async def _who_sits_here(request: Request, service: Knocked) -> Caller:
-    """Whoever is on this machine, while there is no key. Nobody, in any other case."""
+    """Whoever is on this machine, while there is no key and nothing real to reach. Else nobody."""
     if await service.access.keys.any():
         raise Unauthorized(
             "This needs a key.", hint=f"Send `Authorization: Bearer KEY`. {_KEYS_HINT}"
@@ -179,6 +186,11 @@ async def _who_sits_here(request: Request, service: Knocked) -> Caller:
         raise Unauthorized(
             "There is no key yet, so only requests of the server's own machine are answered.",
             hint=_KEYS_HINT,
+        )
+    if service.settings.enable_real_ssh:
+        raise Unauthorized(
+            "There is no key yet, and nobody reaches real hosts without one.",
+            hint=_FIRST_KEY_HINT,
         )
     return Caller(person="local", role=None, how=How.LOCAL, permissions=LOCAL)
 

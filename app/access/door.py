@@ -8,6 +8,7 @@ from typing import Annotated, Protocol
 
 from fastapi import Depends, Request
 
+from app import log
 from app.access.oidc import Oidc
 from app.access.rates import Rates
 from app.access.sources import Sources
@@ -15,10 +16,23 @@ from app.audit.keys import Keys
 from app.audit.logins import Logins
 from app.audit.nonces import Nonces
 from app.audit.sessions import SessionLimits, Sessions
+from app.domain.permission import Role
 from app.errors import EngineError, SreAgentError
 from app.execution.policy_file import PolicyFile
 from app.models.database import Database
+from app.secrets.secrets import Secrets
 from app.settings import Settings
+
+NO_KEYS_SIMULATED = (
+    "NO KEYS: only requests of this machine itself are answered, and all of them; "
+    "`sre-agent keys create` makes a key, and from then on everybody needs one"
+)
+NO_KEYS_REAL = (
+    "NO KEYS: hosts are real, so nobody is answered who shows nothing; "
+    "`sre-agent keys create --role operator --name YOU` makes the first key"
+)
+
+_log = log.get(__name__)
 
 
 @dataclass(frozen=True)
@@ -35,9 +49,13 @@ class Access:
     refusals: Counter[str] = field(default_factory=Counter)  # by error code, since the start
 
     @classmethod
-    def of(cls, settings: Settings, database: Database, sources: Sources) -> Access:
+    def of(
+        cls, settings: Settings, database: Database, sources: Sources, secrets: Secrets
+    ) -> Access:
         limits = SessionLimits(
-            idle=settings.session_idle_seconds, whole=settings.session_max_seconds
+            idle=settings.session_idle_seconds,
+            whole=settings.session_max_seconds,
+            oidc=settings.oidc_session_max_seconds,
         )
         return cls(
             keys=Keys(database),
@@ -46,7 +64,7 @@ class Access:
             logins=Logins(database),
             sources=sources,
             rates=Rates(settings),
-            oidc=Oidc.of(settings),
+            oidc=Oidc.of(settings, secrets),
         )
 
 
@@ -70,3 +88,33 @@ def service_of(request: Request) -> Knocked:
 
 
 KnockedPart = Annotated[Knocked, Depends(service_of)]
+
+
+async def say_who_may_knock(service: Knocked) -> None:
+    """Tell the log, at the start, how open the door is."""
+    if service.settings.oidc_issuer is not None:
+        await _say_who_could_vote_twice(service)
+    if not await service.access.keys.any():
+        _log.warning(NO_KEYS_REAL if service.settings.enable_real_ssh else NO_KEYS_SIMULATED)
+    for name, source in service.access.sources.sources.items():
+        if source.weak:
+            _log.warning(
+                "a source proves itself weakly",
+                source=name,
+                kind=source.kind.value,
+                autonomy_from_elsewhere=source.cap(local=False),
+            )
+
+
+async def _say_who_could_vote_twice(service: Knocked) -> None:
+    """By a key or a token that does not say who they are at the provider where they log in too."""
+    keys = [key for key in await service.access.keys.valid() if key.role is Role.APPROVER]
+    untied = [f"key {key.id} of {key.name}" for key in keys if key.subject is None]
+    approvers = service.policy.approvers.keys() - service.policy.approver_subjects.keys()
+    untied += [f"token of {name}" for name in sorted(approvers)]
+    if untied:
+        _log.warning(
+            "approvers who also log in at OIDC_ISSUER under another name have two votes: say who "
+            "they are there, docs/howto/access.md",
+            untied=untied,
+        )

@@ -131,7 +131,7 @@ async def _admit(request: Request, permission: Permission) -> Caller:
         _count(request, refusal, service)
         raise
     if caller.how is not How.LOCAL:
-        service.access.rates.asked(f"{caller.how} {caller.person}")
+        service.access.rates.asked(f"{caller.how} {caller.subject or caller.person}")
     return caller
 
 

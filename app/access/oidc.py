@@ -12,22 +12,27 @@ from typing import Any
 
 import httpx2
 from authlib.common.errors import AuthlibBaseError
-from authlib.integrations.starlette_client import StarletteOAuth2App
+from authlib.integrations.starlette_client import OAuthError, StarletteOAuth2App
 from joserfc.errors import JoseError
 
 from app.audit.logins import LoginUnderWay
 from app.audit.sessions import Login
 from app.audit.tokens import fresh_token
-from app.domain.access import How
+from app.domain.access import How, subject_of
 from app.domain.permission import Role
 from app.domain.value import JsonObject
 from app.errors import ConfigurationError, IdentityProviderFailed, Unauthorized
+from app.secrets.live import newer
+from app.secrets.secrets import Secrets
 from app.settings import Settings
 
 CALLBACK = "/login/oidc/callback"
 DISCOVERY = "/.well-known/openid-configuration"
 TIMEOUT_SECONDS = 10
 LEEWAY_SECONDS = 30
+
+NO_CLIENT = frozenset({"invalid_client", "unauthorized_client"})
+"""What a provider answers that does not know us by what we show."""
 
 SIGNED_BY = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA")
 """Signatures that are taken. Neither "none" nor one with a shared secret, whatever is offered."""
@@ -46,11 +51,13 @@ class Begun:
 class Oidc:
     """The provider of the settings."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, secrets: Secrets) -> None:
         assert settings.oidc_issuer is not None
         assert settings.oidc_client_secret is not None
         self._issuer = settings.oidc_issuer
         self._client_id = settings.oidc_client_id
+        self._client_secret = settings.oidc_client_secret
+        self._secrets = secrets
         self._claim = settings.oidc_role_claim
         self._roles = _roles_of(settings)
         self._redirect_uri = f"{settings.public_url}{CALLBACK}"
@@ -58,7 +65,6 @@ class Oidc:
             framework=None,
             name="oidc",
             client_id=settings.oidc_client_id,
-            client_secret=settings.oidc_client_secret.get_secret_value(),
             server_metadata_url=self._issuer.rstrip("/") + DISCOVERY,
             client_kwargs={
                 "scope": "openid profile email",
@@ -68,9 +74,9 @@ class Oidc:
         )
 
     @classmethod
-    def of(cls, settings: Settings) -> Oidc | None:
+    def of(cls, settings: Settings, secrets: Secrets) -> Oidc | None:
         """The provider, where one is set. Raises ConfigurationError."""
-        return None if settings.oidc_issuer is None else cls(settings)
+        return None if settings.oidc_issuer is None else cls(settings, secrets)
 
     async def begin(self, next_path: str) -> Begun:
         """Begin a login. Raises IdentityProviderFailed."""
@@ -94,14 +100,17 @@ class Oidc:
                 "You are known, but have no role here.",
                 hint=f"OIDC_ROLES gives roles by the claim {self._claim!r} of the ID token.",
             )
-        return Login(person=_name_of(claims), role=role, how=How.OIDC)
+        return Login(
+            person=_name_of(claims),
+            role=role,
+            how=How.OIDC,
+            subject=subject_of(self._issuer, str(claims["sub"])),
+        )
 
     async def _claims(self, code: str, login: LoginUnderWay) -> JsonObject:
         try:
             await self._know_provider()
-            token = await self._app.fetch_access_token(
-                self._redirect_uri, code=code, code_verifier=login.code_verifier
-            )
+            token = await self._exchanged(code, login)
             claims = await self._app.parse_id_token(
                 token, login.nonce, claims_options=self._expected(), leeway=LEEWAY_SECONDS
             )
@@ -118,11 +127,37 @@ class Oidc:
             raise Unauthorized("The provider sent no ID token.", hint="It must speak OpenID.")
         return dict(claims)
 
+    async def _exchanged(self, code: str, login: LoginUnderWay) -> Any:
+        """The tokens for a code, by the client's secret as it is now: it may have been rotated."""
+        shown = self._client_secret.get_secret_value()
+        if not shown:  # it could not be fetched until now
+            shown = await newer(self._client_secret, self._secrets, refused=shown) or ""
+        try:
+            return await self._exchanged_with(shown, code, login)
+        except OAuthError as error:
+            if error.error not in NO_CLIENT:
+                raise
+            fresh = await newer(self._client_secret, self._secrets, refused=shown)
+            if fresh is None:
+                raise Unauthorized(
+                    "The provider does not take the agent's client secret.",
+                    hint="Check OIDC_CLIENT_ID and OIDC_CLIENT_SECRET; keys work without it.",
+                ) from error
+        return await self._exchanged_with(fresh, code, login)
+
+    async def _exchanged_with(self, secret: str, code: str, login: LoginUnderWay) -> Any:
+        # taken over by the call before it waits for anything: the metadata is there already
+        self._app.client_secret = secret
+        return await self._app.fetch_access_token(
+            self._redirect_uri, code=code, code_verifier=login.code_verifier
+        )
+
     def _expected(self) -> dict[str, dict[str, Any]]:
         return {
             "iss": {"essential": True, "value": self._issuer},
             "aud": {"essential": True, "value": self._client_id},
             "nonce": {"essential": True},
+            "sub": {"essential": True},
         }
 
     async def _know_provider(self) -> None:
@@ -176,7 +211,10 @@ def values_of(claims: JsonObject, path: str) -> Iterator[str]:
 
 
 def _name_of(claims: JsonObject) -> str:
-    """The name that votes and logs carry: a checked address, else the provider's own names."""
+    """The name that is shown: a checked address, else the provider's own names.
+
+    Names change hands: whose vote it is, the subject says.
+    """
     if claims.get("email") and claims.get("email_verified") is True:
         return str(claims["email"])
     return str(claims.get("preferred_username") or claims["sub"])

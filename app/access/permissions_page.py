@@ -13,8 +13,9 @@ Made from `app/domain/permission.py` by `python -m app.access.permissions_page`;
 two together. What has no mark is not allowed. A key and a session have exactly one role, and roles
 are no ladder: who administers cannot approve, and who approves cannot administer.
 
-*local* is whoever is on the server's own machine while no key has been made. A decision takes an
-approver's token even then.
+*local* is whoever is on the server's own machine while no key has been made and hosts are
+simulated. A decision takes an approver's token even then. Where hosts are real
+(`ENABLE_REAL_SSH=true`) there is no *local*: everybody shows a key, a token or a source's proof.
 """
 
 

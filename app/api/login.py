@@ -16,7 +16,7 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from app import log
-from app.access.approver import owner_of
+from app.access.approver import owner_of, subject_of_approver
 from app.access.door import Knocked, KnockedPart
 from app.access.guard import Guarded, anybody
 from app.access.origin import HOME, LOGIN, address_of, is_of_another_site, local_path
@@ -50,6 +50,7 @@ $said
 <input type="hidden" name="next" value="$next">
 <p><button>Log in</button></p>
 </form>
+<p>Keys are made on the server: <code>sre-agent keys create --role operator --name YOU</code></p>
 $provider
 </main>
 </body>
@@ -101,7 +102,13 @@ async def begin_session(request: Request, service: Knocked, login: Login, path: 
     if earlier:
         await service.access.sessions.end(earlier)
     token = await service.access.sessions.begin(login)
-    _log.info("logged in", person=login.person, role=login.role.value, how=login.how.value)
+    _log.info(
+        "logged in",
+        person=login.person,
+        subject=login.subject,
+        role=login.role.value,
+        how=login.how.value,
+    )
     answer = RedirectResponse(path, HTTPStatus.SEE_OTHER)
     set_session(answer, token, secure=is_secure(request, service.settings.public_url))
     return answer
@@ -130,14 +137,18 @@ async def _login_of(shown: str, service: Knocked) -> Login | None:
         if key.role is Role.WEBHOOK:
             return None
         return Login(
-            person=key.name, role=key.role, how=How.KEY, api_key_id=key.id,
-            not_after=key.expires_at,
+            person=key.name, role=key.role, how=How.KEY, subject=key.subject,
+            api_key_id=key.id, not_after=key.expires_at,
         )  # fmt: skip
     person = owner_of(shown, service.policy)
     if person is None:
         return None
     return Login(
-        person=person, role=Role.APPROVER, how=How.APPROVER, credential_hash=hash_of(shown)
+        person=person,
+        role=Role.APPROVER,
+        how=How.APPROVER,
+        subject=subject_of_approver(person, service.policy, service.settings),
+        credential_hash=hash_of(shown),
     )
 
 

@@ -88,6 +88,9 @@ class VoteItem(Answer):
     """What one person said."""
 
     person: str
+    subject: str | None = Field(
+        description="Who that is at the identity provider: ISSUER#SUB; null where it is not known"
+    )
     decision: str = Field(examples=["approve"])
     reason: str
     at: datetime

@@ -14,10 +14,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.audit import telling
 from app.audit.question import Approval, Ballot, asked, state_at, value_of, votes_on
+from app.audit.voting import count, same_person, vote_of_the_same
 from app.audit.watching import acting
 from app.audit.writing import Writer, held
 from app.domain.action import Plan
-from app.domain.approval import STATE_OF_VOTE, ApprovalState, Vote
+from app.domain.approval import ApprovalState, Vote
 from app.domain.execution import ACTIVE
 from app.domain.verdict import Decision
 from app.errors import Conflict, Forbidden, NotFound
@@ -85,6 +86,7 @@ class Approvals(Writer):
         approval_id: int,
         *,
         person: str,
+        subject: str | None,
         vote: Vote,
         reason: str,
         plan_hash: str,
@@ -92,10 +94,11 @@ class Approvals(Writer):
     ) -> Approval:
         """Count one person's word. Enough different yeses approve; one no, or one revise, closes.
 
+        `person` is a name, `subject` who that is at the identity provider, where it is known.
         Raises NotFound; Forbidden for who asked; Conflict where it is not open any more, the plan
         is another than the one that was looked at, or the person has voted.
         """
-        person = _same_person(person)
+        person = same_person(person)
 
         async def work(session: AsyncSession) -> Approval:
             acting(session, person)
@@ -107,21 +110,24 @@ class Approvals(Writer):
                     f"Approval {approval_id} is for the plan {row.plan_hash}, not {plan_hash}.",
                     hint="Read the plan as it is now, then decide.",
                 )
-            if person == _same_person(row.requested_by):
+            if person == same_person(row.requested_by):
                 raise Forbidden(f"{person} asked for this and cannot decide it.")
             earlier = await votes_on(session, [approval_id])
-            if any(ballot.person == person for ballot in earlier):
-                raise Conflict(f"{person} has voted on approval {approval_id} already.")
+            same = vote_of_the_same(earlier, person, subject)
+            if same is not None:
+                known = "" if same.person == person else f", as {same.person}"
+                raise Conflict(f"{person} has voted on approval {approval_id} already{known}.")
             session.add(
                 tables.ApprovalVote(
                     approval_id=approval_id,
                     person=person,
+                    subject=subject,
                     vote=vote,
                     reason=reason,
                     plan_hash=plan_hash,
                 )
             )
-            _count(row, vote, 1 + len(earlier), now, grant_seconds)
+            count(row, vote, 1 + len(earlier), now, grant_seconds)
             await session.flush()
             return await _with_votes(session, row, now)
 
@@ -278,17 +284,6 @@ async def _check_open(session: AsyncSession, row: tables.Approval, now: datetime
         raise Conflict(f"Execution {row.execution_id} has ended; nothing waits for this approval.")
 
 
-def _count(
-    row: tables.Approval, vote: Vote, votes: int, now: datetime, grant_seconds: float
-) -> None:
-    """Move a pending question on by its newest vote. Votes before it were all yeses."""
-    if vote is Vote.APPROVE and votes < row.needed:
-        return
-    row.state, row.decided_at = STATE_OF_VOTE[vote], now
-    if vote is Vote.APPROVE:
-        row.granted_until = now + timedelta(seconds=grant_seconds)
-
-
 def _due(now: datetime) -> Select[tables.Approval]:
     return select(tables.Approval).where(
         or_(
@@ -299,8 +294,3 @@ def _due(now: datetime) -> Select[tables.Approval]:
             ),
         )
     )
-
-
-def _same_person(name: str) -> str:
-    """One spelling for one person, so that nobody votes twice as `Ann` and `ann`."""
-    return name.strip().casefold()

@@ -75,8 +75,12 @@ def row_id_of(row: Any) -> str:
 
 
 def differing(said: JsonObject, there: JsonObject) -> tuple[str, ...]:
-    """The columns in which two contents differ."""
-    names = sorted(said.keys() | there.keys())
+    """The columns in which the row that is there differs from what was said of it.
+
+    A column that a later version added is empty in rows from before, and nothing was said of it.
+    """
+    later = {name for name in there.keys() - said.keys() if there[name] is None}
+    names = sorted((said.keys() | there.keys()) - later)
     return tuple(n for n in names if n not in said or n not in there or said[n] != there[n])
 
 

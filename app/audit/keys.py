@@ -38,9 +38,17 @@ class Keys(Writer):
     """All API keys."""
 
     async def create(
-        self, role: Role, name: str, *, expires_after: timedelta | None = None
+        self,
+        role: Role,
+        name: str,
+        *,
+        subject: str | None = None,
+        expires_after: timedelta | None = None,
     ) -> MadeKey:
-        """Make a key for somebody. None: it does not expire."""
+        """Make a key for somebody. `subject`: who that is at the identity provider.
+
+        `expires_after` None: it does not expire.
+        """
         key_id, secret = secrets.token_hex(6), fresh_token()
 
         async def work(session: AsyncSession) -> ApiKeyInfo:
@@ -50,6 +58,7 @@ class Keys(Writer):
                 secret_hash=hash_of(secret),
                 role=role,
                 name=name,
+                subject=subject,
                 created_at=now,
                 expires_at=None if expires_after is None else now + expires_after,
             )
@@ -88,6 +97,13 @@ class Keys(Writer):
         async with self._database.reading() as session:
             rows = (await session.execute(select(ApiKey).order_by(ApiKey.id))).scalars().all()
             return tuple(info_of(row) for row in rows)
+
+    async def valid(self) -> tuple[ApiKeyInfo, ...]:
+        """The keys that are neither revoked nor expired, oldest first."""
+        async with self._database.reading() as session:
+            rows = (await session.execute(select(ApiKey).order_by(ApiKey.id))).scalars().all()
+            now = await database_now(session)
+            return tuple(info_of(row) for row in rows if is_valid(row, now))
 
     async def revoke(self, number: int) -> ApiKeyInfo:
         """End a key and the sessions that were begun with it. Raises NotFound, Conflict."""
@@ -131,6 +147,7 @@ def info_of(row: ApiKey) -> ApiKeyInfo:
         key_id=row.key_id,
         role=row.role,
         name=row.name,
+        subject=row.subject,
         created_at=row.created_at,
         expires_at=row.expires_at,
         revoked_at=row.revoked_at,

@@ -19,6 +19,7 @@ class Ballot(Value):
     """What one person said."""
 
     person: str
+    subject: str | None  # who that is at the identity provider, where it is known
     vote: Vote
     reason: str
     voted_at: datetime
@@ -98,7 +99,13 @@ def value_of(row: tables.Approval, votes: Sequence[tables.ApprovalVote], now: da
         used_at=row.used_at,
         resumed_at=row.resumed_at,
         votes=tuple(
-            Ballot(person=cast.person, vote=cast.vote, reason=cast.reason, voted_at=cast.voted_at)
+            Ballot(
+                person=cast.person,
+                subject=cast.subject,
+                vote=cast.vote,
+                reason=cast.reason,
+                voted_at=cast.voted_at,
+            )
             for cast in votes
             if cast.approval_id == row.id
         ),

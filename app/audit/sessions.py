@@ -1,7 +1,8 @@
 """Sessions of the page: a row each, found by the hash of what the cookie holds.
 
 A session ends when it was idle for too long, when its time is over, when somebody logs out, and
-with the key that it was begun with.
+with the key that it was begun with. What an identity provider takes back it does not tell us: its
+people's sessions are short instead, and each login asks it anew.
 """
 
 from __future__ import annotations
@@ -27,6 +28,11 @@ class SessionLimits(Value):
 
     idle: int
     whole: int
+    oidc: int  # the whole, where roles come from an identity provider, which may take them away
+
+    def whole_of(self, how: How) -> int:
+        """How long one lasts at most that was begun by this proof."""
+        return min(self.whole, self.oidc) if how is How.OIDC else self.whole
 
 
 class Login(Value):
@@ -35,6 +41,7 @@ class Login(Value):
     person: str
     role: Role
     how: How
+    subject: str | None = None  # at the identity provider
     api_key_id: int | None = None
     credential_hash: str | None = None  # of an approver's token
     not_after: datetime | None = None  # the key's own end
@@ -46,6 +53,7 @@ class Session(Value):
     person: str
     role: Role
     how: How
+    subject: str | None
     credential_hash: str | None
     expires_at: datetime  # at the latest
 
@@ -66,13 +74,14 @@ class Sessions(Writer):
             idle_since = now - timedelta(seconds=self._limits.idle)
             over = or_(WebSession.expires_at <= now, WebSession.last_seen_at <= idle_since)
             await session.execute(delete(WebSession).where(over))
-            end = now + timedelta(seconds=self._limits.whole)
+            end = now + timedelta(seconds=self._limits.whole_of(login.how))
             session.add(
                 WebSession(
                     token_hash=hash_of(token),
                     person=login.person,
                     role=login.role,
                     how=login.how,
+                    subject=login.subject,
                     api_key_id=login.api_key_id,
                     credential_hash=login.credential_hash,
                     last_seen_at=now,
@@ -103,6 +112,7 @@ class Sessions(Writer):
             person=row.person,
             role=row.role,
             how=row.how,
+            subject=row.subject,
             credential_hash=row.credential_hash,
             expires_at=row.expires_at,
         )

@@ -73,7 +73,7 @@ def _show(scenario: str, stay: bool) -> bool:
 
 def _heal(service: Service, scenario: Scenario, estate: Estate) -> bool:
     """Hand the ticket in from the monitor's side; then ask as a user whether it is healed."""
-    with inside(service.namespace), Server(service.url) as server:
+    with inside(service.namespace), Server(service.url, token=service.key) as server:
         hand_in(server, incident(scenario, NUMBER))
     healthy = is_healthy(estate, scenario)
     out.print(
@@ -100,8 +100,10 @@ def _by_hand(service: Service, body: Path) -> tuple[str, ...]:
     post = f"{service.url}/api/v1/incident/trigger-agent"
     enter = f"ip netns exec {service.namespace}"
     command = Path(sys.executable).with_name("sre-agent")
+    headers = "-H 'Content-Type: application/json' -H \"Authorization: Bearer $SRE_AGENT_TOKEN\""
     return (
         f"{command} lab shell web01 systemctl kill -s KILL nginx",
-        f"{enter} curl -s -H 'Content-Type: application/json' -d @{shlex.quote(str(body))} {post}",
+        f"export SRE_AGENT_TOKEN={service.key}",
+        f"{enter} curl -s {headers} -d @{shlex.quote(str(body))} {post}",
         f"{enter} {command} watch 2 --url {service.url}",
     )

@@ -16,6 +16,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
+from app.audit.keys import Keys
 from app.commands.address import server_url
 from app.commands.screen import NO, out
 from app.commands.server import Server, ServerError
@@ -74,6 +75,8 @@ def _findings(settings: Settings, *, hosts: bool, test_incident: str | None) -> 
     if settings.servicenow_instance_url is not None:
         yield from asyncio.run(_servicenow(settings, test_incident))
     yield _checked("database", lambda: asyncio.run(_database(settings)))
+    with suppress(SreAgentError):  # what is wrong with the database has its own line
+        yield _keys(settings, asyncio.run(_valid_keys(settings)))
     yield from _secrets(settings)
     yield _checked("catalog", lambda: f"{len(Catalog.load().actions)} actions")
     yield _checked("inventory", lambda: _inventory(settings))
@@ -175,6 +178,32 @@ async def _database(settings: Settings) -> str:
     finally:
         await database.close()
     return f"{settings.database_url_shown}, migrated"
+
+
+async def _valid_keys(settings: Settings) -> list[str] | None:
+    """Roles of the keys that are valid now; None: no key was ever made."""
+    database = Database(settings)
+    try:
+        await database.check_schema()
+        keys = Keys(database)
+        return [key.role.value for key in await keys.valid()] if await keys.any() else None
+    finally:
+        await database.close()
+
+
+def _keys(settings: Settings, valid: list[str] | None) -> Finding:
+    """Who is answered; nobody need have a key where sources and approvers do all of it."""
+    if valid:
+        return Finding("keys", f"{len(valid)} valid: {', '.join(sorted(set(valid)))}")
+    found = "none was made" if valid is None else "none is valid any more"
+    if valid is None and not settings.enable_real_ssh:
+        return Finding("keys", found, "Requests of this machine itself are answered, all of them.")
+    return Finding(
+        "keys",
+        found,
+        "Only sources of SOURCES_FILE, approvers of POLICY_FILE and people of OIDC_ISSUER are "
+        "answered. `sre-agent keys create --role operator --name YOU` makes a key.",
+    )
 
 
 def _inventory(settings: Settings) -> str:

@@ -17,6 +17,7 @@ from rich.table import Column, Table
 
 from app.audit.keys import Keys
 from app.commands.screen import give_up, out
+from app.domain.access import subject_of
 from app.domain.permission import Role
 from app.models.database import Database
 from app.settings import read_settings
@@ -36,6 +37,9 @@ Result = TypeVar("Result")
 def create(
     role: Annotated[Role, typer.Option(help="What the key's holder may do")],
     name: Annotated[str, typer.Option(help="Whose key it is: a person, or a system")] = "",
+    subject: Annotated[
+        str, typer.Option(help="Their `sub` at OIDC_ISSUER: key and login are then one person")
+    ] = "",
     expires: Annotated[str, typer.Option(help="After how long: 90d, 12h, 30m; or never")] = "365d",
 ) -> None:
     """Make a key and show it, once. From the first key on, everybody needs one."""
@@ -45,8 +49,10 @@ def create(
             f"A key of the role {role} needs --name.",
             hint="What its holder decides, stops or revokes carries that name.",
         )
-    span = _span(expires)
-    made = _with_keys(lambda keys: keys.create(role, whose or role.value, expires_after=span))
+    span, known_as = _span(expires), _subject(subject.strip())
+    made = _with_keys(
+        lambda keys: keys.create(role, whose or role.value, subject=known_as, expires_after=span)
+    )
     ends = f"until {made.info.expires_at:%Y-%m-%d}" if made.info.expires_at else "for ever"
     out.print(f"key {made.info.id} of {escape(made.info.name)}, role {role.value}, valid {ends}")
     out.print("It is shown this once and kept as a hash only:")
@@ -64,7 +70,7 @@ def list_() -> None:
             str(key.id),
             key.key_id,
             key.role.value,
-            escape(key.name),
+            escape(f"{key.name} ({key.subject})" if key.subject else key.name),
             f"{key.expires_at:%Y-%m-%d}" if key.expires_at else "never",
             f"{key.last_used_at:%Y-%m-%d %H:%M}" if key.last_used_at else "never",
             "revoked" if key.revoked_at else "",
@@ -77,6 +83,18 @@ def revoke(number: Annotated[int, typer.Argument(help="The key's number", min=1)
     """Take a key back, at once, with the sessions that were begun with it."""
     revoked = _with_keys(lambda keys: keys.revoke(number))
     out.print(f"key {revoked.id} of {escape(revoked.name)} is revoked")
+
+
+def _subject(sub: str) -> str | None:
+    if not sub:
+        return None
+    issuer = read_settings().oidc_issuer
+    if issuer is None:
+        give_up(
+            "--subject says who somebody is at OIDC_ISSUER, and that is not set.",
+            hint="Run this with the server's settings, or leave --subject out.",
+        )
+    return subject_of(issuer, sub)
 
 
 def _span(text: str) -> timedelta | None:

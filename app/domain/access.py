@@ -12,7 +12,7 @@ from app.domain.value import Value
 class How(StrEnum):
     """What somebody showed."""
 
-    LOCAL = "local"  # nothing: the request came from this machine, and no key exists yet
+    LOCAL = "local"  # nothing: from this machine, hosts are simulated, no key exists yet
     KEY = "key"
     APPROVER = "approver"  # a token of the policy file
     OIDC = "oidc"
@@ -21,12 +21,18 @@ class How(StrEnum):
     BASIC = "basic"
 
 
+def subject_of(issuer: str, sub: str) -> str:
+    """Who somebody is at an identity provider, for good: names there may change, this does not."""
+    return f"{issuer}#{sub}"  # an issuer has no "#"
+
+
 class Caller(Value):
     """Who asks. `person` is a name for logs, votes and cancellations."""
 
     person: str
     role: Role | None  # None: local
     how: How
+    subject: str | None = None  # who that is at the identity provider; None: not known there
     permissions: frozenset[Permission]
     source: str = "servicenow"  # of the incidents that they hand in
     autonomy_cap: str | None = None  # L0..L4: the most that is done alone for those incidents
@@ -52,6 +58,7 @@ class ApiKeyInfo(Value):
     key_id: str
     role: Role
     name: str
+    subject: str | None = None  # who that is at the identity provider
     created_at: datetime
     expires_at: datetime | None
     revoked_at: datetime | None

@@ -53,8 +53,9 @@ ROLES: dict[Role, frozenset[Permission]] = {
 """The matrix."""
 
 LOCAL: frozenset[Permission] = frozenset(Permission) - {_P.DECIDE, _P.MANAGE_KEYS}
-"""What whoever sits at the machine may do while there is no key yet. A decision carries a name, so
-it takes an approver's token even then; keys are made by the command line."""
+"""What whoever sits at the machine may do while there is no key yet and hosts are simulated. A
+decision carries a name, so it takes an approver's token even then; keys are made by the command
+line. Where hosts are real, nobody may do anything without showing who they are."""
 
 MEANING: dict[Permission, str] = {
     _P.SUBMIT: "Hand an incident to the agent.",

@@ -106,7 +106,14 @@ class Engine:
         await self._endings.cancel(execution_id, by=by, reason=reason)
 
     async def decide(
-        self, approval_id: int, *, person: str, vote: Vote, reason: str, plan_hash: str
+        self,
+        approval_id: int,
+        *,
+        person: str,
+        subject: str | None,
+        vote: Vote,
+        reason: str,
+        plan_hash: str,
     ) -> Approval:
         """Count a person's word; where it decides, the execution goes on within a second.
 
@@ -115,6 +122,7 @@ class Engine:
         approval = await self._records.approvals.vote(
             approval_id,
             person=person,
+            subject=subject,
             vote=vote,
             reason=reason,
             plan_hash=plan_hash,

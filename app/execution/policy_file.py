@@ -6,6 +6,7 @@ groups: {databases: L2}
 actions: {service.restart: L3}
 sources: {mail: L1}                    # by where an incident came from
 approvers: {alice: <token>}            # people who may decide, with what they show
+approver_subjects: {alice: <sub>}      # who they are at OIDC_ISSUER, where they log in there too
 budgets: {changes_per_host_per_hour: 6, changes_per_hour: 30}
 evidence_fresh_seconds: 120
 """
@@ -14,7 +15,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 
 from app import strict_yaml
 from app.domain.host import Host
@@ -44,6 +45,7 @@ class PolicyFile(Value):
     actions: Caps = Field(default_factory=dict)
     sources: Caps = Field(default_factory=dict)
     approvers: dict[str, SecretStr] = Field(default_factory=dict, repr=False)
+    approver_subjects: dict[str, str] = Field(default_factory=dict)
     budgets: Budgets = Budgets()
     evidence_fresh_seconds: int = Field(default=120, ge=10, le=3600)
 
@@ -59,6 +61,13 @@ class PolicyFile(Value):
         if len(set(tokens)) < len(tokens):
             raise ValueError("two approvers have the same token: each person needs their own")
         return given
+
+    @model_validator(mode="after")
+    def _subjects_of_approvers(self) -> PolicyFile:
+        strangers = sorted(self.approver_subjects.keys() - self.approvers.keys())
+        if strangers:
+            raise ValueError(f"approver_subjects names {strangers[0]}, who is no approver")
+        return self
 
     @classmethod
     def load(cls, path: Path | None, catalog: Catalog | None = None) -> PolicyFile:

@@ -1,4 +1,4 @@
-"""Speaking to the service as ServiceNow and an approver would: over HTTP, nothing else."""
+"""Speaking to the service as an operator and an approver would: over HTTP, nothing else."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ class Client:
         token: str | None = None,
         timeout: float = 15,
     ) -> Body:
-        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        headers = {"Authorization": f"Bearer {token or self.service.key}"}
         try:
             with inside(self.service.namespace):
                 answer = httpx.request(

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import httpx
 
+from app.audit.keys import Keys
+from app.domain.permission import Role
 from app.lab.errors import ServiceFailed
 from app.lab.inventory import Policy, write_inventory, write_policy
 from app.lab.machine import stop_process
 from app.lab.network import inside
 from app.lab.places import PROJECT
 from app.lab.running import Estate, monitor_trust
+from app.models.database import Database
+from app.settings import Settings
 
 PORT = 8000  # in the monitor's own namespace, so it cannot be taken
 READY_SECONDS = 60.0
@@ -32,6 +37,7 @@ class Service:
     namespace: str
     policy: Policy
     log: Path
+    key: str = field(repr=False, default="")  # an operator's: real hosts take one
 
     def stop(self) -> None:
         """End it as an operator would."""
@@ -42,7 +48,8 @@ class Service:
 def start_service(
     estate: Estate, policy: Path | None = None, settings: Mapping[str, str] | None = None
 ) -> Service:
-    """Start the service on the monitor with a fresh database; wait until it is ready.
+    """Start the service on the monitor with a fresh database and an operator's key; wait until it
+    is ready.
 
     `settings` are further environment variables of the service.
     """
@@ -63,10 +70,19 @@ def start_service(
     service = Service(process, f"http://127.0.0.1:{PORT}", estate.namespace, made, log)
     try:
         _wait_ready(service)
+        return replace(service, key=asyncio.run(_operators_key(_database_url(estate))))
     except BaseException:
         service.stop()
         raise
-    return service
+
+
+async def _operators_key(database_url: str) -> str:
+    """A key as `sre-agent keys create` makes it, in the database that the service has migrated."""
+    database = Database(Settings(_env_file=None, database_url=database_url))
+    try:
+        return (await Keys(database).create(Role.OPERATOR, "lab")).token
+    finally:
+        await database.close()
 
 
 def _environment(estate: Estate, policy: Policy) -> dict[str, str]:
@@ -80,12 +96,16 @@ def _environment(estate: Estate, policy: Policy) -> dict[str, str]:
         "ENABLE_REAL_SSH": "true",
         "INVENTORY_FILE": str(write_inventory(estate)),
         "POLICY_FILE": str(policy.path),
-        "DATABASE_URL": f"sqlite+aiosqlite:///{estate.folder / 'service.sqlite'}",
+        "DATABASE_URL": _database_url(estate),
         "HOST": "127.0.0.1",
         "PORT": str(PORT),
         "LOG_LEVEL": "INFO",
         **monitor_trust(),
     }
+
+
+def _database_url(estate: Estate) -> str:
+    return f"sqlite+aiosqlite:///{estate.folder / 'service.sqlite'}"
 
 
 def _wait_ready(service: Service) -> None:

@@ -25,6 +25,7 @@ class ApiKey(Base):
     secret_hash: Mapped[str]  # sha256, hex
     role: Mapped[Role]
     name: Mapped[str]  # whose it is; an approver's votes carry it
+    subject: Mapped[str | None]  # who that is at the identity provider, where it is said
     created_at: Mapped[Written]
     expires_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
@@ -40,6 +41,7 @@ class WebSession(Base):
     person: Mapped[str]
     role: Mapped[Role]
     how: Mapped[How]  # what was shown at the login
+    subject: Mapped[str | None]  # who it is at the identity provider
     api_key_id: Mapped[Reference | None] = mapped_column(ForeignKey("api_key.id"))
     credential_hash: Mapped[str | None]  # of an approver's token: it must still be in the policy
     created_at: Mapped[Written]

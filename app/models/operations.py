@@ -68,12 +68,14 @@ class ApprovalVote(Base):
     __audited__ = Audited()
     __table_args__ = (
         UniqueConstraint("approval_id", "person"),
+        Index(None, "approval_id", "subject", unique=True),
         {"sqlite_autoincrement": True},
     )
 
     id: Mapped[Identity]
     approval_id: Mapped[Reference] = mapped_column(ForeignKey("approval.id"))
     person: Mapped[str]  # lower case: "Ann" and "ann" are one person
+    subject: Mapped[str | None]  # who it is at the identity provider, whatever the name is then
     vote: Mapped[Vote]
     reason: Mapped[str]
     plan_hash: Mapped[str]

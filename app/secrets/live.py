@@ -2,7 +2,7 @@
 
 Who uses a secret setting calls `get_secret_value()` at each use and always gets the newest value
 that was fetched. A rotated secret arrives within SECRETS_CACHE_SECONDS; who wants it at once, after
-a refusal, asks `Secrets.refresh`.
+a refusal, asks `newer`.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pydantic import SecretStr
 from app import log
 from app.errors import SreAgentError
 from app.secrets.configured import named_by
+from app.secrets.reference import LITERAL, literal
 from app.secrets.secrets import Secrets
 from app.settings import Settings
 
@@ -24,7 +25,11 @@ SHORTEST_PAUSE = 5.0
 
 
 class LiveSecret(SecretStr):
-    """A secret that is replaced in place when it has been rotated."""
+    """A secret that is replaced in place when it has been rotated. Empty until it is fetched."""
+
+    def __init__(self, reference: str) -> None:
+        super().__init__("")
+        self.reference = reference
 
     def replace(self, newer: SecretStr) -> None:
         """Take the newer value. Whoever holds this object has it from now on."""
@@ -32,12 +37,24 @@ class LiveSecret(SecretStr):
 
 
 def with_live_secrets(settings: Settings) -> tuple[Settings, Mapping[str, LiveSecret]]:
-    """Settings in which each reference is a live secret, empty until it is fetched; and those, by
-    their references."""
+    """Settings in which each reference is a live secret, and those, by their references. A secret
+    that is written `literal:SECRET` stands there as it is meant."""
     references = {k: v for k, v in named_by(settings).items() if k not in _OPENS_VAULT}
-    live = {reference: LiveSecret("") for reference in references.values()}
+    live = {reference: LiveSecret(reference) for reference in references.values()}
     found = {name.lower(): live[reference] for name, reference in references.items()}
-    return settings.model_copy(update=found), live
+    return settings.model_copy(update=_meant(settings) | found), live
+
+
+async def newer(setting: SecretStr, secrets: Secrets, *, refused: str) -> str | None:
+    """The secret of a setting as it is now, because the other side refused `refused`.
+
+    None: it is the same, so it is not its age. Raises SecretUnavailable and its kinds.
+    """
+    if not isinstance(setting, LiveSecret):
+        return None
+    found = await secrets.refresh(setting.reference, refused=SecretStr(refused))
+    setting.replace(found)
+    return None if found.get_secret_value() == refused else found.get_secret_value()
 
 
 async def fetch(live: Mapping[str, LiveSecret], secrets: Secrets) -> None:
@@ -48,6 +65,17 @@ async def fetch(live: Mapping[str, LiveSecret], secrets: Secrets) -> None:
             secret.replace(await secrets.get(reference))
         except SreAgentError as error:
             _log.error("secret not fetched", reference=reference, code=error.code, why=str(error))
+
+
+def _meant(settings: Settings) -> dict[str, SecretStr]:
+    """The secrets that are written `literal:SECRET`, without that word."""
+    held = {name: getattr(settings, name) for name in type(settings).model_fields}
+    return {
+        name.lower(): SecretStr(literal(value.get_secret_value()))
+        for name, value in held.items()
+        if isinstance(value, SecretStr) and value.get_secret_value().startswith(LITERAL)
+        if name.upper() not in _OPENS_VAULT
+    }
 
 
 async def keep_fresh(live: Mapping[str, LiveSecret], secrets: Secrets, seconds: float) -> None:

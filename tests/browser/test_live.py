@@ -117,6 +117,7 @@ def test_a_decision_shows_in_the_other_tab(site: Site, context: BrowserContext) 
         await Records.of(database).approvals.vote(
             question.id,
             person="ann",
+            subject=None,
             vote=Vote.REJECT,
             reason="not tonight",
             plan_hash=PLAN_HASH,

@@ -69,6 +69,7 @@ async def decide(
     decided = await service.engine.decide(
         approval_id,
         person=caller.person,
+        subject=caller.subject,
         vote=decision,
         reason=reason.strip(),
         plan_hash=plan_hash,

@@ -24,6 +24,8 @@ from app.api.admission import Admission
 from app.domain.permission import Permission
 from app.execution.policy_file import PolicyFile
 from app.models.database import Database
+from app.secrets.configured import secrets_of
+from app.secrets.live import fetch, with_live_secrets
 from app.settings import Settings
 
 ELSEWHERE = "203.0.113.9"
@@ -115,9 +117,12 @@ def open_door() -> Open:
     async def opened(
         database_url: str, policy: PolicyFile | None = None, **more: Any
     ) -> AsyncIterator[Door]:
-        settings = Settings(_env_file=None, database_url=database_url, **more)
+        named = Settings(_env_file=None, database_url=database_url, **more)
+        secrets = secrets_of(named)
+        settings, live = with_live_secrets(named)
+        await fetch(live, secrets)
         database = Database(settings)
-        access = Access.of(settings, database, Sources.load(settings.sources_file))
+        access = Access.of(settings, database, Sources.load(settings.sources_file), secrets)
         app = FastAPI(docs_url=None, redoc_url=None)
         app.add_middleware(Admission)
         api_errors.install(app)

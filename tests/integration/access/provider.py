@@ -25,6 +25,17 @@ from joserfc.jwk import OctKey, RSAKey
 CLIENT_ID, CLIENT_SECRET = "sre-agent", "client-secret-of-the-tests"
 
 
+def oidc_settings(issuer: str) -> dict[str, Any]:
+    """The settings for a provider at this issuer."""
+    return {
+        "oidc_issuer": issuer,
+        "oidc_client_id": CLIENT_ID,
+        "oidc_client_secret": CLIENT_SECRET,
+        "oidc_roles": {"sre-approvers": "approver", "sre-oncall": "operator"},
+        "public_url": "https://sre.example",
+    }
+
+
 @dataclass
 class Twist:
     """What the next tokens have beside the right thing."""
@@ -39,6 +50,7 @@ class Provider:
     """The provider's state, and what it saw."""
 
     issuer: str = ""
+    client_secret: str = CLIENT_SECRET
     twist: Twist = field(default_factory=Twist)
     key: RSAKey = field(default_factory=lambda: RSAKey.generate_key(2048, {"kid": "one"}))
     codes: dict[str, dict[str, str]] = field(default_factory=dict)
@@ -69,7 +81,7 @@ class Provider:
 
     def token(self, form: dict[str, str], authorization: str) -> tuple[int, dict[str, Any]]:
         """The tokens for a code, once, for who began: client, redirect and verifier must fit."""
-        expected = base64.b64encode(f"{CLIENT_ID}:{CLIENT_SECRET}".encode()).decode()
+        expected = base64.b64encode(f"{CLIENT_ID}:{self.client_secret}".encode()).decode()
         if authorization != f"Basic {expected}":
             return 401, {"error": "invalid_client"}
         asked = self.codes.pop(form.get("code", ""), None)

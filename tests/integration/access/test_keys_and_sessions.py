@@ -46,6 +46,35 @@ async def test_without_keys_this_machine_is_answered_and_nobody_else(door: Door)
         assert (await here.get(LOOK)).status_code == 401, "revoking opens no door"
 
 
+async def test_with_real_hosts_nobody_is_answered_for_where_they_sit(
+    open_door: Open, database_url: str
+) -> None:
+    policy = PolicyFile(approvers={"ann": SecretStr("t" * 32)})
+    async with (
+        open_door(database_url, policy, enable_real_ssh=True) as door,
+        door.here() as here,
+    ):
+        for method, path in (
+            ("GET", LOOK), ("POST", "/api/deliver"), ("POST", "/api/stop"), ("POST", "/api/decide"),
+        ):  # fmt: skip
+            refused = await here.request(method, path)
+            assert refused.status_code == 401, path
+            error = refused.json()["error"]
+            assert error["code"] == "unauthorized"
+            assert "There is no key yet" in error["message"]
+            assert "`sre-agent keys create --role operator --name YOU`" in error["hint"]
+        page = await here.get("/ui/somewhere", headers={"Accept": "text/html"})
+        assert page.headers["location"].startswith("/login")
+        assert "sre-agent keys create" in (await here.get("/login")).text
+        approver = {"Authorization": f"Bearer {'t' * 32}"}
+        assert (await here.post("/api/decide", headers=approver)).json() == "ann"
+        made = await door.access.keys.create(Role.OPERATOR, "bob")
+        bob = {"Authorization": f"Bearer {made.token}"}
+        assert (await here.post("/api/stop", headers=bob)).json() == "bob"
+        await door.access.keys.revoke(made.info.id)
+        assert (await here.post("/api/stop")).status_code == 401
+
+
 async def test_a_key_ends_when_it_is_revoked_or_over(door: Door) -> None:
     keys = door.access.keys
     made = await keys.create(Role.VIEWER, "ann", expires_after=timedelta(days=1))

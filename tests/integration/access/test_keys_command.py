@@ -51,6 +51,27 @@ def test_made_shown_once_listed_and_revoked(url: str, capsys: pytest.CaptureFixt
     assert "was revoked at" in capsys.readouterr().err
 
 
+def test_a_key_says_who_its_holder_is_at_the_provider(
+    url: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create = ["keys", "create", "--role", "approver", "--name", "ann", "--subject", "0042"]
+    assert main(create) == 2
+    assert "OIDC_ISSUER, and that is not set" in " ".join(capsys.readouterr().err.split())
+    for name, value in {
+        "OIDC_ISSUER": "https://id.example",
+        "OIDC_CLIENT_ID": "sre-agent",
+        "OIDC_CLIENT_SECRET": "a-secret-of-the-tests",
+        "OIDC_ROLES": '{"ops": "approver"}',
+        "PUBLIC_URL": "https://sre.example",
+    }.items():
+        monkeypatch.setenv(name, value)
+    assert main(create) == 0
+    (token,) = re.findall(r"sre_[0-9a-f]{12}_[A-Za-z0-9_-]{43}", capsys.readouterr().out)
+    key = found(url, token)
+    assert key is not None
+    assert (key.name, key.subject) == ("ann", "https://id.example#0042")
+
+
 @pytest.mark.parametrize(
     ("given", "said"),
     [

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import select, update
 
 from app.access.oidc import CALLBACK, Oidc, values_of
 from app.domain.permission import Role
 from app.errors import ConfigurationError
+from app.models.access import WebSession
+from app.secrets.configured import secrets_of
 from app.settings import Settings
 from tests.integration.access.conftest import Door, Open
 from tests.integration.access.doors import key
@@ -20,21 +25,11 @@ from tests.integration.access.provider import (
     CLIENT_SECRET,
     Provider,
     Twist,
+    oidc_settings,
     running_provider,
 )
 
-ROLES = {"sre-approvers": "approver", "sre-oncall": "operator"}
 LOOK = "/api/look"
-
-
-def settings_of(issuer: str) -> dict[str, Any]:
-    return {
-        "oidc_issuer": issuer,
-        "oidc_client_id": CLIENT_ID,
-        "oidc_client_secret": CLIENT_SECRET,
-        "oidc_roles": ROLES,
-        "public_url": "https://sre.example",
-    }
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +41,7 @@ def provider() -> Iterator[Provider]:
 @pytest.fixture
 async def door(open_door: Open, database_url: str, provider: Provider) -> AsyncIterator[Door]:
     provider.twist = Twist()
-    async with open_door(database_url, **settings_of(provider.issuer)) as opened:
+    async with open_door(database_url, **oidc_settings(provider.issuer)) as opened:
         await key(opened.access.keys, Role.VIEWER)
         yield opened
 
@@ -80,7 +75,7 @@ async def test_a_stranger_begins_only_so_many(
     open_door: Open, database_url: str, provider: Provider
 ) -> None:
     """Each is a row until it is over."""
-    limited = settings_of(provider.issuer) | {"refusals_per_minute": 2}
+    limited = oidc_settings(provider.issuer) | {"refusals_per_minute": 2}
     async with open_door(database_url, **limited) as door, door.client() as browser:
         # a minute may turn in between, so more are begun than two minutes would let through
         begun = [(await browser.get("/login/oidc")).status_code for _ in range(5)]
@@ -119,6 +114,7 @@ NOT_TAKEN: dict[str, Twist] = {
     "signed with the shared secret": Twist(algorithm="HS256"),
     "signed with a strange key": Twist(strange_key=True),
     "no role here": Twist({"groups": ["staff"]}),
+    "nobody": Twist({"sub": None}),
     "no groups": Twist({"groups": None}),
     "odd groups": Twist({"groups": {"sre-approvers": True}}),
 }
@@ -153,11 +149,93 @@ async def test_roles_go_by_the_first_that_fits_and_names_by_what_was_checked(
             assert (looked["person"], looked["role"]) == (person, role)
 
 
+async def test_a_role_that_the_provider_takes_away_ends_within_the_bound(
+    open_door: Open, database_url: str, provider: Provider
+) -> None:
+    provider.twist = Twist()
+    bounded = oidc_settings(provider.issuer) | {"oidc_session_max_seconds": 900}
+    async with (
+        open_door(database_url, **bounded) as door,
+        door.client(base_url="https://sre.example") as browser,
+    ):
+        await key(door.access.keys, Role.VIEWER)
+        await browser.get(await back_from(browser))
+        assert (await browser.get(LOOK)).json()["role"] == "approver"
+        provider.twist = Twist({"groups": ["staff"]})
+        async with door.database.reading() as session:
+            (row,) = (await session.execute(select(WebSession))).scalars()
+        assert row.expires_at - row.created_at <= timedelta(seconds=900)
+        late = timedelta(seconds=900)  # it is used until then, so it is not idle
+        async with door.database.transaction() as session:
+            await session.execute(update(WebSession).values(expires_at=row.expires_at - late))
+        assert (await browser.get(LOOK)).status_code == 401
+        assert (await browser.get(await back_from(browser))).status_code == 401
+        assert (await browser.get(LOOK)).status_code == 401
+
+
+async def test_a_key_is_not_held_to_the_providers_bound(
+    open_door: Open, database_url: str, provider: Provider
+) -> None:
+    async with open_door(database_url, **oidc_settings(provider.issuer)) as door:
+        made = await door.access.keys.create(Role.VIEWER, "ann")
+        async with door.client() as browser:
+            await browser.post("/login", data={"key": made.token})
+        async with door.database.reading() as session:
+            (row,) = (await session.execute(select(WebSession))).scalars()
+        assert row.expires_at - row.created_at > timedelta(hours=11)
+
+
+async def test_the_clients_secret_is_rotated_without_a_restart(
+    open_door: Open, database_url: str, tmp_path: Path
+) -> None:
+    held = tmp_path / "client-secret"
+    held.touch(mode=0o600)
+    held.write_text(CLIENT_SECRET)
+
+    async def log_in(door: Door) -> httpx.Response:
+        async with door.client(base_url="https://sre.example") as browser:
+            return await browser.get(await back_from(browser))
+
+    with running_provider() as provider:
+        by_reference = oidc_settings(provider.issuer) | {"oidc_client_secret": f"file:{held}"}
+        async with open_door(database_url, **by_reference) as door:
+            assert (await log_in(door)).status_code == 200
+            provider.client_secret = "the-secret-after-its-rotation"
+            refused = await log_in(door)
+            assert refused.status_code == 401
+            assert "does not take the agent&#x27;s client secret" in refused.text
+            held.write_text(provider.client_secret)
+            assert (await log_in(door)).status_code == 200, "asked for anew once it was refused"
+            held.unlink()
+            assert (await log_in(door)).status_code == 200, "what is kept goes on"
+            provider.client_secret = "the-secret-after-the-next-rotation"
+            gone = await log_in(door)
+            assert (gone.status_code, gone.json()["error"]["code"]) == (502, "secret-missing")
+
+
+async def test_a_secret_that_was_not_there_at_the_start_is_fetched_when_it_is_needed(
+    open_door: Open, database_url: str, provider: Provider, tmp_path: Path
+) -> None:
+    provider.twist = Twist()
+    held = tmp_path / "client-secret"
+    by_reference = oidc_settings(provider.issuer) | {"oidc_client_secret": f"file:{held}"}
+    async with (
+        open_door(database_url, **by_reference) as door,
+        door.client(base_url="https://sre.example") as browser,
+    ):
+        held.touch(mode=0o600)
+        held.write_text(CLIENT_SECRET)
+        assert (await browser.get(await back_from(browser))).status_code == 200
+
+
 async def test_a_provider_that_is_down_or_another_is_said(
     open_door: Open, database_url: str, provider: Provider
 ) -> None:
     for issuer in ("http://127.0.0.1:9", f"{provider.issuer}/realm"):
-        async with open_door(database_url, **settings_of(issuer)) as door, door.client() as browser:
+        async with (
+            open_door(database_url, **oidc_settings(issuer)) as door,
+            door.client() as browser,
+        ):
             answer = await browser.get("/login/oidc")
             assert answer.status_code == 502
             assert answer.json()["error"]["code"] == "identity-provider-failed"
@@ -175,14 +253,15 @@ async def test_a_provider_that_is_down_or_another_is_said(
 )
 def test_settings_that_do_not_go_together(changed: dict[str, Any], said: str) -> None:
     with pytest.raises(ValueError, match=said):
-        Settings(_env_file=None, **(settings_of("https://id.example") | changed))
+        Settings(_env_file=None, **(oidc_settings("https://id.example") | changed))
 
 
 @pytest.mark.parametrize("role", ["webhook", "root", ""])
 def test_roles_that_nobody_logs_in_with(role: str) -> None:
-    given = settings_of("https://id.example") | {"oidc_roles": {"all": role}}
+    given = oidc_settings("https://id.example") | {"oidc_roles": {"all": role}}
+    settings = Settings(_env_file=None, **given)
     with pytest.raises(ConfigurationError, match="OIDC_ROLES gives 'all'"):
-        Oidc.of(Settings(_env_file=None, **given))
+        Oidc.of(settings, secrets_of(settings))
 
 
 def test_a_claim_may_lie_deeper() -> None:

@@ -44,7 +44,12 @@ class Seeding(Writer):
 
 
 async def waiting_execution(
-    database: Database, number: str = "INC0010001", *, host: str = "alpha", evil: str = EVIL
+    database: Database,
+    number: str = "INC0010001",
+    *,
+    host: str = "alpha",
+    evil: str = EVIL,
+    needed: int = 1,
 ) -> Approval:
     """An execution on `host` that waits for a person, each of its texts ending in `evil`."""
     told = incident(number, host=host, short_description=f"Down {evil}", description=evil)
@@ -72,7 +77,7 @@ async def waiting_execution(
         ],
     )
     asked = plan(execution_id, action="service.restart").model_copy(update={"host": host})
-    verdict = decision(plan_hash=PLAN_HASH)
+    verdict = decision(plan_hash=PLAN_HASH, needed=needed)
     await records.journal.record_decision(
         execution_id, "1.decide", Step.REMEDIATE, "the cause", asked, verdict
     )

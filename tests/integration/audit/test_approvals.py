@@ -43,10 +43,12 @@ async def vote(
     person: str = "ann",
     word: Vote = Vote.APPROVE,
     plan_hash: str = "hash-of-the-plan",
+    subject: str | None = None,
 ) -> Approval:
     return await approvals.vote(
         approval.id,
         person=person,
+        subject=subject,
         vote=word,
         reason="looked at it",
         plan_hash=plan_hash,
@@ -129,6 +131,23 @@ async def test_what_cannot_be_undone_needs_two_people(
         await vote(approvals, asked, " ann ")
     assert (await approvals.get(asked.id)).state is ApprovalState.PENDING
     assert (await vote(approvals, asked, "bob")).state is ApprovalState.APPROVED
+
+
+async def test_who_is_one_at_the_provider_votes_once_by_whatever_name(
+    approvals: Approvals, execution_id: int
+) -> None:
+    ann, bob = "https://id.example#0042", "https://id.example#0043"
+    asked = await ask(approvals, execution_id, needed=2)
+    first = await vote(approvals, asked, "ann", subject=ann)
+    assert [ballot.subject for ballot in first.votes] == [ann]
+    for name, subject in (
+        ("anna", ann),  # renamed there
+        ("Ann", bob),  # a name that was taken over is no second person
+        ("ann", None),  # her key, which does not say who she is there
+    ):
+        with pytest.raises(Conflict, match="has voted on approval"):
+            await vote(approvals, asked, name, subject=subject)
+    assert (await vote(approvals, asked, "bob", subject=bob)).state is ApprovalState.APPROVED
 
 
 async def test_one_person_voting_twice_at_once_counts_once(

@@ -118,8 +118,8 @@ async def live_through(database: Database, execution_id: int) -> None:
         ttl_seconds=3600, simulated=False,
     )  # fmt: skip
     await asking.vote(
-        asked.id, person="Ann", vote=Vote.APPROVE, reason="yes", plan_hash=asked.plan_hash,
-        grant_seconds=900,
+        asked.id, person="Ann", subject=None, vote=Vote.APPROVE, reason="yes",
+        plan_hash=asked.plan_hash, grant_seconds=900,
     )  # fmt: skip
     await asking.take_grant(execution_id, asked.proposal, key="k")
     await ledger.open(intent(execution_id))

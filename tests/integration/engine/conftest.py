@@ -153,6 +153,7 @@ class Site:
         return await self.records.approvals.vote(
             approval.id,
             person=person,
+            subject=None,
             vote=vote,
             reason="as agreed",
             plan_hash=approval.plan_hash,

@@ -286,6 +286,7 @@ def test_the_file_says_what_is_wrong_with_it(tmp_path: Path) -> None:
         ("autonomy_level: L9", "autonomy_level"),
         ("actions: {rm: L4}", "rm"),
         ("approvers: {alice: short}", "shorter"),
+        ("approver_subjects: {mallory: '7'}", "mallory, who is no approver"),
         ("approvers: {alice: aaaaaaaaaaaaaaaaaaaa, bob: aaaaaaaaaaaaaaaaaaaa}", "same token"),
         ("[", "read"),
         ("- x", "the file"),

@@ -104,6 +104,7 @@ async def decide(
     decided = await engine.decide(
         approval_id,
         person=caller.person,
+        subject=caller.subject,
         vote=answered.decision,
         reason=answered.reason,
         plan_hash=answered.plan_hash,
@@ -139,7 +140,11 @@ def _view(asked: Approval) -> ApprovalView:
         approvals_needed=asked.needed,
         votes=tuple(
             VoteItem(
-                person=vote.person, decision=vote.vote.value, reason=vote.reason, at=vote.voted_at
+                person=vote.person,
+                subject=vote.subject,
+                decision=vote.vote.value,
+                reason=vote.reason,
+                at=vote.voted_at,
             )
             for vote in asked.votes
         ),
