@@ -8,7 +8,7 @@ what held while the host was healthy is asked for later, so an old fault that no
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import datetime
 
 from app.domain.action import ActionCall
@@ -97,14 +97,22 @@ def spoken_of(probe: Probe, incident: Incident) -> bool:
     return any(word in text for word in words) or _is_container(probe, text)
 
 
-def doubted(known: Iterable[Probe], view: HostView, incident: Incident) -> tuple[Probe, ...]:
+def doubted(
+    known: Iterable[Probe], view: HostView, incident: Incident, touched: Collection[str] = ()
+) -> tuple[Probe, ...]:
     """The checks that fail by what is known, and that a ticket may be about.
 
-    A ticket that names nothing ("host state critical") may be about any of them.
+    `touched`: units of whose files one changed since the host was healthy, and paths that changed;
+    what they are for may suffer whatever the ticket calls it. A ticket that names nothing ("host
+    state critical") may be about any check.
     """
     checks = tuple(known)
     failing = [c for c in checks if (judge(c, view) or (False, ""))[0] is False]
-    meant = tuple(c for c in failing if concerns(c, incident, view.host))
+    meant = tuple(
+        c
+        for c in failing
+        if concerns(c, incident, view.host) or unit_of(c) in touched or c.subject in touched
+    )
     if meant or any(spoken_of(c, incident) for c in checks):
         return meant
     return tuple(failing)

@@ -154,6 +154,17 @@ class HostCase:
         timed = (u.name for u in started if any(t.endswith(".timer") for t in u.triggered_by))
         return kept.themes(self.drift[0], self.case.incident, frozenset(timed))
 
+    @cached_property
+    def touched(self) -> frozenset[str]:
+        """Units of whose files one changed since the host was healthy, and every changed path."""
+        paths = {change.path for change in (self.drift or ((), 0))[0]}
+        of_units = {
+            name
+            for name, (unit, _) in self.view.units.items()
+            if any(how is not Relation.NAMING for _, how in self.related(unit))
+        }
+        return frozenset(paths | of_units)
+
     def related(self, unit: UnitFacts) -> list[tuple[Change, Relation]]:
         """The changes that have to do with a unit, and how."""
         pairs = ((c, self._relation(c.path, unit)) for c in (self.drift or ((), 0))[0])

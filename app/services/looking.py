@@ -169,8 +169,9 @@ async def ask_the_host(at: Progress, effects: Effects, key: str) -> Progress:
     baseline = case.baseline_of(case.host.name)
     view = HostView(case.host, case.evidence)
     known = checks.declared(view) if baseline is None else checks.learned(baseline.view(case.host))
-    doubted = checks.doubted(known, view, case.incident)
-    changed = (c for those in HostCase(case, case.host.name).themed.values() for c in those)
+    own = HostCase(case, case.host.name)
+    doubted = checks.doubted(known, view, case.incident, own.touched)
+    changed = (c for those in own.themed.values() for c in those)
     doubted += kept.probes_of(case.host, changed)
     if not doubted:
         return at

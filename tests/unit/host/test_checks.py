@@ -148,3 +148,16 @@ def test_a_ticket_that_names_nothing_may_be_about_any_check(text: str, *, asked:
     now = view(rusts, [mount("/", 40), mount("/srv/image", 100), mount("/var/spool/in", 12)])
     found = checks.doubted(checks.learned(HEALTHY), now, incident(text))
     assert [p.subject for p in found] == (["rust.timer"] if asked else [])
+
+
+def test_what_a_changed_file_is_for_is_asked_whatever_the_ticket_says() -> None:
+    broken = view(
+        [unit("apache2.service"), unit("rust.timer")],
+        [mount("/", 40), mount("/srv/image", 100), mount("/var/spool/in", 12)],
+        accepted=False,
+    )
+    known = checks.learned(HEALTHY)
+    vague = incident("the rust of alpha is odd")  # names something, which is well
+    assert checks.doubted(known, broken, vague) == ()
+    found = checks.doubted(known, broken, vague, {"apache2.service"})
+    assert [(p.check, p.subject) for p in found] == [("config", "apache2.service")]
