@@ -131,6 +131,7 @@ async def _running(app: FastAPI, settings: Settings, files: Files) -> AsyncItera
     _say_mode(settings, files)
     secrets = secrets_of(settings)
     settings, live = with_live_secrets(settings)
+    live += files.sources.live
     await fetch(live, secrets)
     fresh = asyncio.create_task(keep_fresh(live, secrets, settings.secrets_cache_seconds))
     database = Database(settings)

@@ -96,6 +96,8 @@ async def say_who_may_knock(service: Knocked) -> None:
         await _say_who_could_vote_twice(service)
     if not await service.access.keys.any():
         _log.warning(NO_KEYS_REAL if service.settings.enable_real_ssh else NO_KEYS_SIMULATED)
+    for unusable in service.access.sources.unusable():
+        _log.error("a source cannot prove itself with this secret", reason=unusable)
     for name, source in service.access.sources.sources.items():
         if source.weak:
             _log.warning(

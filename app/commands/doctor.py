@@ -16,6 +16,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
+from app.access.sources import Sources
 from app.audit.keys import Keys
 from app.commands.address import server_url
 from app.commands.screen import NO, out
@@ -78,6 +79,8 @@ def _findings(settings: Settings, *, hosts: bool, test_incident: str | None) -> 
     with suppress(SreAgentError):  # what is wrong with the database has its own line
         yield _keys(settings, asyncio.run(_valid_keys(settings)))
     yield from _secrets(settings)
+    if settings.sources_file is not None:
+        yield _checked("sources", lambda: _sources(settings))
     yield _checked("catalog", lambda: f"{len(Catalog.load().actions)} actions")
     yield _checked("inventory", lambda: _inventory(settings))
     yield from _policy(settings)
@@ -158,6 +161,8 @@ def _secrets(settings: Settings) -> Iterator[Finding]:
             for host in Inventory.load(settings).hosts
             if host.ssh_key is not None
         }
+    with suppress(SreAgentError):  # as has what is wrong with the sources
+        references |= Sources.load(settings.sources_file).references()
     if not references:
         yield Finding("secrets", "none by reference", "docs/howto/secrets.md shows how.")
         return
@@ -204,6 +209,11 @@ def _keys(settings: Settings, valid: list[str] | None) -> Finding:
         "Only sources of SOURCES_FILE, approvers of POLICY_FILE and people of OIDC_ISSUER are "
         "answered. `sre-agent keys create --role operator --name YOU` makes a key.",
     )
+
+
+def _sources(settings: Settings) -> str:
+    names = Sources.load(settings.sources_file).sources
+    return f"{', '.join(sorted(names)) or 'none'} in {settings.sources_file}"
 
 
 def _inventory(settings: Settings) -> str:

@@ -8,7 +8,7 @@ a refusal, asks `newer`.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Sequence
 
 from pydantic import SecretStr
 
@@ -36,13 +36,13 @@ class LiveSecret(SecretStr):
         self._secret_value = newer.get_secret_value()
 
 
-def with_live_secrets(settings: Settings) -> tuple[Settings, Mapping[str, LiveSecret]]:
-    """Settings in which each reference is a live secret, and those, by their references. A secret
-    that is written `literal:SECRET` stands there as it is meant."""
+def with_live_secrets(settings: Settings) -> tuple[Settings, tuple[LiveSecret, ...]]:
+    """Settings in which each reference is a live secret, and those. A secret that is written
+    `literal:SECRET` stands there as it is meant."""
     references = {k: v for k, v in named_by(settings).items() if k not in _OPENS_VAULT}
     live = {reference: LiveSecret(reference) for reference in references.values()}
     found = {name.lower(): live[reference] for name, reference in references.items()}
-    return settings.model_copy(update=_meant(settings) | found), live
+    return settings.model_copy(update=_meant(settings) | found), tuple(live.values())
 
 
 async def newer(setting: SecretStr, secrets: Secrets, *, refused: str) -> str | None:
@@ -57,14 +57,16 @@ async def newer(setting: SecretStr, secrets: Secrets, *, refused: str) -> str | 
     return None if found.get_secret_value() == refused else found.get_secret_value()
 
 
-async def fetch(live: Mapping[str, LiveSecret], secrets: Secrets) -> None:
+async def fetch(live: Sequence[LiveSecret], secrets: Secrets) -> None:
     """Bring each up to date. One that cannot be had keeps what it was, and the log says so: the
     other side refuses what is empty or old, and a Vault that is down stops no repair."""
-    for reference, secret in live.items():
+    for secret in live:
         try:
-            secret.replace(await secrets.get(reference))
+            secret.replace(await secrets.get(secret.reference))
         except SreAgentError as error:
-            _log.error("secret not fetched", reference=reference, code=error.code, why=str(error))
+            _log.error(
+                "secret not fetched", reference=secret.reference, code=error.code, why=str(error)
+            )
 
 
 def _meant(settings: Settings) -> dict[str, SecretStr]:
@@ -78,7 +80,7 @@ def _meant(settings: Settings) -> dict[str, SecretStr]:
     }
 
 
-async def keep_fresh(live: Mapping[str, LiveSecret], secrets: Secrets, seconds: float) -> None:
+async def keep_fresh(live: Sequence[LiveSecret], secrets: Secrets, seconds: float) -> None:
     """Fetch again and again, until cancelled."""
     while live:
         await asyncio.sleep(max(seconds, SHORTEST_PAUSE))

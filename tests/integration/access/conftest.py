@@ -120,9 +120,11 @@ def open_door() -> Open:
         named = Settings(_env_file=None, database_url=database_url, **more)
         secrets = secrets_of(named)
         settings, live = with_live_secrets(named)
+        sources = Sources.load(settings.sources_file)
+        live += sources.live
         await fetch(live, secrets)
         database = Database(settings)
-        access = Access.of(settings, database, Sources.load(settings.sources_file), secrets)
+        access = Access.of(settings, database, sources, secrets)
         app = FastAPI(docs_url=None, redoc_url=None)
         app.add_middleware(Admission)
         api_errors.install(app)

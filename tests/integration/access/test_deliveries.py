@@ -17,6 +17,8 @@ from app.audit.nonces import Nonces
 from app.domain.permission import Role
 from app.models.access import WebhookNonce
 from app.models.database import Database
+from app.secrets.configured import secrets_of
+from app.secrets.live import fetch
 from tests.integration.access.conftest import Door, Open
 from tests.integration.access.doors import PASSWORD, TOKEN, key, signed, sources_file
 
@@ -105,6 +107,28 @@ async def test_weak_ones_are_capped_when_they_come_from_elsewhere(named: Door) -
         assert (await here.get("/api/look")).status_code == 200
         looked = await elsewhere.get("/api/look", headers={"X-SRE-Token": TOKEN})
         assert code(looked) == (403, "forbidden"), "a source hands in and does nothing else"
+
+
+async def test_a_signing_secret_by_reference_is_rotated_without_a_restart(
+    open_door: Open, database_url: str, tmp_path: Path
+) -> None:
+    held, file = tmp_path / "held", tmp_path / "sources.yaml"
+    file.write_text(
+        f"sources: {{snow: {{kind: hmac, keys: {{snow-1: {{secret_ref: 'file:{held}'}}}}}}}}"
+    )
+    settings: dict[str, Any] = {"sources_file": file, "secrets_cache_seconds": 0}
+    async with open_door(database_url, **settings) as door, door.client() as sender:
+        missing = await sender.post(HOOK, content=BODY, headers=signed(BODY))
+        assert code(missing) == (502, "secret-unavailable"), "the sender tries again later"
+        assert str(tmp_path) not in missing.text
+        held.touch(mode=0o600)
+        for secret in ("s" * 40, "t" * 40):
+            held.write_text(secret)
+            await fetch(door.access.sources.live, secrets_of(door.service.settings))
+            taken = await sender.post(HOOK, content=BODY, headers=signed(BODY, secret=secret))
+            assert taken.json()["source"] == "snow"
+        old = await sender.post(HOOK, content=BODY, headers=signed(BODY, secret="s" * 40))
+        assert code(old) == (401, "unauthorized")
 
 
 async def test_keys_of_the_role_webhook_are_weak_and_operators_are_not(door: Door) -> None:

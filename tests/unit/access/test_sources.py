@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from app.access.sources import Sources
-from app.errors import SourcesFileError
-from app.settings import AutonomyLevel
+from app.access.sources import SourceKind, Sources
+from app.errors import SecretUnavailable, SourcesFileError
+from app.secrets.configured import secrets_of
+from app.secrets.live import fetch
+from app.settings import AutonomyLevel, Settings
 
 STRONG = "s" * 40
 
@@ -63,6 +65,50 @@ def test_a_secret_that_is_replaced_counts_at_once(tmp_path: Path) -> None:
     assert found.owner_of_token("t" * 40) == "m"
 
 
+REFERRED = """
+sources:
+  snow: {kind: hmac, keys: {k1: {secret_ref: "file:@/signing"}, k2: {secret_ref: "env:SRE_K2"}}}
+  mon: {kind: shared-header, keys: {x: {secret_ref: "file:@/header"}}}
+  mail: {kind: shared-header, keys: {x: {secret_ref: "file:@/mail"}}}
+"""
+
+
+async def test_a_secret_may_lie_wherever_settings_may_have_theirs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secrets = secrets_of(Settings(_env_file=None, secrets_cache_seconds=0))
+    found = load(tmp_path, REFERRED.replace("@", str(tmp_path)))
+    assert set(found.references()) == {
+        "sources.snow.keys.k1", "sources.snow.keys.k2", "sources.mon.keys.x", "sources.mail.keys.x",
+    }  # fmt: skip
+    with pytest.raises(SecretUnavailable) as unknown:
+        found.secret_of(SourceKind.HMAC, "k2")
+    assert "SRE_K2" not in str(unknown.value), "who reads it is a stranger yet"
+    with pytest.raises(SecretUnavailable):
+        found.owner_of_token("h" * 40)
+
+    monkeypatch.setenv("SRE_K2", "k" * 40)
+    secret(tmp_path, "signing")
+    secret(tmp_path, "header", "h" * 40)
+    await fetch(found.live, secrets)
+    assert found.secret_of(SourceKind.HMAC, "k2") == ("snow", "k" * 40)
+    assert found.secret_of(SourceKind.HMAC, "k1") == ("snow", STRONG)
+    assert found.owner_of_token("h" * 40) == "mon", "another's trouble is its own"
+    where = f"{tmp_path}/sources.yaml: sources.mail.keys.x"
+    assert list(found.unusable()) == [f"{where} could not be fetched."]
+    secret(tmp_path, "header", "i" * 40)
+    secret(tmp_path, "signing", "short")
+    await fetch(found.live, secrets)
+    assert found.owner_of_token("i" * 40) == "mon", "without a restart"
+    assert found.secret_of(SourceKind.HMAC, "k2") == ("snow", "k" * 40)
+    with pytest.raises(SourcesFileError, match="k1 has fewer than 32 characters"):
+        found.secret_of(SourceKind.HMAC, "k1")
+    secret(tmp_path, "mail", "i" * 40)
+    await fetch(found.live, secrets)
+    with pytest.raises(SourcesFileError, match="mon and mail have the same secret"):
+        found.owner_of_token("i" * 40)
+
+
 @pytest.mark.parametrize(
     ("source", "said"),
     [
@@ -71,6 +117,11 @@ def test_a_secret_that_is_replaced_counts_at_once(tmp_path: Path) -> None:
         ("{kind: rot13, keys: {a: {file: /x}}}", "sources.s.kind"),
         ("{kind: hmac, keys: {a: {file: /no/such/file}}}", "/no/such/file cannot be read"),
         ("{kind: hmac, keys: {a: literal-secret}}", "sources.s.keys.a"),
+        ("{kind: hmac, keys: {a: {secret_ref: tiny-secret}}}", "sources.s.keys.a.secret_ref"),
+        ("{kind: hmac, keys: {a: {secret_ref: tiny-secret}}}", "Expected env:NAME, file:/path"),
+        ("{kind: hmac, keys: {a: {secret_ref: 'vault:kv/x'}}}", "it needs `#field`"),
+        ("{kind: hmac, keys: {a: {}}}", "expected {file: /path} or {secret_ref: REFERENCE}"),
+        ("{kind: hmac, keys: {a: {file: /x, secret_ref: 'env:X'}}}", "one of them"),
         ("{kind: hmac, keys: {a: @short}}", "fewer than 32 characters"),
         ("{kind: basic, keys: {a: @open}}", "may be read by others"),
         ("{kind: hmac, keys: {a: @good}, autonomy_level: L9}", "autonomy_level"),

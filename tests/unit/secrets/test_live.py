@@ -37,7 +37,7 @@ async def test_a_literal_is_what_it_means(tmp_path: Path) -> None:
     settings, live = with_live_secrets(
         Settings(_env_file=None, openai_api_key=SecretStr("literal:env:no-variable"))
     )
-    assert live == {}
+    assert live == ()
     assert settings.openai_api_key == SecretStr("env:no-variable")
     assert await newer(settings.openai_api_key, secrets_of(settings), refused="x") is None
 
@@ -62,5 +62,5 @@ def test_what_opens_vault_is_left_to_vaults_source() -> None:
     settings, live = with_live_secrets(
         Settings(_env_file=None, vault_token=SecretStr("env:SOME_TOKEN"))
     )
-    assert live == {}
+    assert live == ()
     assert settings.vault_token == SecretStr("env:SOME_TOKEN")
