@@ -171,7 +171,9 @@ def _passes(then: HostView, unit: str) -> bool:
 
 
 def _filesystems(view: HostView) -> tuple[Filesystem, ...]:
-    return () if view.filesystems is None else view.filesystems[0]
+    """Those that stay: a login's own comes and goes with it."""
+    found = () if view.filesystems is None else view.filesystems[0]
+    return tuple(one for one in found if not one.mount.startswith("/run/user/"))
 
 
 def _used(entry: Filesystem) -> int:

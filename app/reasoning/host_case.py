@@ -156,8 +156,9 @@ class HostCase:
 
     @cached_property
     def touched(self) -> frozenset[str]:
-        """Units of whose files one changed since the host was healthy, and every changed path."""
-        paths = {change.path for change in (self.drift or ((), 0))[0]}
+        """Units of whose files one changed since the host was healthy, and every changed file."""
+        changed = (self.drift or ((), 0))[0]
+        paths = {c.path for c in changed if "file" in {f.kind for f in (c.then, c.now) if f}}
         of_units = {
             name
             for name, (unit, _) in self.view.units.items()

@@ -47,8 +47,9 @@ def view(
 
 HEALTHY = view(
     [unit("apache2.service"), unit("rust.timer"), unit("old.service", "failed", "failed")],
-    [mount("/", 40), mount("/srv/image", 100), mount("/var/spool/in", 12)],
-)
+    [mount("/", 40), mount("/srv/image", 100), mount("/var/spool/in", 12),
+     mount("/run/user/1000", 1)],
+)  # fmt: skip
 
 
 def named(name: str) -> Probe:

@@ -167,3 +167,13 @@ async def test_a_job_at_work_is_no_fault_and_is_named() -> None:
     assert judged.advice is Advice.NO_FAULT
     assert "pack.service" in judged.statement
     assert "zip" in judged.statement
+
+
+def test_only_files_that_changed_and_their_units_are_touched() -> None:
+    given = drifted("/etc/nginx/conf.d/tickets.conf")
+    (known,) = given.baselines
+    gone = file("/run/user/1000", None, kind="directory", mode="0700")
+    then = known.manifest.model_copy(update={"files": (*known.manifest.files, gone)})
+    known = known.model_copy(update={"manifest": then})
+    own = HostCase(given.model_copy(update={"baselines": (known,)}), "alpha")
+    assert own.touched == {"/etc/nginx/conf.d/tickets.conf", "nginx.service"}
