@@ -29,7 +29,6 @@ def difference_subjects(case: HostCase) -> Iterable[Subject]:
             "paths": ", ".join(change.path for change in changes),
             "how": ", ".join(dict.fromkeys(change.kind.value for change in changes)),
             "alone": len(case.themed) == 1,
-            "removes": all(change.kind.value == "added" for change in changes),
             "looked_at": all(case.view.asked(ask.action, **ask.params) for ask in asks),
             "words_unread": len(said) < len(asks),
             "comments": "\n".join(text for text, _ in said),

@@ -19,7 +19,6 @@ def process_subjects(case: HostCase) -> Iterable[Subject]:
         facts, sources = case.common()
         facts["process"] = one.model_dump(mode="json") | {
             "busy_then": None if known is None else one.command in known,
-            "processors": found[0].processors,
         }
         yield Subject(
             kind="process",

@@ -16,6 +16,7 @@ from .parameters import is_refused
 from .places import Places
 from .refusal import Failed
 from .request import load_config
+from .security import TEMPORARY
 from .store import Store, read_file
 
 CONTENT_ROOTS = ("/etc", "/usr/local", "/opt", "/srv", "/var/www", "/usr/lib/systemd/system")
@@ -24,7 +25,7 @@ CONTENT_ROOTS = ("/etc", "/usr/local", "/opt", "/srv", "/var/www", "/usr/lib/sys
 FOLDER_ROOTS = ("/var/log", "/var/lib", "/var/spool", "/var/cache", "/run")
 """Whose folders are noted with owner and mode, two levels deep; their files are data."""
 
-SHARED_FOLDERS = ("/", "/tmp", "/var/tmp", "/dev/shm", "/root")  # noqa: S108 -- looked at only
+SHARED_FOLDERS = ("/", "/root", *(folder.rstrip("/") for folder in TEMPORARY))
 """Noted with owner and mode, and nothing below them."""
 
 HOMES = "/home"
