@@ -33,7 +33,7 @@ class Probe(Value):
     path: str = "/"
     tls: bool = False
     expect_status: tuple[int, ...] = ()  # empty: any below 400
-    expect_text: tuple[str, ...] = ()  # every one must stand in the body
+    expect_text: tuple[str, ...] = ()  # every one must stand in the body; host: what was there
     timeout_seconds: float = 5.0
     slow_after_seconds: float | None = None  # above it the answer counts as a failure
     whole: bool = False  # http: the whole page must come, and not at a crawl

@@ -8,14 +8,14 @@ what held while the host was healthy is asked for later, so an old fault that no
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import datetime
 
 from app.domain.action import ActionCall
 from app.domain.host import Host
 from app.domain.incident import Incident
 from app.domain.probe import Probe, ProbeKind, ProbeResult
-from app.host import databases, network_state
+from app.host import databases, kept, load, network_state
 from app.host.drift import program
 from app.host.facts import Filesystem
 from app.host.view import HostView, config_test_of
@@ -32,6 +32,7 @@ _ABOUT = {
         r"\b(cron\w*|jobs?|back-?ups?|schedul\w*|nightly|hourly|daily|dump|report)\b"
     ),
     "clock": re.compile(r"\b(clock\w*|time|ntp|chrony|sync\w*|drift\w*|kerberos|token)\b"),
+    load.CHECK: load.ABOUT_LOAD,
     **network_state.ABOUT,
 }
 """How people speak of what a check is about."""
@@ -63,30 +64,58 @@ def learned(then: HostView) -> tuple[Probe, ...]:
         *(_check(then.host, "database", name) for name in _well_databases(then)),
         *(_check(then.host, "clock", CHRONY) for _ in [0] if _follows(then)),
         *(_check(then.host, check, subject) for check, subject in network_state.learned(then)),
+        *(_check(then.host, check, subject) for check, subject in load.learned(then)),
     ]
     return tuple(found)
 
 
 def declared(now: HostView) -> tuple[Probe, ...]:
     """The checks that the host's own files ask for, where it was never seen healthy."""
-    pairs = network_state.declared(now)
+    pairs = (*network_state.declared(now), *load.declared(now))
     return tuple(_check(now.host, check, subject) for check, subject in pairs)
 
 
 def concerns(probe: Probe, incident: Incident, host: Host) -> bool:
     """Whether a ticket may be about it: by a word that they share, or by what the host is for."""
+    if probe.check == "database":
+        return True  # on the incident's own host its trouble always matters
+    topical = probe.check in ("room", "writable") or probe.check in _ABOUT
+    declared = not topical and program(probe.subject) in host.services
+    return declared or spoken_of(probe, incident)
+
+
+def spoken_of(probe: Probe, incident: Incident) -> bool:
+    """Whether a ticket has a word that this check is about."""
     text = f"{incident.short_description}\n{incident.description}\n{incident.claimed_service}"
     text = f"{text}\n{_ALERT_NAME.sub(' ', text)}".lower()
     if probe.check in ("room", "writable"):
         named = len(probe.subject) > 1 and probe.subject in text
         return named or bool(_WORDS_OF_STORAGE.search(text))
-    if probe.check == "database":
-        return True  # on the incident's own host its trouble always matters
     if probe.check in _ABOUT:
         return bool(_ABOUT[probe.check].search(text)) or probe.subject.rsplit("/", 1)[-1] in text
     words = {w for w in re.findall(r"[a-z0-9]{3,}", probe.subject.lower()) if w not in _COMMON}
-    declared = program(probe.subject) in host.services
-    return declared or any(word in text for word in words) or _is_container(probe, text)
+    return any(word in text for word in words) or _is_container(probe, text)
+
+
+def doubted(
+    known: Iterable[Probe], view: HostView, incident: Incident, touched: Collection[str] = ()
+) -> tuple[Probe, ...]:
+    """The checks that fail by what is known, and that a ticket may be about.
+
+    `touched`: units of whose files one changed since the host was healthy, and paths that changed;
+    what they are for may suffer whatever the ticket calls it. A ticket that names nothing ("host
+    state critical") may be about any check.
+    """
+    checks = tuple(known)
+    failing = [c for c in checks if (judge(c, view) or (False, ""))[0] is False]
+    meant = tuple(
+        c
+        for c in failing
+        if concerns(c, incident, view.host) or unit_of(c) in touched or c.subject in touched
+    )
+    if meant or any(spoken_of(c, incident) for c in checks):
+        return meant
+    return tuple(failing)
 
 
 def unit_of(probe: Probe) -> str:
@@ -116,6 +145,8 @@ def answer(probe: Probe, view: HostView, *, taken_at: datetime, simulated: bool)
 
 def judge(probe: Probe, view: HostView) -> Said | None:
     """Whether a check holds by what is known of the host; None where that is not known."""
+    if probe.check == kept.CHECK:
+        return kept.is_as_it_was(view, probe.subject, probe.expect_text[0])
     return _JUDGED_BY[probe.check](view, probe.subject)
 
 
@@ -140,7 +171,9 @@ def _passes(then: HostView, unit: str) -> bool:
 
 
 def _filesystems(view: HostView) -> tuple[Filesystem, ...]:
-    return () if view.filesystems is None else view.filesystems[0]
+    """Those that stay: a login's own comes and goes with it."""
+    found = () if view.filesystems is None else view.filesystems[0]
+    return tuple(one for one in found if not one.mount.startswith("/run/user/"))
 
 
 def _used(entry: Filesystem) -> int:
@@ -246,6 +279,8 @@ _ASKED_BY: dict[str, _Asks] = {
     **{check: _whole(action) for check, action in network_state.ASKED_BY.items()},
     "runs": lambda unit: ("unit.show", {"unit": unit}),
     "config": lambda unit: (config_test_of(unit) or "", {}),
+    load.CHECK: _whole(load.ASKED),
+    kept.CHECK: lambda path: (kept.ASKED, {"path": path}),
     "room": _whole("filesystems.list"),
     "writable": _whole("filesystems.list"),
     "container": _whole("containers.list"),
@@ -258,6 +293,7 @@ _JUDGED_BY: dict[str, Callable[[HostView, str], Said | None]] = {
     **network_state.JUDGED_BY,
     "runs": _unit_runs,
     "config": _config_passes,
+    load.CHECK: load.nothing_runs_away,
     "room": _has_room,
     "writable": _is_writable,
     "container": _container_runs,

@@ -22,6 +22,9 @@ from app.host.view import HostView
 ACTIONS = {"postgres": "postgres.state", "mariadb": "mariadb.state", "redis": "redis.state"}
 """The diagnostic of each kind of server."""
 
+ENDS_IDLE = frozenset({"postgres.terminate_idle", "mariadb.terminate_idle"})
+"""The changes that end idle sessions of a group."""
+
 NAMES = {
     "postgres": ("postgres",),
     "mariadb": ("mariadb", "mysql"),

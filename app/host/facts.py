@@ -58,19 +58,24 @@ class UnitsFacts(Value):
 
 
 class FailingRequest(Value):
-    """A request that users made and that was answered with 500 or above lately."""
+    """A request that users made and that was answered with 500 or above, or 413, lately."""
 
     method: str
     path: str  # without its query
     failed: int = 0
-    answered: int = 0  # with less than 500
+    answered: int = 0  # with anything else
     last_ago: float  # seconds
     last_status: int
 
     @property
     def fails_still(self) -> bool:
         """Whether the last time it was made it failed."""
-        return self.last_status >= 500
+        return self.last_status >= 500 or self.too_large
+
+    @property
+    def too_large(self) -> bool:
+        """Whether the web server's own limit for what is sent refused it."""
+        return self.last_status == 413
 
 
 class WebErrorFacts(Value):
@@ -120,6 +125,7 @@ class Process(Value):
     cpu_percent: float | None = None
     command: str  # its name, never its arguments: those may carry secrets
     unit: str | None = None
+    stray: bool | None = None  # left by a login that has ended; nobody waits for it
 
 
 class ProcessesFacts(Value):

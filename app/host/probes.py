@@ -96,7 +96,7 @@ def candidates(view: HostView) -> tuple[Probe, ...]:
     ]
     if view.host.probes:
         return derived
-    more = (*_certificates(derived), *_names_answered(view), *_pages_of_programs(view))
+    more = (*certificates(derived), *_names_answered(view), *_pages_of_programs(view))
     return _unique([*derived, *pages, *more])
 
 
@@ -108,9 +108,16 @@ def _pages_of_programs(view: HostView) -> Iterable[Probe]:
             yield _http(view.host, entry.port, None, tls=False)
 
 
-def _certificates(derived: Iterable[Probe]) -> Iterable[Probe]:
-    """Whether a browser would take the certificate. Learned only where it did while healthy: an
-    inside service with a certificate that nobody checks is no fault."""
+ABOUT_CERTIFICATES = re.compile(
+    r"\b(?:certificates?|certs?|tls|ssl|x509|expired?|not (?:private|secure|trusted)|untrusted"
+    r"|insecure|padlock|self.signed|unknown authority|issuer|verif\w*|handshake)\b"
+)
+"""How people speak of a certificate that is not taken."""
+
+
+def certificates(derived: Iterable[Probe]) -> Iterable[Probe]:
+    """Whether a browser would take the certificate. Asked only where it did while healthy, or where
+    the ticket is about it: an inside service with a certificate that nobody checks is no fault."""
     for probe in derived:
         if probe.kind is ProbeKind.HTTP and probe.tls:
             name = f"tls {probe.host_header or probe.address}:{probe.port}"

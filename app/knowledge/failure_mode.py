@@ -94,7 +94,7 @@ class RemedyStep(_Part):
 
     action: str | None = None
     params: dict[str, str | int] = Field(default_factory=dict)
-    restore: Literal["change"] | None = None
+    restore: Literal["change", "changes"] | None = None
     start: Condition | None = None  # names a unit's facts
     renew: Condition | None = None  # likewise
     condition: Condition | None = Field(default=None, alias="if")
@@ -130,7 +130,8 @@ class Handover(_Part):
 
 Subject = Literal[
     "unit", "change", "mount", "name", "rule", "container", "host",
-    "route", "link", "shaper", "setting", "database", "session",
+    "route", "link", "shaper", "setting", "database", "session", "process",
+    "difference",
 ]  # fmt: skip
 
 

@@ -32,11 +32,12 @@ CONFIGURATION: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "ops01": (("/etc/haproxy/haproxy.cfg", "#"), ("/etc/ops-jobs.env", "#")),
 }
-#: What they call. A file keeps its owner, mode and time: nothing was edited just now.
+#: What they call. A file keeps its owner, mode and time: nothing was edited just now. One that
+#: nobody can write to, because the scenario has frozen it, is passed over.
 KEEPERS = """\
 umask 022
 add_comment() {  # file, line
-    [ -f "$1" ] || return 0
+    [ -f "$1" ] && [ -w "$1" ] || return 0
     local time; time=$(stat -c %Y -- "$1")
     [ -z "$(tail -c 1 -- "$1")" ] || echo >> "$1"
     printf '%s\\n' "$2" >> "$1"

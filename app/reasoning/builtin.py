@@ -16,6 +16,7 @@ from app.host.hops import Hop
 from app.host.view import config_test_of
 from app.knowledge.library import Library
 from app.reasoning.change_subjects import diff_ask
+from app.reasoning.differences import difference_asks
 from app.reasoning.first_look import first_look
 from app.reasoning.gathering import host_subject, subjects_of
 from app.reasoning.host_case import HostCase, host_cases
@@ -184,6 +185,7 @@ def _closer_look(host: HostCase) -> Iterable[ActionCall]:
         for path in found[0].environment_files if found is not None else ():
             yield ActionCall(action="environment.read", host=name, params={"path": path})
     yield from network_asks(host)
+    yield from difference_asks(host)
     for subject in subjects_of(host):
         if subject.kind == "change" and (ask := diff_ask(host, subject.facts["change"])):
             yield ask
@@ -204,7 +206,18 @@ def _look_behind(case: Case, hosts: tuple[HostCase, ...]) -> Iterable[ActionCall
 def _in_question(host: HostCase) -> tuple[str, ...]:
     """Units of the failing paths; those that the host is there for only where no path names one."""
     on_paths = tuple(unit for walk in host.walks for unit in walk.units)
-    return tuple(dict.fromkeys([*host.failing, *(on_paths or host.units)]))
+    others = host.units if host.red or host.is_own else _out_of_the_ordinary(host)
+    return tuple(dict.fromkeys([*host.failing, *(on_paths or others)]))
+
+
+def _out_of_the_ordinary(host: HostCase) -> tuple[str, ...]:
+    """Units of a host behind that suffers nothing itself: those that changed or do not run well."""
+    known = [name for name in host.units if name in host.view.units]
+    return tuple(
+        name
+        for name in known
+        if not host.view.steady(name) or host.related(host.view.units[name][0])
+    )
 
 
 # --- verdicts ------------------------------------------------------------------------------------

@@ -33,7 +33,7 @@ _CODE = (".py", ".php", ".js", ".rb", ".pl", ".java", ".jar", ".go", ".ts", ".wa
 def change_subjects(case: HostCase) -> Iterable[Subject]:
     """Each changed path once, with the unit nearest to the failure that it belongs to."""
     found: dict[str, tuple[Change, Relation, str]] = {}
-    for name in dict.fromkeys((*case.failing, *case.units)):
+    for name in dict.fromkeys((*case.failing, *case.units, *case.neighbours)):
         if name in case.view.units:
             for change, how in case.related(case.view.units[name][0]):
                 found.setdefault(change.path, (change, how, name))
@@ -57,6 +57,7 @@ def _subject(case: HostCase, change: Change, how: Relation, unit: str, *, alone:
     facts, sources = case.common()
     facts["unit"], unit_sources = unit_facts(case, unit)
     assert case.drift is not None
+    facts["starving"] = case.starving if unit in case.neighbours else None
     facts["change"] = {
         "path": change.path,
         "kind": change.kind.value,

@@ -9,8 +9,10 @@ from app.host.hops import Hop, Layer
 from app.reasoning.change_subjects import change_subjects
 from app.reasoning.containers import container_subjects
 from app.reasoning.databases import database_subjects
+from app.reasoning.differences import difference_subjects
 from app.reasoning.host_case import HostCase
 from app.reasoning.network_subjects import network_subjects
+from app.reasoning.processes import process_subjects
 from app.reasoning.space import cleaners_off, filler, journal_changes
 from app.reasoning.subjects import Subject
 from app.reasoning.unit_facts import unit_facts
@@ -29,6 +31,8 @@ def subjects_of(case: HostCase) -> tuple[Subject, ...]:
         *_rules(case),
         *container_subjects(case),
         *database_subjects(case),
+        *process_subjects(case),
+        *difference_subjects(case),
     )
     network = network_subjects(case)
     return (host_subject(case), *units, *change_subjects(case), *beneath, *network)

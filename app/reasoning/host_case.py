@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
+from app.host import kept
 from app.host.drift import Change, ChangeKind, Relation, changes, relation
 from app.host.facts import Manifest, UnitFacts
 from app.host.hops import HopState, Layer, Walk
@@ -20,6 +21,13 @@ _OTHERS_DATA = (Relation.CONTENT, Relation.STATE)
 
 _READ_AT_START = frozenset({Relation.DEFINITION, Relation.ENVIRONMENT, Relation.CONFIGURATION})
 """What a service reads when it starts or reloads, and not again."""
+
+_KILLED = re.compile(
+    r"oom-?kill|out of memory|memory cgroup|killed process|status=9/KILL|\bSIGKILL\b|signal 9\b",
+    re.IGNORECASE,
+)
+_UNIT_ADDED = re.compile(r"/etc/systemd/system/(?:[^/]+\.(?:wants|requires)/)?([^/]+\.service)")
+_DEFINES = re.compile(r"/etc/systemd/system/([^/]+\.service)(?:\.d/|$)")
 
 _SAME_MOMENT = timedelta(seconds=1)
 """systemd tells seconds: a file written just before a start may seem written after it."""
@@ -64,6 +72,33 @@ class HostCase:
         failed = [h.subject for w in self.walks for h in w.hops if h.state is HopState.FAILED]
         return tuple(dict.fromkeys(s for s in failed if s.endswith(".service")))
 
+    @property
+    def is_own(self) -> bool:
+        """Whether it is the incident's own host."""
+        return self.host.name == self.case.host.name
+
+    @cached_property
+    def starving(self) -> str | None:
+        """A failing service that is killed for want of memory, where its log or systemd says so."""
+        for name in self.failing:
+            unit = self.view.units.get(name)
+            if unit is not None and unit[0].result == "oom-kill":
+                return name
+            if _KILLED.search(self._said(name)):
+                return name
+        return None
+
+    @cached_property
+    def neighbours(self) -> tuple[str, ...]:
+        """Other services whose definition changed, where one is starving: they may be the cause."""
+        if self.starving is None or self.drift is None:
+            return ()
+        found = (_DEFINES.match(change.path) for change in self.drift[0])
+        named = (match[1] for match in found if match is not None)
+        return tuple(
+            dict.fromkeys(n for n in named if n in self.view.units and n not in self.units)
+        )
+
     @cached_property
     def suspects(self) -> tuple[str, ...]:
         """Services that may be behind a failure that shows in another one.
@@ -98,7 +133,38 @@ class HostCase:
         now = self.view.facts(Manifest, "baseline.manifest")
         if now is None or self.baseline is None:
             return None
-        return changes(self.baseline.manifest, now[0]), now[1]
+        found = changes(self.baseline.manifest, now[0])
+        return tuple(change for change in found if not self._is_idle(change)), now[1]
+
+    def _is_idle(self, change: Change) -> bool:
+        """Whether it only brings a unit that was not there and does not run: that harms nobody."""
+        named = _UNIT_ADDED.fullmatch(change.path)
+        if named is None or change.kind is not ChangeKind.ADDED:
+            return False
+        now = self.view.units.get(named[1])
+        then = None if self.then is None else self.then.units.get(named[1])
+        return now is not None and then is None and now[0].active_state in ("inactive", "failed")
+
+    @cached_property
+    def themed(self) -> dict[str, tuple[Change, ...]]:
+        """What changed on the incident's own host that its ticket may be about, by theme."""
+        if self.drift is None or not self.is_own:
+            return {}
+        started = (unit for unit, _ in self.view.units.values() if unit.triggered_by)
+        timed = (u.name for u in started if any(t.endswith(".timer") for t in u.triggered_by))
+        return kept.themes(self.drift[0], self.case.incident, frozenset(timed))
+
+    @cached_property
+    def touched(self) -> frozenset[str]:
+        """Units of whose files one changed since the host was healthy, and every changed file."""
+        changed = (self.drift or ((), 0))[0]
+        paths = {c.path for c in changed if "file" in {f.kind for f in (c.then, c.now) if f}}
+        of_units = {
+            name
+            for name, (unit, _) in self.view.units.items()
+            if any(how is not Relation.NAMING for _, how in self.related(unit))
+        }
+        return frozenset(paths | of_units)
 
     def related(self, unit: UnitFacts) -> list[tuple[Change, Relation]]:
         """The changes that have to do with a unit, and how."""

@@ -75,7 +75,7 @@ def _candidate(mode: FailureMode, subject: Subject) -> Candidate | None:
 
 
 def _supports(mode: FailureMode, subject: Subject, facts: dict[str, object]) -> Iterable[Support]:
-    yield from _support(mode, subject, facts, mode.candidate, 0.0, fill(mode.cause, facts))
+    yield from _support(mode, subject, facts, mode.candidate, 0.0, mode.cause)
     for sign in mode.signs:
         holds = sign.condition.holds(facts)
         if holds is True:

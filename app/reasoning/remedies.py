@@ -17,7 +17,7 @@ _GENTLE = ("file.", "daemon.reload", "service.start", "service.enable", "service
            "service.reload", "service.unmask", "log.", "container.start",
            "container.set_restart_policy", "process.continue",
            "route.add", "route.replace", "link.up", "qdisc.remove",
-           "kernel.set", "redis.save", "mariadb.set_global")  # fmt: skip
+           "kernel.set", "redis.save", "trust.update", "mariadb.set_global")  # fmt: skip
 """Actions that take nothing down. A repair made only of these is watched for a shorter time."""
 
 MOST_EACH = 20
@@ -54,6 +54,8 @@ def _unfold(remedy: Remedy, host: str, facts: Facts) -> tuple[ActionCall, ...]:
 
 
 def _calls(step: RemedyStep, host: str, facts: Facts) -> list[ActionCall] | None:
+    if step.restore == "changes":
+        return _restore_all(facts.get("changes"), host)
     if step.restore is not None:
         return restore_change(facts.get("change"), host)
     for named, way in ((step.start, bring_up), (step.renew, renew)):
@@ -88,6 +90,15 @@ def restore_change(change: object, host: str) -> list[ActionCall] | None:
         case "target" | "removed" | "content" if then is not None:
             return _restore_version(path, then, host)
     return None
+
+
+def _restore_all(changes: object, host: str) -> list[ActionCall] | None:
+    """Every one of several changed paths put back; None where one cannot be."""
+    if not isinstance(changes, list) or not 0 < len(changes) <= MOST_EACH:
+        return None
+    calls = [restore_change(change, host) for change in changes]
+    known = [call for some in calls if some is not None for call in some]
+    return known if all(calls) else None
 
 
 def _restore_version(path: str, then: Mapping[str, Any], host: str) -> list[ActionCall] | None:

@@ -16,6 +16,7 @@ from app.domain.value import Value
 from app.host import databases, network_state
 from app.host.drift import Change, ChangeKind
 from app.host.facts import FirewallFacts
+from app.host.network_state import text_of
 from app.host.ticket_pages import failing_requests
 from app.host.view import beneath
 from app.reasoning.change_subjects import comments_of, diff_ask
@@ -31,6 +32,9 @@ _WRITTEN_BY_THE_SYSTEM = re.compile(
 _MADE_BY_PROGRAMS = re.compile(r"\b(?:DOCKER|docker|br-[0-9a-f]|f2b-|KUBE-|cni)")
 """Rules that come and go with containers and bans."""
 
+_ABOUT_SENDING = re.compile(
+    r"\b(?:up-?load\w*|attach\w*|send\w*|sent|pictures?|files?|documents?|too (?:large|big)|413)\b"
+)
 _OFTEN, _LATELY = 2, 600.0
 _MOST = 6
 _SHOWN = 3
@@ -186,10 +190,14 @@ def _refused(case: HostCase) -> Iterable[Finding]:
     for one in failing_requests(case.view):
         if one.method == "GET" or one.failed < _OFTEN or one.last_ago > _LATELY or asked is None:
             continue
+        if one.too_large and not _ABOUT_SENDING.search(text_of(case.case.incident)):
+            continue  # what is too large for good reasons is refused every day
         text = (
             f"{one.method} {one.path} on {case.host.name} was answered {one.last_status} the last "
             f"time, {one.failed} times lately"
         )
+        if one.too_large:
+            text += ": larger than the web server's limit (client_max_body_size, LimitRequestBody)"
         key = f"{one.method} {one.path}"
         yield Finding(key=key, text=text, evidence_id=asked.id, shared=_shared(case, text))
 

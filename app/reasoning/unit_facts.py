@@ -44,8 +44,9 @@ def unit_facts(case: HostCase, name: str) -> Known:
 def _then(case: HostCase, name: str) -> dict[str, Any]:
     found = None if case.then is None else case.then.units.get(name)
     if case.then is None or (found is None and not case.then.units):
-        return {"active_then": None, "enabled_then": None}
+        return {"active_then": None, "enabled_then": None, "restart_then": None}
     return {
+        "restart_then": None if found is None else found[0].restart,
         "active_then": found is not None and found[0].active_state == "active",
         "enabled_then": case.then.unit_files.get(name),
     }
@@ -87,7 +88,7 @@ def _moved(case: HostCase, name: str) -> bool:
 
 def holder_facts(case: HostCase, entry: Listener) -> dict[str, Any]:
     """What speaks for or against a unit that listens where another one should."""
-    site = {"serves_site": _serves_site(case, entry)}
+    site = {"serves_site": _serves_site(case, entry)} | _stray(case, entry)
     if entry.unit is None:
         return site | {"declared": False, "active_then": None, "enabled": None}
     declared = entry.unit in {case.serving.unit_named(s) for s in case.host.services}
@@ -100,6 +101,16 @@ def holder_facts(case: HostCase, entry: Listener) -> dict[str, Any]:
             "new_site": _new_site(case, entry.unit),
         }
     )
+
+
+def _stray(case: HostCase, entry: Listener) -> dict[str, Any]:
+    """The process that listens, where a login left it behind: no unit can be stopped instead."""
+    found = case.view.facts(ProcessesFacts, "processes.list")
+    for one in () if found is None else found[0].processes:
+        if one.pid == entry.pid and one.stray:
+            told = one.model_dump(mode="json", include={"command", "start_time", "user", "stray"})
+            return dict(told)
+    return {"stray": None if found is None else False}
 
 
 def _new_site(case: HostCase, unit: str) -> bool | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from app.host import load
+from app.host.network_state import text_of
 from app.reasoning import since_healthy
 from app.reasoning.host_case import HostCase
 from app.reasoning.odds import unknown
@@ -29,7 +31,8 @@ def without_suffering(case: Case, hosts: tuple[HostCase, ...]) -> Assessment:
         return _served_yet_changed(hosts[0], found)
     else:
         asked = ", ".join(p.probe.name for p in case.probes[:4])
-        statement = f"No fault: users are served and healthy ({asked}); a false or past alarm"
+        why = _at_work(hosts[0]) or "a false or past alarm"
+        statement = f"No fault: users are served and healthy ({asked}); {why}"
         advice = Advice.NO_FAULT
     return Assessment(
         advice=advice,
@@ -37,6 +40,17 @@ def without_suffering(case: Case, hosts: tuple[HostCase, ...]) -> Assessment:
         hypotheses=(unknown(1.0),),
         recommended=("Declare probes for this host in the inventory.",) if not case.probes else (),
     )
+
+
+def _at_work(host: HostCase) -> str:
+    """The job that keeps a host busy, where the ticket is about that; "" where none does."""
+    jobs = load.jobs(host.view) if load.ABOUT_LOAD.search(text_of(host.case.incident)) else ()
+    if not jobs:
+        return ""
+    name, share = jobs[0]
+    commands = ", ".join(sorted(load.commands_of(host.view, name)))
+    share_told = f" ({commands}; {share:.0f} % of a processor)" if commands else ""
+    return f"a job that runs as planned and ends by itself is at work: {name}{share_told}"
 
 
 def _served_yet_changed(host: HostCase, found: tuple[since_healthy.Finding, ...]) -> Assessment:

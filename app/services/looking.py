@@ -9,12 +9,13 @@ from app.domain.event import EntryStatus, ProvenanceLink, TimelineEntry
 from app.domain.execution import Outcome, Step
 from app.domain.host import Host
 from app.domain.probe import Probe, ProbeKind, ProbeResult
-from app.host import checks
+from app.host import checks, kept
 from app.host.network_state import ABOUT_FLAPPING, text_of
-from app.host.probes import derive
+from app.host.probes import ABOUT_CERTIFICATES, certificates, derive
 from app.host.ticket_pages import bears_out, failing_pages, failing_requests, named_pages
 from app.host.view import HostView
 from app.reasoning.first_look import first_look
+from app.reasoning.host_case import HostCase
 from app.reasoning.port import Advice, Assessment, Case
 from app.services.ports import Conclusion, Effects
 from app.services.progress import Progress
@@ -168,12 +169,10 @@ async def ask_the_host(at: Progress, effects: Effects, key: str) -> Progress:
     baseline = case.baseline_of(case.host.name)
     view = HostView(case.host, case.evidence)
     known = checks.declared(view) if baseline is None else checks.learned(baseline.view(case.host))
-    doubted = [
-        check
-        for check in known
-        if checks.concerns(check, case.incident, case.host)
-        and (checks.judge(check, view) or (False, ""))[0] is False
-    ]
+    own = HostCase(case, case.host.name)
+    doubted = checks.doubted(known, view, case.incident, own.touched)
+    changed = (c for those in own.themed.values() for c in those)
+    doubted += kept.probes_of(case.host, changed)
     if not doubted:
         return at
     why = "Does what held on the host while it was healthy still hold?"
@@ -209,7 +208,9 @@ def user_probes(case: Case) -> tuple[Probe, ...]:
             found.extend(baseline.probes)  # what was refused while healthy is nobody's loss now
         elif host.name == case.host.name:
             view = HostView(host, case.evidence)
-            found.extend(derive(view, service=case.incident.claimed_service))
+            derived = derive(view, service=case.incident.claimed_service)
+            told = ABOUT_CERTIFICATES.search(text_of(case.incident)) is not None
+            found.extend((*derived, *(certificates(derived) if told else ())))
     return tuple({probe.name: probe for probe in found}.values())
 
 

@@ -9,6 +9,7 @@ from app.domain.execution import Outcome, Step
 from app.domain.hypothesis import Hypothesis, HypothesisStatus
 from app.domain.probe import ProbeKind, ProbeResult
 from app.domain.verdict import Verification
+from app.host import kept
 from app.host.network_state import ABOUT_FLAPPING, text_of
 from app.host.view import HostView
 from app.reasoning.port import Repair
@@ -101,7 +102,13 @@ async def _proof(
 
 def _what_is_well(at: Progress) -> str:
     """Who was not served before: users, or only the host's own checks failed."""
-    checks_only = all(p.probe.kind is ProbeKind.HOST for p in at.known.red)
+    red = [p.probe for p in at.known.red]
+    if all(probe.check == kept.CHECK for probe in red):
+        return (
+            "What the ticket is about is as it was while the host was healthy, and users who can "
+            "be asked are served; nobody could be asked about its effect"
+        )
+    checks_only = all(probe.kind is ProbeKind.HOST for probe in red)
     return "What failed holds again" if checks_only else "Users are served again"
 
 

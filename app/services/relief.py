@@ -50,7 +50,8 @@ async def left(
         view = HostView(host, again)
         found += filling_up(HostView(host, before), view, mounts)
         found += databases.losses(view, None if baseline is None else baseline.view(host))
-        ended = [s.params for s in applied.plan.steps if s.host == name and "group" in s.params]
+        steps = [s for s in applied.plan.steps if s.host == name]
+        ended = [s.params for s in steps if s.action in databases.ENDS_IDLE]
         for params in ended:
             found += databases.filling_again(view, str(params["group"]), int(params["count"]))
     return tuple(found)

@@ -10,11 +10,13 @@ from collections.abc import Iterator
 
 from . import disk
 from .answers import Params, answer, group_name, iso, kind_of, mode_text, read_program, user_name
+from .host import local_mounts
 from .network import listening
 from .parameters import is_refused
 from .places import Places
 from .refusal import Failed
 from .request import load_config
+from .security import TEMPORARY
 from .store import Store, read_file
 
 CONTENT_ROOTS = ("/etc", "/usr/local", "/opt", "/srv", "/var/www", "/usr/lib/systemd/system")
@@ -22,6 +24,21 @@ CONTENT_ROOTS = ("/etc", "/usr/local", "/opt", "/srv", "/var/www", "/usr/lib/sys
 
 FOLDER_ROOTS = ("/var/log", "/var/lib", "/var/spool", "/var/cache", "/run")
 """Whose folders are noted with owner and mode, two levels deep; their files are data."""
+
+SHARED_FOLDERS = ("/", "/root", *(folder.rstrip("/") for folder in TEMPORARY))
+"""Noted with owner and mode, and nothing below them."""
+
+HOMES = "/home"
+"""Noted one level deep, likewise."""
+
+_VOLUME_DEPTH = 2
+"""Levels of folders that are noted on a volume that is mounted below the roots."""
+
+_OF_CONTAINERS = (
+    "/var/lib/docker", "/var/lib/containers", "/var/lib/containerd", "/var/lib/kubelet",
+    "/var/lib/lxc*", "/var/lib/snapd", "/run",
+)  # fmt: skip
+"""Below these, mounts come and go by themselves."""
 
 _SKIPPED = frozenset({"__pycache__", "node_modules", ".git", ".cache", "lost+found", ".svn"})
 _SKIPPED_ENDS = (".pyc", ".pyo", "~", ".swp", ".tmp", ".lock", ".pid", ".sock", ".dpkg-new")
@@ -80,6 +97,14 @@ class Survey:
             yield from _walk(root, depth=64, folders_only=False)
         for root in FOLDER_ROOTS:
             yield from _walk(root, depth=2, folders_only=True)
+        for root in SHARED_FOLDERS:
+            yield from _walk(root, depth=0, folders_only=True)
+        yield from _walk(HOMES, depth=1, folders_only=True)
+        for mount in local_mounts():
+            if is_refused(mount, _OF_CONTAINERS):
+                continue
+            if any(mount.startswith(f"{root}/") for root in (*CONTENT_ROOTS, *FOLDER_ROOTS)):
+                yield from _walk(mount, depth=_VOLUME_DEPTH, folders_only=True)
 
     def _described(self, path: str, state: os.stat_result) -> dict[str, object]:
         shown: dict[str, object] = {
@@ -123,7 +148,7 @@ def _walk(root: str, *, depth: int, folders_only: bool) -> Iterator[tuple[str, o
     except FileNotFoundError:
         return
     yield root, top
-    waiting = [(root, depth)]
+    waiting = [(root, depth)] if depth else []
     while waiting:
         folder, left = waiting.pop()
         for path, state in _entries(folder):

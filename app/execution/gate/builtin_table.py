@@ -6,6 +6,7 @@ import sys
 
 from .answers import Builtin, Params
 from .baseline import baseline_manifest, baseline_store
+from .busy import processors_busy
 from .cron import cron_tables
 from .disk_usage import disk_usage
 from .docker import (
@@ -46,7 +47,13 @@ from .postgres import (
     postgres_terminate_idle,
     postgres_terminate_session,
 )
-from .processes import process_continue, process_stop, process_terminate, processes
+from .processes import (
+    process_continue,
+    process_stop,
+    process_terminate,
+    process_terminate_stray,
+    processes,
+)
 from .receipts import receipt_read
 from .redis import redis_save, redis_state
 from .refusal import Failed
@@ -112,6 +119,8 @@ BUILTINS: dict[str, Builtin] = {
         postgres_terminate_idle,
         postgres_terminate_session,
         process_terminate,
+        process_terminate_stray,
+        processors_busy,
         processes,
         qdisc_remove,
         qdisc_restore,

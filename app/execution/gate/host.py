@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import time
+from collections.abc import Iterator
 
 from .answers import Params, answer, iso, read_program, text_at
 from .places import Places
@@ -15,6 +16,7 @@ _PSEUDO = frozenset(
      "rpc_pipefs", "efivarfs", "selinuxfs", "ramfs"]
 )  # fmt: skip
 _REMOTE = frozenset(["nfs", "nfs4", "cifs", "smb3", "ceph", "glusterfs", "fuse.sshfs"])
+_NO_VOLUMES = _REMOTE | {"overlay", "aufs", "squashfs", "devtmpfs"}
 _OCTAL = re.compile(r"\\([0-7]{3})")
 
 NOTE_FOLDERS = ("/etc", "/run", "/srv", "/opt", "/var/lib", "/home", "/var/www", "/root")
@@ -47,11 +49,8 @@ def identity(_: Params, __: Places) -> int:
 def filesystems(_: Params, __: Places) -> int:
     """FilesystemsFacts: each mounted file system once, by its first mount point."""
     seen: dict[str, dict[str, object]] = {}
-    for line in text_at("/proc/self/mountinfo", 1 << 20).splitlines():
-        before, _dash, after = line.partition(" - ")
-        device, mount, options = _fields(before)
-        kind, source, super_options = after.split(" ")[:3]
-        if kind in _PSEUDO or (device in seen and kind != "overlay"):
+    for (device, mount, options), (kind, source, super_options) in _mounts():
+        if device in seen and kind != "overlay":
             continue
         read_only = "ro" in options or "ro" in super_options.split(",")
         seen[device] = {
@@ -62,6 +61,21 @@ def filesystems(_: Params, __: Places) -> int:
             **({} if kind in _REMOTE else _space(mount)),  # a dead server would hang the answer
         }
     return answer({"filesystems": list(seen.values())})
+
+
+def local_mounts() -> list[str]:
+    """Mount points of this host's own volumes: no other host serves them, so to look into them
+    cannot hang, and no container lives in them."""
+    return sorted({place[1] for place, (kind, *_) in _mounts() if kind not in _NO_VOLUMES})
+
+
+def _mounts() -> Iterator[tuple[tuple[str, str, list[str]], list[str]]]:
+    """Device, mount point and options; kind, source and options of what is mounted there."""
+    for line in text_at("/proc/self/mountinfo", 1 << 20).splitlines():
+        before, _dash, after = line.partition(" - ")
+        words = after.split(" ")[:3]
+        if words[0] not in _PSEUDO:
+            yield _fields(before), words
 
 
 def persons(_: Params, __: Places) -> int:

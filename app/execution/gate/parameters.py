@@ -6,7 +6,7 @@ A type is a plain mapping, as it stands in the catalog and in the host's gate.js
     {"kind": "text", "pattern": "[0-9a-f]{64}"}            the whole text must match
     {"kind": "choice", "of": ["*.service", "*.socket"]}
     {"kind": "unit", "pattern": "..."}                     changes are bound to the host's own units
-    {"kind": "path", "beneath": ["/etc"], "refuse": ["/etc/ssh/*"]}
+    {"kind": "path", "beneath": ["/etc"], "exactly": ["/tmp"], "refuse": ["/etc/ssh/*"]}
 
 Whatever a pattern says, no text may begin with "-" or hold white space, control characters or
 anything beyond ASCII: such a value can never become an option, a second word or a lookalike.
@@ -99,7 +99,9 @@ def _require_path(name: str, value: str, of: Type) -> None:
     parts = value.split("/")[1:]
     if not _PATH.fullmatch(value) or any(part in ("", ".", "..") for part in parts):
         raise Unfit(f"{name} is {value!r}; expected a plain absolute path without '.' or '..'")
-    if not lies_beneath(value, of["beneath"]):
-        raise Unfit(f"{name} is {value!r}; expected a path beneath {', '.join(of['beneath'])}")
+    exactly = of.get("exactly", ())
+    if value not in exactly and not lies_beneath(value, of["beneath"]):
+        places = ", ".join((*of["beneath"], *(f"{path} itself" for path in exactly)))
+        raise Unfit(f"{name} is {value!r}; expected a path beneath {places}")
     if is_refused(value, of.get("refuse", ())):
         raise Unfit(f"{name} is {value!r}, which the agent never touches")

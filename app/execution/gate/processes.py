@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from .answers import (
     Params,
@@ -19,6 +22,10 @@ from .places import Places
 from .refusal import Failed
 
 _MOST_PROCESSES = 2000
+_SESSIONS = "/run/systemd/sessions"
+_SESSION = re.compile(r"session-([A-Za-z0-9]+)\.scope")
+_LETS_IN = frozenset({"sshd", "sshd-session", "login", "systemd", "systemd-logind", "agetty"})
+"""What lets people in: never ended, wherever it runs."""
 
 
 def processes(_: Params, __: Places) -> int:
@@ -37,7 +44,7 @@ def processes(_: Params, __: Places) -> int:
             {
                 "pid": int(pid),
                 "ppid": int(fields[1]),
-                "user": _owner(pid),
+                "user": owner_of(pid),
                 "state": fields[0],
                 "seconds": int(seconds),
                 "start_time": int(fields[19]),
@@ -45,6 +52,7 @@ def processes(_: Params, __: Places) -> int:
                 "cpu_percent": round(100 * busy / seconds, 1) if seconds > 0 else None,
                 "command": command_of(pid),
                 "unit": unit_of(pid),
+                "stray": is_stray(pid, terminal=fields[4] != "0"),
             }
         )
     return answer({"processes": found})
@@ -53,6 +61,17 @@ def processes(_: Params, __: Places) -> int:
 def process_terminate(params: Params, _: Places) -> int:
     """Ask exactly that process to end: the same start, in that unit, through a pidfd."""
     return _signalled(params, signal.SIGTERM)
+
+
+def process_terminate_stray(params: Params, _: Places) -> int:
+    """Ask exactly that process to end, where it is what is left of a login that has ended."""
+    with _meant(params) as (handle, fields):
+        pid = params["pid"]
+        if command_of(pid) != params["command"]:
+            raise Failed(f"process {pid} is {command_of(pid)!r}, not {params['command']!r}")
+        if not is_stray(pid, terminal=fields[4] != "0"):
+            raise Failed(f"process {pid} belongs to {unit_of(pid) or 'nobody'}: it is not astray")
+        return _sent(params, handle, signal.SIGTERM)
 
 
 def process_continue(params: Params, _: Places) -> int:
@@ -69,24 +88,50 @@ def process_stop(params: Params, _: Places) -> int:
 
 
 def _signalled(params: Params, number: signal.Signals) -> int:
+    with _meant(params) as (handle, _):
+        pid = params["pid"]
+        if unit_of(pid) != params["unit"]:
+            raise Failed(f"process {pid} belongs to {unit_of(pid)}, not to {params['unit']}")
+        return _sent(params, handle, number)
+
+
+def _sent(params: Params, handle: int, number: signal.Signals) -> int:
+    signal.pidfd_send_signal(handle, number)
+    return answer({"pid": params["pid"], "signal": number.name.removeprefix("SIG")})
+
+
+@contextmanager
+def _meant(params: Params) -> Iterator[tuple[int, list[str]]]:
+    """A handle on exactly the process that was meant, and its state (`stat_fields`)."""
     pid = int(params["pid"])
     try:
         handle = os.pidfd_open(pid)
     except ProcessLookupError:
         raise Failed(f"there is no process {pid}") from None
     try:
-        fields = stat_fields(str(pid))
+        fields = stat_fields(pid)
         if fields is None or int(fields[19]) != params["start_time"]:
             raise Failed(f"process {pid} is another one than was meant: it started at another time")
-        if unit_of(pid) != params["unit"]:
-            raise Failed(f"process {pid} belongs to {unit_of(pid)}, not to {params['unit']}")
-        signal.pidfd_send_signal(handle, number)
+        yield handle, fields
     finally:
         os.close(handle)
-    return answer({"pid": pid, "signal": number.name.removeprefix("SIG")})
 
 
-def _owner(pid: str) -> str:
+def is_stray(pid: int | str, *, terminal: bool) -> bool:
+    """Whether a process is what is left of a login that has ended: nobody waits for it.
+
+    A service, a container and a job have somebody who started them and may start them again; a
+    multiplexer's programs have a terminal. What is not in a session's group is never one.
+    """
+    session = _SESSION.fullmatch(unit_of(pid) or "")
+    if session is None or terminal or command_of(pid) in _LETS_IN:
+        return False
+    state = text_at(f"{_SESSIONS}/{session[1]}").splitlines()
+    return "STATE=active" not in state and "STATE=online" not in state
+
+
+def owner_of(pid: int | str) -> str:
+    """The name of a process's user; "" where it has just ended."""
     try:
         return user_name(os.stat(f"/proc/{pid}").st_uid)
     except OSError:

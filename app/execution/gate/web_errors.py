@@ -34,12 +34,15 @@ _LINE = re.compile(
 _MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 
 
+_TOO_LARGE = 413
+"""The server's own limit refused it: nothing of it arrives at the application."""
+
 _OURS = "sre-agent"
 """Stands in our own requests: what they were answered is not what users were."""
 
 
 def web_errors(_: Params, __: Places) -> int:
-    """WebErrorFacts: what was answered 500 and above in the last 15 minutes."""
+    """WebErrorFacts: what was answered 500 and above, or 413, in the last 15 minutes."""
     now = time.time()
     found: dict[tuple[str, str], dict[str, Any]] = {}
     answers, logs = 0, _logs()
@@ -65,7 +68,7 @@ def _note(found: dict[tuple[str, str], dict[str, Any]], told: re.Match[str], ago
     method, path, status = told[10], told[11], int(told[12])
     fresh = {"method": method, "path": path, "failed": 0, "answered": 0, "last_ago": ago}
     one = found.setdefault((method, path), fresh)
-    one["failed" if status >= 500 else "answered"] += 1
+    one["failed" if status >= 500 or status == _TOO_LARGE else "answered"] += 1
     if ago <= one["last_ago"]:
         one["last_ago"], one["last_status"] = round(ago, 1), status
 

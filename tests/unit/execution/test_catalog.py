@@ -16,7 +16,6 @@ from app.errors import ActionRejected, CatalogError
 from app.execution.catalog import SHIPPED, Catalog
 from app.execution.gate.parameters import Unfit, check
 from app.execution.gate.units import PROTECTED
-from app.host import database_facts, facts
 from app.host.parsers import MODELS, PARSERS
 
 CATALOG = Catalog.load()
@@ -40,11 +39,8 @@ def test_every_diagnostic_has_a_parser_that_exists() -> None:
     for entry in CATALOG.actions.values():
         if not entry.changes:
             assert entry.parser in PARSERS, entry.id
-            assert (
-                entry.facts_model is None
-                or hasattr(facts, entry.facts_model)
-                or hasattr(database_facts, entry.facts_model)
-            ), entry.id
+            if entry.facts_model is not None:
+                assert MODELS[str(entry.parser)].__name__ == entry.facts_model, entry.id
         if entry.agentless is not None:
             assert entry.agentless.parser in PARSERS, entry.id
 

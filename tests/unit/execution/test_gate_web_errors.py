@@ -44,14 +44,16 @@ def test_what_fails_is_told_by_method_and_path_and_how_it_went_last(
         + line(500, "POST /bills", ago=20)
         + line(503, "GET /mended", ago=50)
         + line(200, "GET /mended", ago=10)
+        + line(413, "POST /pictures", ago=40)
         + line(404, "GET /nothing")
     )
     facts = told(capsys)
-    assert facts.answers == 6
+    assert facts.answers == 7
     seen = {(f.method, f.path): (f.failed, f.answered, f.fails_still) for f in facts.failing}
     assert seen == {
         ("GET", "/bills"): (2, 0, True),
         ("POST", "/bills"): (1, 0, True),
+        ("POST", "/pictures"): (1, 0, True),  # the web server's own limit refused it
         ("GET", "/mended"): (1, 1, False),
     }
     assert facts.failing[0].path == "/bills"

@@ -47,8 +47,9 @@ def view(
 
 HEALTHY = view(
     [unit("apache2.service"), unit("rust.timer"), unit("old.service", "failed", "failed")],
-    [mount("/", 40), mount("/srv/image", 100), mount("/var/spool/in", 12)],
-)
+    [mount("/", 40), mount("/srv/image", 100), mount("/var/spool/in", 12),
+     mount("/run/user/1000", 1)],
+)  # fmt: skip
 
 
 def named(name: str) -> Probe:
@@ -134,3 +135,30 @@ def test_each_is_asked_by_a_diagnostic_that_reads_it() -> None:
         assert call.action in {
             "unit.show", "apache.test", "nginx.test", "filesystems.list", "containers.list"
         }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "asked"),
+    [
+        ("PROBLEM: alpha is CRITICAL, hard state", True),  # names nothing: may be about anything
+        ("the apache2 of alpha is odd", False),  # names something, which is well
+    ],
+)
+def test_a_ticket_that_names_nothing_may_be_about_any_check(text: str, *, asked: bool) -> None:
+    rusts = [unit("apache2.service"), unit("rust.timer", "inactive", "dead")]
+    now = view(rusts, [mount("/", 40), mount("/srv/image", 100), mount("/var/spool/in", 12)])
+    found = checks.doubted(checks.learned(HEALTHY), now, incident(text))
+    assert [p.subject for p in found] == (["rust.timer"] if asked else [])
+
+
+def test_what_a_changed_file_is_for_is_asked_whatever_the_ticket_says() -> None:
+    broken = view(
+        [unit("apache2.service"), unit("rust.timer")],
+        [mount("/", 40), mount("/srv/image", 100), mount("/var/spool/in", 12)],
+        accepted=False,
+    )
+    known = checks.learned(HEALTHY)
+    vague = incident("the rust of alpha is odd")  # names something, which is well
+    assert checks.doubted(known, broken, vague) == ()
+    found = checks.doubted(known, broken, vague, {"apache2.service"})
+    assert [(p.check, p.subject) for p in found] == [("config", "apache2.service")]

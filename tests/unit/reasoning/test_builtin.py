@@ -92,6 +92,22 @@ async def test_where_users_are_served_requests_that_nobody_can_repeat_are_told(
     assert ("POST /bills" in judged.statement) is (advice is Advice.HAND_OVER)
 
 
+@pytest.mark.parametrize(
+    ("told", "advice"),
+    [("pictures cannot be uploaded", Advice.HAND_OVER), ("pages are grey", Advice.NO_FAULT)],
+)
+async def test_what_is_too_large_is_told_where_the_ticket_is_about_sending(
+    told: str, advice: Advice
+) -> None:
+    failing = {"method": "POST", "path": "/in", "failed": 3, "last_ago": 40, "last_status": 413}
+    facts = facts_of(UP, HEALTHY_LISTENERS, firewall__show={}, web__errors={"failing": [failing]})
+    given = case(facts, status=200)
+    incident = given.incident.model_copy(update={"short_description": told})
+    judged = await judge(given.model_copy(update={"incident": incident}))
+    assert judged.advice is advice
+    assert ("client_max_body_size" in judged.statement) is (advice is Advice.HAND_OVER)
+
+
 async def test_where_users_are_served_a_changed_file_is_told_with_its_writers_words() -> None:
     path = "/etc/ssh/sshd_config.d/80-away.conf"
     now = manifest_now(file(path), file("/etc/mtab", "c" * 64))
@@ -199,6 +215,26 @@ async def test_a_crash_loop_seen_while_it_runs_is_still_one(
     assert steps(judged)[-1] == "service.restart unit=tickets.service"
     assert judged.leader is not None
     assert ENV in judged.leader.text
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        'error: {"rows": STORE.rows(CONF["page_size"])}',
+        "error in {unit.log_text} of {host.name}",
+        "fatal: {{{",
+        "cannot parse ${HOME:-/x} \\d+(?P<x>",
+    ],
+)  # fmt: skip
+async def test_braces_in_a_log_are_the_logs_own_words(said: str) -> None:
+    loops = tickets("activating", "auto-restart", result="exit-code", n_restarts=4)
+    facts = facts_of([nginx(), loops], HEALTHY_LISTENERS[:1])
+    judged = await judge(
+        case(facts | asked(nginx(), loops, log={loops["name"]: [said]}), status=502)
+    )
+    (told,) = [h for h in judged.hypotheses if h.mode == "crash-loop-unexplained"]
+    assert told.text.endswith(said)
+    assert said in told.supports[0].statement
 
 
 async def test_a_restart_of_long_ago_is_no_crash_loop() -> None:
@@ -432,3 +468,22 @@ async def test_a_drop_in_is_one_change_and_not_two_with_its_folder() -> None:
     }  # fmt: skip
     judged = await judge(case(facts, status=502))
     assert f"file.remove path={folder}/x.conf sha256={'b' * 64}" in steps(judged)
+
+
+@pytest.mark.parametrize(
+    ("state", "told"), [(("failed", "failed"), False), (("active", "running"), True)]
+)
+async def test_a_new_unit_that_does_not_run_harms_nobody(
+    state: tuple[str, str], *, told: bool
+) -> None:
+    path = "/etc/systemd/system/parcel-import.service"
+    new = cases.unit("parcel-import.service", *state, fragment_path=path)
+    now = manifest_now(file(path, "d" * 64))
+    facts = facts_of([*UP, new], HEALTHY_LISTENERS, firewall__show={}, baseline__manifest=now)
+    facts[f"config.read path={path}"] = {
+        "path": path, "text": "[Service]\n", "sha256": "d" * 64, "owner": "root",
+        "group": "root", "mode": "0644",
+    }  # fmt: skip
+    judged = await judge(case(facts, status=200))
+    assert judged.advice is (Advice.HAND_OVER if told else Advice.NO_FAULT)
+    assert (path in judged.statement) is told

@@ -315,3 +315,35 @@ def test_a_private_key_goes_back_only_if_a_person_agrees(path: str, *, private: 
     assert remedy.condition is not None
     assert remedy.condition.holds({"change": {"path": path, "kind": "content"}}) is private
     assert remedy.person
+
+
+KILLED = "tickets.service: Main process exited, code=killed, status=9/KILL"
+
+
+@pytest.mark.parametrize(
+    ("said", "healed_by"),
+    [(KILLED, "service.restart unit=sums.service"), ("SyntaxError: invalid syntax", None)],
+)
+async def test_a_neighbour_that_lost_its_limit_gets_it_back_where_a_service_starves(
+    said: str, healed_by: str | None
+) -> None:
+    limit = "/etc/systemd/system/sums.service.d/limit.conf"
+    loops = tickets("activating", "auto-restart", result="signal", n_restarts=4)
+    sums = cases.unit("sums.service")
+    facts = facts_of([nginx(), loops, sums], HEALTHY_LISTENERS[:1], persons__list={})
+    facts |= asked(nginx(), loops, log={loops["name"]: [said]}) | asked(sums)
+    facts["baseline.manifest"] = manifest_now()
+    given = case(facts, status=502)
+    (known,) = given.baselines
+    files = (*known.manifest.files, file(limit))
+    known = known.model_copy(
+        update={"manifest": known.manifest.model_copy(update={"files": files})}
+    )
+    judged = await judge(given.model_copy(update={"baselines": (known,)}))
+    if healed_by is None:
+        assert judged.repair is None
+    else:
+        assert steps(judged)[0].startswith("file.restore")
+        assert steps(judged)[-1] == healed_by
+        assert "tickets.service" in judged.statement
+        assert limit in judged.statement

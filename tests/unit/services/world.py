@@ -24,6 +24,8 @@ from app.reasoning.builtin import BuiltinReasoner
 from app.reasoning.port import Assessment, Case
 from app.services.ports import Conclusion, Control, ExecutionInput, Grant
 
+_LIBRARY = Library.load()
+
 START = datetime(2026, 1, 1, tzinfo=UTC)
 FRONT = "edge.service"  # what users reach, on port 8080
 PROBE = Probe(name="tcp front", kind=ProbeKind.TCP, address="192.0.2.7", port=8080)
@@ -67,7 +69,7 @@ class World:
         self.keys: list[str] = []
         self.steps_entered: list[Step] = []
         self._ids = 0
-        self._reasoner = BuiltinReasoner(Library.load())
+        self._reasoner = BuiltinReasoner(_LIBRARY)
 
     # --- the host --------------------------------------------------------------------------------
 

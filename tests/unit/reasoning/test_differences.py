@@ -1,0 +1,179 @@
+"""Processes that run away, and what changed that only the ticket speaks of: what is proposed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from app.domain.probe import ProbeResult
+from app.host import checks, kept, load
+from app.host.view import HostView
+from app.knowledge.library import Library
+from app.reasoning.builtin import BuiltinReasoner
+from app.reasoning.host_case import HostCase
+from app.reasoning.port import Advice, Assessment, Case
+from tests.unit.reasoning import cases
+from tests.unit.reasoning.cases import (
+    HEALTHY_LISTENERS,
+    HOST,
+    NOW,
+    case,
+    facts_of,
+    file,
+    manifest_now,
+    nginx,
+    tickets,
+)
+
+LIBRARY = Library.load()
+UP = [nginx(), tickets()]
+TIMER = "/etc/systemd/system/rates.timer"
+ZONE = "/etc/localtime"
+ROOT = "/usr/local/share/ca-certificates/own.crt"
+
+
+async def judge(given: Case, text: str) -> Assessment:
+    incident = given.incident.model_copy(update={"short_description": text})
+    given = given.model_copy(update={"incident": incident})
+    changed = [c for those in HostCase(given, "alpha").themed.values() for c in those]
+    view = HostView(HOST, given.evidence)
+    probes = [*kept.probes_of(HOST, changed), *checks.declared(view)]
+    red = [
+        ProbeResult(
+            probe=p, ok=False, error="check", detail="x", taken_at=NOW, simulated=False,
+            evidence_id=901,
+        )
+        for p in probes
+        if (checks.judge(p, view) or (False, ""))[0] is False
+    ]  # fmt: skip
+    given = given.model_copy(update={"probes": (*given.probes, *red)})
+    return await BuiltinReasoner(LIBRARY).assess(given)
+
+
+def drifted(*paths: str, now: dict[str, str] | None = None, **more: Any) -> Case:
+    """Paths that had another content while the host was healthy."""
+    facts = facts_of(UP, HEALTHY_LISTENERS, firewall__show={}, persons__list={}) | more
+    kept = tuple(file(path, "e" * 64) for path in paths)
+    facts["baseline.manifest"] = manifest_now(*kept)
+    for path in paths:
+        text = (now or {}).get(path, "")
+        facts[f"file.diff path={path} sha256={'a' * 64}"] = {
+            "path": path, "sha256_then": "a" * 64, "sha256_now": "e" * 64, "diff": text,
+            "comments": [text] if text else [],
+        }  # fmt: skip
+    given = case(facts, status=200)
+    (known,) = given.baselines
+    then = known.manifest.model_copy(
+        update={"files": (*known.manifest.files, *(file(path) for path in paths))}
+    )
+    return given.model_copy(update={"baselines": (known.model_copy(update={"manifest": then}),)})
+
+
+def steps(judged: Assessment) -> list[str]:
+    assert judged.repair is not None, judged.statement
+    return [s.action for s in judged.repair.steps]
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "expected"),
+    [
+        (TIMER, "exchange rates are stale", ["file.restore", "daemon.reload", "service.restart"]),
+        (ZONE, "stamps are two hours late", ["file.restore"]),
+        (ROOT, "the certificate of the bank is not trusted", ["file.restore", "trust.update"]),
+        ("/etc/cron.d/bills", "no bills today", ["file.restore"]),
+    ],
+)
+async def test_what_the_ticket_is_about_is_put_back(
+    path: str, text: str, expected: list[str]
+) -> None:
+    judged = await judge(drifted(path), text)
+    assert judged.advice is Advice.REMEDIATE, judged.statement
+    assert steps(judged) == expected
+    assert judged.repair is not None
+    assert judged.repair.requires_person is None
+    assert path in judged.hypotheses[0].text
+
+
+async def test_a_change_that_the_ticket_does_not_speak_of_is_told_and_left() -> None:
+    judged = await judge(drifted(TIMER), "pages are slow")
+    assert judged.advice is Advice.HAND_OVER
+    assert TIMER in judged.statement
+
+
+async def test_a_change_with_a_reason_is_left() -> None:
+    judged = await judge(drifted(ZONE, now={ZONE: "# CHG-4711: moved"}), "stamps are hours late")
+    assert judged.advice is Advice.HAND_OVER
+    assert "CHG-4711" in judged.statement
+
+
+async def test_two_changes_that_the_ticket_may_be_about_are_a_persons() -> None:
+    judged = await judge(drifted(TIMER, "/etc/cron.d/bills"), "rates are stale, so are the bills")
+    assert judged.repair is None
+    assert judged.hypotheses[0].confidence < 0.6
+
+
+async def test_who_may_log_in_is_for_people_to_decide() -> None:
+    given = drifted()
+    facts = facts_of(UP, HEALTHY_LISTENERS, firewall__show={}, persons__list={})
+    facts["baseline.manifest"] = manifest_now(file("/etc/nologin", "d" * 64))
+    facts["config.read path=/etc/nologin"] = {
+        "path": "/etc/nologin", "text": "back soon", "sha256": "d" * 64, "owner": "root",
+        "group": "root", "mode": "0644",
+    }  # fmt: skip
+    given = given.model_copy(update={"evidence": cases.evidence(facts)})
+    judged = await judge(given, "nobody can log in")
+    assert steps(judged) == ["file.remove"]
+    assert judged.repair is not None
+    assert judged.repair.requires_person is not None
+
+
+def busy(**more: Any) -> dict[str, Any]:
+    shape = {"pid": 700, "ppid": 1, "user": "kim", "command": "spin((", "seconds": 900}
+    shape |= {
+        "start_time": 99,
+        "busy_percent": 48.0,
+        "demand_percent": 98.0,
+        "lifetime_percent": 97.0,
+        "stray": True,
+    }
+    return {"processors": 2, "busy_percent": 99.0, "processes": [shape | more]}
+
+
+@pytest.mark.parametrize(
+    ("persons", "asked"),
+    [
+        ({}, False),
+        ({"logged_in": ["lee pts/0 2026-01-01 09:00"]}, False),
+        ({"logged_in": ["kim pts/0 2026-01-01 09:00"]}, True),
+        ({"notes": {"/etc/motd": "spin(( computes the year's figures, please let it run"}}, True),
+    ],
+)
+async def test_what_a_login_left_running_is_ended(persons: dict[str, Any], asked: bool) -> None:
+    facts = facts_of(UP, HEALTHY_LISTENERS, firewall__show={}) | {"persons.list": persons}
+    facts[load.ASKED] = busy()
+    judged = await judge(case(facts, status=200), "HostHighCpuLoad alpha")
+    assert steps(judged) == ["process.terminate_stray"]
+    assert judged.repair is not None
+    assert (judged.repair.requires_person is not None) is asked
+
+
+async def test_a_job_at_work_is_no_fault_and_is_named() -> None:
+    packs = cases.unit("pack.service", "activating", "start", type="oneshot",
+                       triggered_by=["pack.timer"])  # fmt: skip
+    facts = facts_of([*UP, packs], HEALTHY_LISTENERS, firewall__show={}, persons__list={})
+    facts[load.ASKED] = busy(command="zip", unit="pack.service", stray=False)
+    judged = await judge(case(facts, status=200), "HostHighCpuLoad alpha")
+    assert judged.advice is Advice.NO_FAULT
+    assert "pack.service" in judged.statement
+    assert "zip" in judged.statement
+
+
+def test_only_files_that_changed_and_their_units_are_touched() -> None:
+    given = drifted("/etc/nginx/conf.d/tickets.conf")
+    (known,) = given.baselines
+    gone = file("/run/user/1000", None, kind="directory", mode="0700")
+    then = known.manifest.model_copy(update={"files": (*known.manifest.files, gone)})
+    known = known.model_copy(update={"manifest": then})
+    own = HostCase(given.model_copy(update={"baselines": (known,)}), "alpha")
+    assert own.touched == {"/etc/nginx/conf.d/tickets.conf", "nginx.service"}
