@@ -208,7 +208,8 @@ def _own_user(
     """Who we are on the instance; None: nothing says it.
 
     With OAuth or an API key the settings need not say it. Then the first note with our marker does:
-    the marker is random, so whoever else has it has copied it, and later.
+    who copies it is later. Its beginning can be guessed, its end is random: who writes a guess
+    before us makes our own notes a stranger's, so the ticket stays unresolved.
     """
     if own_user is not None:
         return own_user

@@ -57,14 +57,14 @@ def doctor(fake: Control, sqlite_url: str, tmp_path: Path) -> Doctor:
             "SERVICENOW_CA_FILE": str(fake.ca_file),
             "SERVICENOW_USERNAME": fake.credentials.user_name,
             "SERVICENOW_PASSWORD": fake.credentials.password,
-        } | changed
+        }
+        settings |= changed
         environment = {name: os.environ[name] for name in KEPT if name in os.environ}
+        environment |= {name: value for name, value in settings.items() if value is not None}
         child = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "app.cli", "doctor", *words,
             cwd=tmp_path,  # there is no .env
-            env=environment
-            | {"COLUMNS": "400"}
-            | {name: value for name, value in settings.items() if value is not None},
+            env=environment | {"COLUMNS": "400"},
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
