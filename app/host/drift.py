@@ -29,6 +29,18 @@ class Change(Value):
     kind: ChangeKind
     then: Manifest.File | None  # None: was not there
     now: Manifest.File | None  # None: is not there
+    within: tuple[Manifest.File, ...] = ()  # what lay in a removed folder, the outermost first
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The path, and those of what went with it."""
+        return (self.path, *(file.path for file in self.within))
+
+    @property
+    def is_folder_gone(self) -> bool:
+        """Whether it is a folder that was removed."""
+        was_folder = self.then is not None and self.then.kind == "directory"
+        return was_folder and self.kind is ChangeKind.REMOVED
 
 
 class Relation(StrEnum):
@@ -71,15 +83,35 @@ _STATE_NAMES = {
 
 
 def changes(then: Manifest, now: Manifest) -> tuple[Change, ...]:
-    """Every path that differs, sorted by path. A new folder is none: what lies in it may be."""
+    """Every path that differs, sorted by path.
+
+    A new folder is none: what lies in it may be. A removed folder is one, with all that lay in it.
+    """
     before = {f.path: f for f in then.files}
     after = {f.path: f for f in now.files}
-    found = []
-    for path in sorted(before.keys() | after.keys()):
+    found: list[Change] = []
+    for path in sorted(before.keys() | after.keys(), key=_parts):
         kind = _kind(before.get(path), after.get(path))
-        if kind is not None:
-            found.append(Change(path=path, kind=kind, then=before.get(path), now=after.get(path)))
-    return tuple(found)
+        if kind is None:
+            continue
+        change = Change(path=path, kind=kind, then=before.get(path), now=after.get(path))
+        if found and _went_with(change, found[-1]):
+            within = (*found[-1].within, before[path])
+            found[-1] = found[-1].model_copy(update={"within": within})
+        else:
+            found.append(change)
+    return tuple(sorted(found, key=lambda change: change.path))
+
+
+def _parts(path: str) -> list[str]:
+    """By folders: what lies in one comes right after it, whatever its name begins with."""
+    return path.split("/")
+
+
+def _went_with(change: Change, folder: Change) -> bool:
+    """Whether a path is gone because the folder that it lay in is."""
+    gone = change.kind is ChangeKind.REMOVED and folder.is_folder_gone
+    return gone and beneath(change.path, folder.path)
 
 
 def _kind(then: Manifest.File | None, now: Manifest.File | None) -> ChangeKind | None:

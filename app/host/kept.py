@@ -156,15 +156,18 @@ def is_as_it_was(view: HostView, path: str, was: str) -> tuple[bool, str] | None
 
 def probes_of(host: Host, changes: Iterable[Change]) -> tuple[Probe, ...]:
     """Whether changed paths look again as they did while the host was healthy."""
+    was: dict[str, Manifest.File | None] = {}
+    for change in changes:
+        was |= {change.path: change.then, **{file.path: file for file in change.within}}
     return tuple(
         Probe(
-            name=f"check {CHECK} {change.path} on {host.name}",
+            name=f"check {CHECK} {path} on {host.name}",
             kind=ProbeKind.HOST,
             address=host.address,
             port=0,
             check=CHECK,
-            subject=change.path,
-            expect_text=(expected(change.then),),
+            subject=path,
+            expect_text=(expected(then),),
         )
-        for change in changes
+        for path, then in was.items()
     )

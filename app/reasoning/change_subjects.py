@@ -64,9 +64,10 @@ def _subject(case: HostCase, change: Change, how: Relation, unit: str, *, alone:
         "relation": how.value,
         "then": None if change.then is None else change.then.model_dump(mode="json"),
         "now": None if change.now is None else change.now.model_dump(mode="json"),
-        "blamed": _blamed(case, change.path, facts["unit"]),
+        "within": [file.model_dump(mode="json") for file in change.within],
+        "blamed": _blamed(case, change.paths, facts["unit"]),
         "alone": alone,
-        "is_code": change.path.endswith(_CODE),
+        "is_code": any(path.endswith(_CODE) for path in change.paths),
         "reload_refuted": f"{BY_RELOAD}@{case.host.name}:{change.path}" in case.case.refuted,
         "unread": _unread(case, change, case.view.units[unit][0]),
     }
@@ -119,9 +120,9 @@ def _unread(case: HostCase, change: Change, unit: UnitFacts) -> bool | None:
     return case.unread(change.now, unit)
 
 
-def _blamed(case: HostCase, path: str, unit: Mapping[str, Any]) -> bool | None:
-    """Whether the unit's own configuration test, or a check on the host, names this file."""
-    if any(p.probe.subject == path for p in case.red):
+def _blamed(case: HostCase, paths: tuple[str, ...], unit: Mapping[str, Any]) -> bool | None:
+    """Whether the unit's own configuration test, or a check on the host, names one of these."""
+    if any(p.probe.subject in paths for p in case.red):
         return True
     config = unit.get("config")
     if config is None:
@@ -129,7 +130,7 @@ def _blamed(case: HostCase, path: str, unit: Mapping[str, Any]) -> bool | None:
     named = {p.get("file") for p in config["problems"]} | {
         p.get("subject") for p in config["problems"]
     }
-    return path in named or _real(case, path) in named
+    return any(path in named or _real(case, path) in named for path in paths)
 
 
 def _real(case: HostCase, path: str) -> str | None:

@@ -19,6 +19,9 @@ _OTHERS_DATA = (Relation.CONTENT, Relation.STATE)
 """Where services and users put new files every day: one that was added there means nothing."""
 
 
+_NEAREST = tuple(Relation)
+"""Relations, the most direct first."""
+
 _READ_AT_START = frozenset({Relation.DEFINITION, Relation.ENVIRONMENT, Relation.CONFIGURATION})
 """What a service reads when it starts or reloads, and not again."""
 
@@ -158,7 +161,8 @@ class HostCase:
     def touched(self) -> frozenset[str]:
         """Units of whose files one changed since the host was healthy, and every changed file."""
         changed = (self.drift or ((), 0))[0]
-        paths = {c.path for c in changed if "file" in {f.kind for f in (c.then, c.now) if f}}
+        differing = (f for c in changed for f in (c.then, c.now, *c.within) if f is not None)
+        paths = {f.path for f in differing if f.kind == "file"}
         of_units = {
             name
             for name, (unit, _) in self.view.units.items()
@@ -168,12 +172,20 @@ class HostCase:
 
     def related(self, unit: UnitFacts) -> list[tuple[Change, Relation]]:
         """The changes that have to do with a unit, and how."""
-        pairs = ((c, self._relation(c.path, unit)) for c in (self.drift or ((), 0))[0])
+        pairs = ((c, self._relation_of(c, unit)) for c in (self.drift or ((), 0))[0])
         return [
             (c, r)
             for c, r in pairs
             if r is not None and not (r in _OTHERS_DATA and c.kind is ChangeKind.ADDED)
         ]
+
+    def _relation_of(self, change: Change, unit: UnitFacts) -> Relation | None:
+        """How a change has to do with a unit: as the nearest of what it took with it has."""
+        nearest = (self._relation(path, unit) for path in change.paths)
+        found = [how for how in nearest if how is not None]
+        if change.is_folder_gone and f"{change.path}/" in self._said(unit.name):
+            found.append(Relation.NAMED)  # by the path of something that lay in it
+        return min(found, key=_NEAREST.index, default=None)
 
     def _relation(self, path: str, unit: UnitFacts) -> Relation | None:
         nginx = next((v.nginx[0] for v in (self.then, self.view) if v and v.nginx), None)

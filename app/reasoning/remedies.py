@@ -88,8 +88,16 @@ def restore_change(change: object, host: str) -> list[ActionCall] | None:
         case "mode" if then is not None and now is not None:
             return _restore_access(path, then, now, host)
         case "target" | "removed" | "content" if then is not None:
-            return _restore_version(path, then, host)
+            return _restore_all_of([then, *change.get("within", ())], host)
     return None
+
+
+def _restore_all_of(files: list[Mapping[str, Any]], host: str) -> list[ActionCall] | None:
+    """Everything that stood in one place, a folder before what lay in it; None: not all can be."""
+    if len(files) > MOST_EACH:
+        return None
+    calls = [_restore_version(str(file["path"]), file, host) for file in files]
+    return [call for call in calls if call is not None] if all(calls) else None
 
 
 def _restore_all(changes: object, host: str) -> list[ActionCall] | None:
@@ -101,19 +109,16 @@ def _restore_all(changes: object, host: str) -> list[ActionCall] | None:
     return known if all(calls) else None
 
 
-def _restore_version(path: str, then: Mapping[str, Any], host: str) -> list[ActionCall] | None:
+def _restore_version(path: str, then: Mapping[str, Any], host: str) -> ActionCall | None:
+    """One path as it was; None where what stood there is not known."""
     if then.get("kind") == "symlink":
-        return [_call(host, "file.restore_link", {"path": path, "target": then["target"]})]
+        return _call(host, "file.restore_link", {"path": path, "target": then["target"]})
+    access: Params = {"owner": then["owner"], "group": then["group"], "mode": then["mode"]}
+    if then.get("kind") == "directory":
+        return _call(host, "file.restore_folder", {"path": path, **access})
     if not then.get("sha256"):
         return None
-    params: Params = {
-        "path": path,
-        "sha256": then["sha256"],
-        "owner": then["owner"],
-        "group": then["group"],
-        "mode": then["mode"],
-    }
-    return [_call(host, "file.restore", params)]
+    return _call(host, "file.restore", {"path": path, "sha256": then["sha256"], **access})
 
 
 def _restore_access(

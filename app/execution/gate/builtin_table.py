@@ -19,8 +19,10 @@ from .docker import (
 )
 from .edits import (
     file_remove,
+    file_remove_folder,
     file_remove_link,
     file_restore,
+    file_restore_folder,
     file_restore_link,
     file_set_mode,
     file_set_owner,
@@ -81,8 +83,10 @@ BUILTINS: dict[str, Builtin] = {
         environment_read,
         file_diff,
         file_remove,
+        file_remove_folder,
         file_remove_link,
         file_restore,
+        file_restore_folder,
         file_restore_link,
         file_set_mode,
         file_set_owner,

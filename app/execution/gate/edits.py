@@ -58,6 +58,38 @@ def file_restore_link(params: Params, places: Places) -> int:
     return answer({"path": path, "target": target, "replaced": replaced})
 
 
+def file_restore_folder(params: Params, _: Places) -> int:
+    """Make a folder again that is gone, empty, with its owner and mode."""
+    path = str(params["path"])
+    uid, gid = _ids(params)
+    with disk.parent_of(path) as (folder, name):
+        os.mkdir(name, 0o700, dir_fd=folder)
+        made = _open_any(folder, name, path)
+        try:
+            os.fchown(made, uid, gid)
+            os.fchmod(made, int(str(params["mode"]), 8))
+            os.fsync(made)
+        except OSError as error:
+            os.rmdir(name, dir_fd=folder)
+            raise Failed(f"{path} could not be made: {error.strerror}") from None
+        finally:
+            os.close(made)
+        os.fsync(folder)
+    return answer({"path": path, "owner": params["owner"], "group": params["group"]})
+
+
+def file_remove_folder(params: Params, _: Places) -> int:
+    """Remove a folder in which nothing lies."""
+    path = str(params["path"])
+    with disk.parent_of(path) as (folder, name):
+        try:
+            os.rmdir(name, dir_fd=folder)
+        except OSError as error:
+            raise Failed(f"{path} is left alone: {error.strerror}") from None
+        os.fsync(folder)
+    return answer({"path": path, "removed": True})
+
+
 def file_remove(params: Params, places: Places) -> int:
     """Remove a regular file that has exactly that content; a copy is kept."""
     path = str(params["path"])

@@ -24,6 +24,7 @@ def etc(bench: Bench, tmp_path: Path) -> Path:
     folder.mkdir()
     actions = (
         "file.restore", "file.restore_link", "file.remove", "file.remove_link", "file.set_mode",
+        "file.restore_folder", "file.remove_folder",
         "file.set_owner", "file.state", "file.diff", "config.read", "environment.read", "log.tail",
         "log.truncate",
     )  # fmt: skip
@@ -73,6 +74,21 @@ def test_a_file_that_was_deleted_is_put_back(bench: Bench, etc: Path) -> None:
     answer = restore(bench, etc / "gone.conf", keep(bench, "good"))
     assert answer["exit_code"] == 0
     assert (etc / "gone.conf").read_text() == "good"
+
+
+def test_a_folder_is_made_again_and_only_an_empty_one_is_removed(bench: Bench, etc: Path) -> None:
+    path = etc / "app.d"
+    params = {"path": str(path), "owner": ME, "group": group(), "mode": "2750"}
+    assert bench.change("i-1", "file.restore_folder", params)["exit_code"] == 0
+    assert path.stat().st_mode & 0o7777 == 0o2750
+    again = bench.change("i-2", "file.restore_folder", params)
+    assert again["exit_code"] == 1
+    (path / "kept").touch()
+    refused = bench.change("i-3", "file.remove_folder", {"path": str(path)})
+    assert (refused["exit_code"], "is left alone" in refused["output"]) == (1, True)
+    (path / "kept").unlink()
+    assert bench.change("i-4", "file.remove_folder", {"path": str(path)})["exit_code"] == 0
+    assert not path.exists()
 
 
 def test_a_version_that_is_not_stored_changes_nothing(bench: Bench, etc: Path) -> None:

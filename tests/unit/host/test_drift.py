@@ -37,6 +37,23 @@ def test_each_kind_of_difference_is_told_apart() -> None:
     ]
 
 
+def folder(path: str) -> Manifest.File:
+    return entry(path, None).model_copy(update={"kind": "directory", "mode": "0755"})
+
+
+def test_a_removed_folder_is_one_change_with_all_that_lay_in_it() -> None:
+    then = manifest(
+        folder("/etc/app"), entry("/etc/app/a"), folder("/etc/app/sub"), entry("/etc/app/sub/b"),
+        entry("/etc/app.conf"), folder("/etc/kept"), entry("/etc/kept/c"),
+    )  # fmt: skip
+    found = changes(then, manifest(folder("/etc/kept")))
+    assert [(c.path, [f.path for f in c.within]) for c in found] == [
+        ("/etc/app", ["/etc/app/a", "/etc/app/sub", "/etc/app/sub/b"]),
+        ("/etc/app.conf", []),
+        ("/etc/kept/c", []),
+    ]
+
+
 def test_an_unchanged_host_has_no_drift() -> None:
     same = manifest(entry("/etc/a"), entry("/etc/b"))
     assert changes(same, same) == ()

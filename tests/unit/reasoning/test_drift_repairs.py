@@ -139,6 +139,42 @@ async def test_a_folder_that_was_closed_is_opened_and_nothing_is_restarted() -> 
     assert steps(judged) == ["file.set_mode mode=0755 path=/srv/pages"]
 
 
+def folder(path: str, **shape: str) -> Manifest.File:
+    given = {"owner": "root", "group": "root", "mode": "0755", **shape}
+    return Manifest.File(path=path, kind="directory", **given)
+
+
+async def test_a_folder_that_was_removed_comes_back_with_what_lay_in_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    where = "/etc/systemd/system/tickets.service.d"
+    facts = serving()
+    monkeypatch.setattr(cases, "FILES", (*cases.FILES, folder(where), file(f"{where}/10-x.conf")))
+    judged = await judge(case(facts, status=502))
+    assert steps(judged) == [
+        f"file.restore_folder group=root mode=0755 owner=root path={where}",
+        f"file.restore group=root mode=0644 owner=root path={where}/10-x.conf sha256={'a' * 64}",
+        "daemon.reload",
+        "service.restart unit=tickets.service",
+    ]
+    assert judged.repair is not None
+    assert judged.repair.requires_person is None
+
+
+@pytest.mark.parametrize(("where", "asks"), [("/var/log", False), ("/var/lib", True)])
+async def test_an_empty_folder_where_data_may_have_lain_is_a_persons(
+    where: str, asks: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = folder(f"{where}/tickets", owner="tickets", mode="0750")
+    facts = serving()
+    monkeypatch.setattr(cases, "FILES", (*cases.FILES, gone))
+    judged = await judge(case(facts, status=502))
+    wanted = f"file.restore_folder group=root mode=0750 owner=tickets path={where}/tickets"
+    assert steps(judged)[:1] == [wanted]
+    assert judged.repair is not None
+    assert (judged.repair.requires_person is not None) is asks
+
+
 async def test_the_applications_own_code_is_left_to_its_owners() -> None:
     code = "/srv/app/tickets/main.py"
     facts = serving(file(code, "b" * 64), behind={"working_directory": "/srv/app/tickets"})
