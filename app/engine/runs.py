@@ -167,4 +167,5 @@ def _grant(approval: Approval) -> Grant | None:
         proposal=approval.proposal,
         plan_hash=approval.plan_hash,
         approvers=tuple(b.person for b in approval.votes if b.vote is Vote.APPROVE),
+        host=approval.host,
     )

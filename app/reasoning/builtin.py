@@ -69,6 +69,7 @@ class BuiltinReasoner:
         leader = _leader(found, hypotheses)
         if leader is not None and not _outstanding(case, leader):
             return _on_leader(leader, hypotheses, tied=tied(case, found))
+        wanted = wanted or tuple(_others_that_suffer(case, hosts))
         if wanted:
             return Assessment(
                 advice=Advice.DIAGNOSE,
@@ -199,6 +200,14 @@ def _look_behind(case: Case, hosts: tuple[HostCase, ...]) -> Iterable[ActionCall
         return
     seen = {h.host.name for h in hosts}
     for host in case.hosts:
+        if host.name not in seen:
+            yield from first_look(case, host)
+
+
+def _others_that_suffer(case: Case, hosts: tuple[HostCase, ...]) -> Iterable[ActionCall]:
+    """A first look at hosts that suffer too and were left for last."""
+    seen = {h.host.name for h in hosts}
+    for host in case.suffering:
         if host.name not in seen:
             yield from first_look(case, host)
 

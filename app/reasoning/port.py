@@ -44,6 +44,12 @@ class Case(Value):
         """What users are refused now."""
         return tuple(p for p in self.probes if not p.ok)
 
+    @property
+    def suffering(self) -> tuple[Host, ...]:
+        """Hosts of which something is asked that they refuse now."""
+        addresses = {p.probe.address for p in self.red}
+        return tuple(host for host in self.hosts if host.address in addresses)
+
 
 class Advice(StrEnum):
     """What the reasoner thinks should happen next."""

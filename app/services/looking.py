@@ -17,7 +17,7 @@ from app.host.view import HostView
 from app.reasoning.first_look import first_look
 from app.reasoning.host_case import HostCase
 from app.reasoning.port import Advice, Assessment, Case
-from app.services.ports import Conclusion, Effects
+from app.services.ports import Conclusion, Effects, Grant
 from app.services.progress import Progress
 
 CALM_SECONDS = 3.0
@@ -48,9 +48,9 @@ async def analyze(at: Progress, effects: Effects) -> Progress:
     at = await ask_as_users(at, effects, key)
     if not at.known.red:
         at = await ask_the_host(at, effects, key)
-    suffering = [h for h in hosts[1:] if any(p.probe.address == h.address for p in at.known.red)]
-    if suffering:
-        at = await look(at, effects, f"{key}.behind", suffering)
+    behind = hosts_behind(at.known, at.given.grant)
+    if behind:
+        at = await look(at, effects, f"{key}.behind", behind)
     await say(effects, f"{key}.start", Step.ANALYZE, _seen(at.known), detail=_red(at.known))
     if not HostView(hosts[0], at.known.evidence).reachable:
         return at.step(conclusion=_unreachable(at.known), next=Step.FINALIZE)
@@ -195,6 +195,18 @@ async def look_again(at: Progress, effects: Effects, key: str) -> Progress:
     probes = tuple({p.name: p for p in (*user_probes(at.known), *pages)}.values())
     asked = await effects.probe(f"{key}.probe", Step.VERIFY, probes, "What do users see now?")
     return at.with_probes(asked).step(next=Step.HYPOTHESIZE)
+
+
+def hosts_behind(case: Case, grant: Grant | None) -> tuple[Host, ...]:
+    """Hosts that the incident's depends on and that are looked at at once: those that suffer.
+
+    After a person's yes it is the host of what was proposed: whether that still holds is the
+    question, and what else suffers is looked at where it does not.
+    """
+    others = case.hosts[1:]
+    if grant is not None and grant.host is not None:
+        return tuple(h for h in others if h.name == grant.host)
+    return tuple(h for h in others if h in case.suffering)
 
 
 def user_probes(case: Case) -> tuple[Probe, ...]:

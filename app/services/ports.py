@@ -54,6 +54,7 @@ class Grant(Value):
     proposal: str  # Plan.proposal(): it carries only for a plan that comes out the same
     plan_hash: str  # what the person saw
     approvers: tuple[str, ...]
+    host: str | None = None  # whom the proposal changes; None: asked before this was kept
 
 
 class ExecutionInput(Value):

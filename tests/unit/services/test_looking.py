@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from app.domain.host import Host
 from app.domain.probe import ProbeKind
-from app.services.looking import user_probes
+from app.services.looking import hosts_behind, user_probes
 from tests.unit.reasoning.cases import (
     HEALTHY_LISTENERS,
+    HOST,
     PROBE,
     case,
     facts_of,
@@ -15,6 +17,7 @@ from tests.unit.reasoning.cases import (
     nginx,
     tickets,
 )
+from tests.unit.services.world import GRANT
 
 
 def test_what_was_learned_while_healthy_is_asked() -> None:
@@ -46,3 +49,23 @@ def test_a_certificate_is_asked_for_where_the_ticket_is_about_it(told: str, aske
     incident = given.incident.model_copy(update={"short_description": told})
     probes = user_probes(given.model_copy(update={"incident": incident}))
     assert any(p.kind is ProbeKind.TLS for p in probes) is asked
+
+
+BACK = Host(name="beta", address="192.0.2.8")
+NAMES = Host(name="gamma", address="192.0.2.9")
+
+
+@pytest.mark.parametrize(
+    ("approved_for", "expected"), [(None, ("beta",)), ("gamma", ("gamma",)), ("alpha", ())]
+)
+def test_which_other_hosts_are_looked_at_at_once(
+    approved_for: str | None, expected: tuple[str, ...]
+) -> None:
+    """Those that suffer; after a person's yes only the one that it is for."""
+    given = case(facts_of([nginx(), tickets()], HEALTHY_LISTENERS), status=503)
+    (own,) = given.probes
+    named = {"name": "of beta", "address": BACK.address}
+    theirs = own.model_copy(update={"probe": own.probe.model_copy(update=named)})
+    given = given.model_copy(update={"hosts": (HOST, BACK, NAMES), "probes": (own, theirs)})
+    grant = None if approved_for is None else GRANT.model_copy(update={"host": approved_for})
+    assert tuple(host.name for host in hosts_behind(given, grant)) == expected
