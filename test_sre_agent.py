@@ -9,7 +9,8 @@ wrong (the report says what and what to do), 2 the server could not be reached a
 A simulated server gets an incident to work on. A server that reaches real hosts gets one only
 for a host that `--host` names: the agent will look at that host, and act within its policy.
 
-Where the server has keys or reaches real hosts, put one of the role operator into SRE_AGENT_TOKEN.
+Where the server has keys or reaches real hosts, put one of the role operator into SRE_AGENT_TOKEN:
+the key itself, since this script uses nothing of the agent and so looks no reference up.
 """
 
 from __future__ import annotations

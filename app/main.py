@@ -21,15 +21,14 @@ from app.access import guard
 from app.access.door import Access, say_who_may_knock
 from app.access.refusals import Refusals, keep_telling
 from app.access.sources import Sources
-from app.alerts.watchdog import Receiver
 from app.api import docs_page, health, login, login_oidc, metrics
 from app.api import errors as api_errors
 from app.api.admission import Admission
 from app.api.counted import Counted
 from app.api.parts import Parts
 from app.api.refused import Refused
-from app.api.v1.polled import take_on_record
 from app.api.v1.router import router as v1
+from app.api.v1.taking_on import take_on_record
 from app.audit.alerts import Alerts
 from app.dashboard import router as dashboard
 from app.domain.value import JsonObject
@@ -78,18 +77,17 @@ class Files:
     policy: PolicyFile
     knowledge: Library
     sources: Sources
-    receivers: tuple[Receiver, ...]  # of alerts
 
     @classmethod
     def load(cls, settings: Settings) -> Files:
         """Read the inventory, the catalog and the policy that `settings` name."""
+        watching.check_addresses(settings)
         return cls(
             inventory=Inventory.load(settings),
             catalog=Catalog.load(),
             policy=PolicyFile.load(settings.policy_file),
             knowledge=Library.load(*([settings.knowledge_dir] if settings.knowledge_dir else [])),
             sources=Sources.load(settings.sources_file),
-            receivers=watching.receivers(settings),
         )
 
 
@@ -195,7 +193,7 @@ def assemble(
         access=Access.of(settings, database, files.sources, secrets),
         engine=engine,
         alerts=Alerts(database),
-        watchdog=watching.watchdog(settings, database, records, files.receivers, engine.worker_id),
+        watchdog=watching.watchdog(settings, database, records, engine.worker_id),
         tracer=tracer,
     )
 

@@ -120,7 +120,8 @@ class Settings(BaseSettings):
         "alerts lead to the pages there.",
     )
     sre_agent_token: SecretStr | None = Field(
-        default=None, description="What the commands show to the server: a key, or a token."
+        default=None,
+        description="What the commands show to the server: a key or a token, or a reference to it.",
     )
     oidc_issuer: str | None = Field(
         default=None,
@@ -193,8 +194,9 @@ class Settings(BaseSettings):
     # --- who is told, and what watches it ----------------------------------------------------
     alert_urls: SecretStr | None = Field(
         default=None,
-        description="Where alerts are sent: Apprise addresses, separated by blanks. They hold "
-        "tokens, so none is ever shown. Unset: alerts are kept and shown, and nobody is told.",
+        description="Where alerts are sent: Apprise addresses, separated by blanks, or a reference "
+        "to all of them. They hold tokens, so none is ever shown. Unset: alerts are kept and "
+        "shown, and nobody is told.",
     )
     alert_on_escalated: bool = Field(
         default=True, description="Whether an incident that is handed over is an alert."

@@ -5,6 +5,7 @@ Apprise and OpenTelemetry are imported only where there is somebody to send to.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from app.alerts.watchdog import Lookout, Receiver, Watchdog
@@ -17,25 +18,36 @@ from app.audit.figures import Measuring
 from app.audit.patrol import Patrol
 from app.engine.parts import Records
 from app.models.database import Database
+from app.secrets.live import LiveSecret
+from app.secrets.reference import is_reference, literal
 from app.settings import Settings
 from app.telemetry.metrics import About, Metrics
 from app.telemetry.tracing import Tracer, Untraced
 
 
-def receivers(settings: Settings) -> tuple[Receiver, ...]:
-    """Who is told of alerts. Raises ConfigurationError for a wrong address."""
-    if settings.alert_urls is None:
-        return ()
-    from app.alerts.destinations import destinations_of
+def check_addresses(settings: Settings) -> None:
+    """Raises ConfigurationError for a wrong address that stands in ALERT_URLS itself."""
+    text = settings.alert_urls.get_secret_value() if settings.alert_urls is not None else ""
+    if text and not is_reference(text):
+        from app.alerts.destinations import destinations_of
 
-    return destinations_of(settings.alert_urls.get_secret_value())
+        destinations_of(literal(text))
+
+
+def receivers(settings: Settings) -> Callable[[], Sequence[Receiver]]:
+    """Who is told of alerts, asked for at each look: what ALERT_URLS names may be rotated."""
+    urls = settings.alert_urls
+    if urls is None or not (isinstance(urls, LiveSecret) or urls.get_secret_value().strip()):
+        return tuple
+    from app.alerts.destinations import Addresses
+
+    return Addresses(urls)
 
 
 def watchdog(
     settings: Settings,
     database: Database,
     records: Records,
-    told: tuple[Receiver, ...],
     worker_id: str,
 ) -> Watchdog:
     """Who looks for what needs a person, and tells."""
@@ -50,7 +62,7 @@ def watchdog(
             Lookout(kinds=SEEN_HERE, look=Conditions(database, patience).look),
             _audit(settings, database, worker_id),
         ],
-        receivers=told,
+        receivers=receivers(settings),
         alerts=Alerts(database),
         leases=records.leases,
         workers=records.workers,

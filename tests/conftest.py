@@ -32,7 +32,7 @@ KINDS = ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """How much of what takes long is tested (the default fits into a minute), and pictures."""
+    """How much of what takes long is tested (two to four minutes by default), and pictures."""
     parser.addoption(
         "--deliveries", type=int, default=24, help="deliveries of test_tickets_under_fire"
     )

@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from apprise import Apprise, AppriseAsset, NotifyBase, NotifyFormat, NotifyType
+from pydantic import SecretStr
 
 from app import log
+from app.alerts.watchdog import NOT_KNOWN_YET
 from app.alerts.wording import Message
 from app.errors import ConfigurationError
 
@@ -48,6 +50,47 @@ class Destination:
             )
             return f"{self.name} failed: {type(error).__name__}"
         return "" if accepted else f"{self.name} did not accept it"
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """Stands for the destinations while what ALERT_URLS names cannot be had or used."""
+
+    why: str
+    name: str = NOT_KNOWN_YET
+
+    async def send(self, _message: Message, /) -> str:
+        """Send nothing; why not."""
+        return self.why
+
+
+class Addresses:
+    """The destinations of ALERT_URLS as it is now: a reference is fetched, and may be rotated."""
+
+    def __init__(self, urls: SecretStr) -> None:
+        self._urls = urls
+        self._read = ""  # what a reference is until it was fetched
+        self._good: tuple[Destination, ...] = ()
+        self._why = "what ALERT_URLS names was not fetched yet"
+
+    def __call__(self) -> tuple[Destination, ...] | tuple[Unknown]:
+        """At least one. What cannot be used is logged, and those of before stay."""
+        text = self._urls.get_secret_value()
+        if text != self._read:
+            self._read = text
+            try:
+                self._good = _some_of(text)
+            except ConfigurationError as wrong:
+                self._why = wrong.message
+                _log.error("ALERT_URLS cannot be used", why=wrong.message, hint=wrong.hint)
+        return self._good or (Unknown(self._why),)
+
+
+def _some_of(urls: str) -> tuple[Destination, ...]:
+    found = destinations_of(urls)
+    if not found:
+        raise ConfigurationError("ALERT_URLS: there is no address in what it names.")
+    return found
 
 
 def destinations_of(urls: str) -> tuple[Destination, ...]:

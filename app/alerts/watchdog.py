@@ -22,6 +22,7 @@ from app.errors import SreAgentError
 
 PASS_SECONDS = 5.0
 AT_ONCE = 20  # notices in a pass: a storm is told in portions, the oldest first
+NOT_KNOWN_YET = "ALERT_URLS"  # the name of whoever will receive, while nobody knows who that is
 WATCHDOG = "#watchdog"  # a name in the table of leases that no host can have
 
 logger = log.get(__name__)
@@ -33,7 +34,7 @@ class Receiver(Protocol):
     @property
     def name(self) -> str: ...
 
-    async def send(self, message: Message) -> str:
+    async def send(self, message: Message, /) -> str:
         """Send it; "" once it was accepted, else why not."""
         ...
 
@@ -72,7 +73,7 @@ class Watchdog:
         worker_id: str,
         *,
         lookouts: Sequence[Lookout],
-        receivers: Sequence[Receiver],
+        receivers: Callable[[], Sequence[Receiver]],
         alerts: Alerts,
         leases: Leases,
         workers: Workers,
@@ -81,7 +82,10 @@ class Watchdog:
     ) -> None:
         self._worker_id = worker_id
         self._lookouts = tuple(lookouts)
-        self._receivers: Mapping[str, Receiver] = {one.name: one for one in receivers}
+        self._current = receivers
+        self._receivers: Mapping[str, Receiver] = {one.name: one for one in receivers()}
+        # of a receiver that went: those that came; an earlier process may have known none
+        self._heirs: dict[str, frozenset[str]] = {NOT_KNOWN_YET: frozenset(self._receivers)}
         self._alerts = alerts
         self._leases = leases
         self._workers = workers
@@ -108,6 +112,7 @@ class Watchdog:
 
     async def watch(self) -> None:
         """One pass, where this process is the one that watches."""
+        self._look_who_receives()
         if not await self._is_mine():
             return
         for lookout in self._due.take(self._lookouts):
@@ -135,6 +140,26 @@ class Watchdog:
     async def _is_dead(self, worker_id: str) -> bool:
         return worker_id not in await self._workers.live()
 
+    def _look_who_receives(self) -> None:
+        """Who receives may change while we run: an address was rotated, or is known at last.
+
+        What those that went still lacked is for those that came instead: an address is often
+        rotated because nothing reached it any more.
+        """
+        now = {one.name: one for one in self._current()}
+        came = frozenset(now.keys() - self._receivers.keys())
+        self._heirs |= dict.fromkeys(self._receivers.keys() - now.keys(), came)
+        self._receivers = now
+
+    def _stands_for(self, name: str) -> frozenset[str]:
+        """Who is to get what a receiver lacks: itself while it is there, else its heirs.
+
+        It ends: who inherits came later than who went, and went later still.
+        """
+        if name in self._receivers:
+            return frozenset({name})
+        return frozenset().union(*map(self._stands_for, self._heirs.get(name, ())))
+
     async def _note(self, lookout: Lookout) -> None:
         """Look once; a lookout that fails keeps no other from looking."""
         try:
@@ -153,9 +178,11 @@ class Watchdog:
         )
 
     async def _tell(self, alert: Alert) -> None:
-        """Send an alert's notice to who lacks it. Addresses that are not set any more lack none."""
+        """Send an alert's notice to who lacks it. Addresses that are not set any more lack none,
+        unless others came in their place."""
         assert alert.notice is not None
-        to = [self._receivers[name] for name in alert.undelivered if name in self._receivers]
+        names = frozenset[str]().union(*map(self._stands_for, alert.undelivered))
+        to = [one for name, one in self._receivers.items() if name in names]
         said = message(alert, alert.notice, self._public_url)
         answers = await asyncio.gather(*(receiver.send(said) for receiver in to))
         lacking = [receiver.name for receiver, why in zip(to, answers, strict=True) if why]

@@ -124,6 +124,7 @@ EXECUTION: JsonObject = _SUMMARY | {
         }
     ],
     "pending_approval_id": None,
+    "model_spent": {"calls": 2, "tokens": 3120, "cost": 0.0021, "seconds": 3.4},
 }
 
 LOGS: JsonObject = {

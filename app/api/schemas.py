@@ -16,6 +16,7 @@ from app.audit.views import ExecutionSummary, ExecutionView
 from app.domain.access import ApiKeyInfo
 from app.domain.alert import AlertKind
 from app.domain.execution import ExecutionStatus
+from app.domain.model_call import Spent
 from app.domain.value import JsonObject
 
 Simulated = Annotated[
@@ -68,6 +69,10 @@ class Execution(ExecutionView):
     """One execution, whole: the story, the candidate causes, the proof, what was changed."""
 
     pending_approval_id: int | None = Field(description="The question that it waits for")
+    model_spent: Spent | None = Field(
+        description="Calls of a language model, their tokens (sent and answered), cost (in the "
+        "currency of the prices; 0 where none are set) and seconds; null where none was asked"
+    )
 
 
 class ActiveExecutions(Answer):

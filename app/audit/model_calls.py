@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.audit.writing import Writer, held
@@ -53,6 +53,20 @@ class ModelCalls(Writer):
     async def of_execution(self, execution_id: int) -> tuple[ModelCall, ...]:
         """Every call, oldest first."""
         return tuple(view.call for view in await self._shown(execution_id))
+
+    async def spent(self, execution_id: int) -> Spent | None:
+        """What an execution's calls cost together; None where no model was asked."""
+        summed = select(
+            func.count(),
+            func.sum(ModelCallRow.tokens_in + ModelCallRow.tokens_out),
+            func.sum(ModelCallRow.cost),
+            func.sum(ModelCallRow.seconds),
+        ).where(ModelCallRow.execution_id == execution_id)
+        async with self._database.reading() as session:
+            calls, tokens, cost, seconds = (await session.execute(summed)).one()
+        if not calls:
+            return None
+        return Spent(calls=calls, tokens=int(tokens), cost=cost, seconds=round(seconds, 3))
 
     async def listed(self, execution_id: int) -> ModelCallList:
         """The same as it is shown. Raises NotFound for an execution that does not exist."""

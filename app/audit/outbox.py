@@ -2,11 +2,13 @@
 
     pending --claim()--> sending --settle()--> sent | parked | dropped
        ^                    |
-       +----postpone()------+        a claim whose process died runs out and is claimed again
+       +----postpone()------+        a claim whose process died is taken over, later or sooner
 
 A row is claimed only when every earlier row of its ticket is settled, so each ticket is told in
 order while tickets are told side by side. The claim is committed before anything is sent: whoever
-finds `attempts` above one looks on the ticket for the marker before it sends again.
+finds `attempts` above one looks on the ticket for the marker before it sends again. That look is
+worth something only once nothing of the earlier attempt can arrive any more: no claim is taken over
+before that, not even a dead worker's.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ from app.domain.ticket import STUCK_AFTER_ATTEMPTS, UNSETTLED, Delivery, OutboxS
 from app.domain.value import JsonObject
 from app.errors import Conflict, NotFound
 from app.models.database import database_now
+from app.models.operations import Worker
 from app.models.sre_execution import Execution
 from app.models.tickets import OutboxRow, TicketRow
 
@@ -42,21 +45,29 @@ class Outbox(Writer):
     """All rows of the outbox."""
 
     async def claim(
-        self, worker: str, *, most: int, seconds: float, gone: Collection[str] = ()
+        self,
+        worker: str,
+        *,
+        most: int,
+        seconds: float,
+        late_seconds: float,
+        gone: Collection[str] = (),
     ) -> tuple[Delivery, ...]:
         """Take up to `most` rows that are due, for `seconds`.
 
-        Also those whose claim has run out, and at once those of the workers in `gone`, which are
-        known to be dead: a process that only hangs might still be sending.
+        Also those whose claim has run out, and sooner those of the workers in `gone`, which are
+        known to be dead: `late_seconds` after the last sign of life, when nothing that they sent
+        can arrive any more. A process that only hangs might still be sending.
         """
 
         async def work(session: AsyncSession) -> tuple[Delivery, ...]:
             now = await database_now(session)
-            free = _due(now, most, gone)
+            free = _due(now, most, gone, late_seconds)
             rows = (await session.execute(free.with_for_update(skip_locked=True))).scalars().all()
             for row in rows:
                 row.state, row.claimed_by = OutboxState.SENDING, worker
                 row.claimed_until = now + timedelta(seconds=seconds)
+                row.next_try_at = now  # this try's beginning, while it lasts
                 row.attempts += 1
             known = await _sys_ids(session, [row.incident_number for row in rows])
             return tuple(_value(row, known.get(row.incident_number)) for row in rows)
@@ -156,7 +167,9 @@ class Outbox(Writer):
         async with self._database.reading() as session:
             return await _counted(session)
 
-    async def due(self, gone: Callable[[str], bool]) -> tuple[bool, frozenset[str]]:
+    async def due(
+        self, gone: Callable[[str], bool], *, late_seconds: float
+    ) -> tuple[bool, frozenset[str]]:
         """Whether there is something to claim, and which workers with claims are `gone`.
 
         A look before `claim`, which would take the database's write lock even for nothing.
@@ -165,7 +178,7 @@ class Outbox(Writer):
         async with self._database.reading() as session:
             claimants = (await session.execute(sending.distinct())).scalars().all()
             dead = frozenset(worker for worker in claimants if worker and gone(worker))
-            wanted = _due(await database_now(session), 1, dead)
+            wanted = _due(await database_now(session), 1, dead, late_seconds)
             found = (await session.execute(wanted)).first() is not None
         return found, dead
 
@@ -198,7 +211,7 @@ async def _counted(session: AsyncSession) -> dict[OutboxState, int]:
     return {row[0]: row[1] for row in await session.execute(counted)}
 
 
-def _due(now: datetime, most: int, gone: Collection[str]) -> Select[OutboxRow]:
+def _due(now: datetime, most: int, gone: Collection[str], late_seconds: float) -> Select[OutboxRow]:
     earlier = aliased(OutboxRow)
     waits_for_earlier = (
         select(earlier.id)
@@ -210,10 +223,16 @@ def _due(now: datetime, most: int, gone: Collection[str]) -> Select[OutboxRow]:
         .exists()
     )
     free = and_(OutboxRow.state == OutboxState.PENDING, OutboxRow.next_try_at <= now)
-    left = and_(
-        OutboxRow.state == OutboxState.SENDING,
-        or_(OutboxRow.claimed_until <= now, OutboxRow.claimed_by.in_(gone)),
+    # a delivery is several requests: its last may have left long after the claim, so it is the
+    # worker's last beat that counts, and the claim where that is later or there is no beat
+    quiet_since = now - timedelta(seconds=late_seconds)
+    heard_since = (
+        select(Worker.executor_id)
+        .where(Worker.executor_id == OutboxRow.claimed_by, Worker.heartbeat > quiet_since)
+        .exists()
     )
+    quiet = and_(OutboxRow.claimed_by.in_(gone), OutboxRow.next_try_at <= quiet_since, ~heard_since)
+    left = and_(OutboxRow.state == OutboxState.SENDING, or_(OutboxRow.claimed_until <= now, quiet))
     return (
         select(OutboxRow)
         .where(or_(free, left), ~waits_for_earlier)

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+
+from pydantic import SecretStr
+
 from app.commands.server import Server
+from app.secrets.configured import secrets_of
+from app.secrets.reference import is_reference, literal
 from app.settings import read_settings
 
 
@@ -22,5 +28,15 @@ def connect(given: str | None) -> Server:
     Servers that a command starts itself are not shown it: a key of another server is wrong there.
     """
     token = read_settings().sre_agent_token
-    shown = token.get_secret_value() if token is not None else None
-    return Server(server_url(given), token=shown)
+    return Server(server_url(given), token=shown(token) if token is not None else None)
+
+
+def shown(token: SecretStr | str) -> str:
+    """What a token means: itself, or what its reference leads to, by the one rule of secrets.
+
+    Raises SecretReferenceInvalid, SecretUnavailable and its kinds.
+    """
+    text = token.get_secret_value() if isinstance(token, SecretStr) else token
+    if not is_reference(text):
+        return literal(text)
+    return asyncio.run(secrets_of(read_settings()).get(text)).get_secret_value()

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from app.commands.address import connect, server_url
+from app.commands.address import connect, server_url, shown
 from app.commands.screen import out
 from app.commands.server import Server, Url
 from app.domain.value import JsonObject
@@ -56,7 +56,7 @@ def reject(asked: Asked, token: Token, reason: Reason = "", url: Url = None) -> 
 def _decide(url: str | None, number: int, decision: str, token: str, reason: str) -> None:
     """Show what is decided on, then say it of exactly that plan."""
     path = f"/api/v1/approvals/{number}"
-    with Server(server_url(url), token=token) as server:
+    with Server(server_url(url), token=shown(token)) as server:
         asked = server.get(path)
         _print(asked)
         said = {"decision": decision, "reason": reason, "plan_hash": asked["plan_hash"]}

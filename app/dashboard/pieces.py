@@ -16,7 +16,7 @@ from app.execution.catalog import Catalog
 LOG_LINES = 500
 """Lines of the log on one page. Executions have fewer, unless EXECUTION_MAX_COMMANDS was raised."""
 
-SECTIONS = ("head", "outcome", "causes", "changes", "timeline")
+SECTIONS = ("head", "outcome", "causes", "model", "changes", "timeline")
 
 
 class Pieces:
@@ -48,7 +48,9 @@ class Pieces:
         log = await self._records.reading.logs(execution_id, after=after, limit=LOG_LINES)
         questions = await self._records.approvals.listed(execution_id=execution_id)
         hashes = await self._overview.output_hashes(execution_id)
-        return told(execution, log.logs, questions, hashes, self._catalog), log.next_after
+        spent = await self._records.model_calls.spent(execution_id)
+        story = told(execution, log.logs, questions, hashes, self._catalog, spent)
+        return story, log.next_after
 
     async def _of_execution(self, execution_id: int) -> list[Piece]:
         story, _ = await self.story(execution_id)

@@ -13,6 +13,7 @@ from app.domain.approval import ApprovalState
 from app.domain.event import ActionType, EntryStatus
 from app.domain.execution import ACTIVE, Step
 from app.domain.hypothesis import HypothesisStatus
+from app.domain.model_call import Spent
 from app.domain.probe import ProbeResult
 from app.domain.verdict import Decision
 from app.execution.catalog import Catalog
@@ -82,6 +83,7 @@ class Story(NamedTuple):
     lines: tuple[LogLine, ...]
     differences: tuple[tuple[str, tuple[outputs.DiffLine, ...]], ...]  # by path
     last_line: int
+    model_spent: Spent | None  # of a language model; None where none was asked
 
 
 def told(
@@ -90,6 +92,7 @@ def told(
     questions: Sequence[Approval],
     hashes: Mapping[int, str],
     catalog: Catalog,
+    model_spent: Spent | None,
 ) -> Story:
     """Put the page together."""
     question = next((q for q in questions if q.state is ApprovalState.PENDING), None)
@@ -110,6 +113,7 @@ def told(
         lines=lines,
         differences=differences(lines),
         last_line=log[-1].step if log else 0,
+        model_spent=model_spent,
     )
 
 

@@ -51,7 +51,7 @@ class OutboxState(StrEnum):
 
 OUTBOX_MOVES: dict[OutboxState, frozenset[OutboxState]] = {
     OutboxState.PENDING: frozenset({OutboxState.SENDING, OutboxState.DROPPED}),
-    # sending -> sending: a claim ran out, since its process died
+    # sending -> sending: a claim was taken over, since its process died
     OutboxState.SENDING: frozenset(
         {
             OutboxState.SENDING,
@@ -93,7 +93,7 @@ class Delivery(Value):
     simulated: bool
     state: OutboxState
     attempts: int  # claims so far; above 1 it may have been written before
-    next_try_at: datetime
+    next_try_at: datetime  # while it is being sent: when that began
     last_error: str  # of the last attempt, in ServiceNow's words where it had any
     result: JsonObject = Field(default_factory=dict)  # what was written, what was left and why
     created_at: datetime

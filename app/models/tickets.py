@@ -46,7 +46,7 @@ class OutboxRow(Base):
     simulated: Mapped[bool]
     state: Mapped[OutboxState]
     attempts: Mapped[int]
-    next_try_at: Mapped[Written]
+    next_try_at: Mapped[Written]  # of a claimed row: when it was claimed
     claimed_by: Mapped[str | None]  # a worker's id
     claimed_until: Mapped[datetime | None]  # by the database's clock
     last_error: Mapped[str]

@@ -120,7 +120,15 @@ async def _round_trip(records: Records, number: str) -> Found:
     mark = f"[sre-agent doctor · {token_hex(3)}]"
     await records.write(ticket.sys_id, {"work_notes": f"A check of the SRE agent. {mark}"})
     entries = await records.work_notes(ticket.sys_id)
-    read = any(mark in entry.text for entry in entries)
+    read = [entry.by for entry in entries if mark in entry.text]
+    own = records.own_user
+    if read and own is not None and read[0].casefold() != own.casefold():
+        return Found(
+            about="test incident",
+            found=f"the work note on {number} is by {read[0]}, not by {own}",
+            follows=f"Set SERVICENOW_USERNAME to {read[0]}: by it the agent knows its own notes.",
+            ok=False,
+        )
     return Found(
         about="test incident",
         found=f"a work note was written to {number}" + (" and read back" if read else ""),
@@ -128,5 +136,5 @@ async def _round_trip(records: Records, number: str) -> Found:
         if read
         else "It cannot be read back: let the user read sys_journal_field, or a repetition after "
         "a cut connection writes a note twice.",
-        ok=read,
+        ok=bool(read),
     )

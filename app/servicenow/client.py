@@ -31,7 +31,7 @@ from app.settings import Settings
 IN_FLIGHT = 2
 CONNECT_SECONDS = 10.0
 READ_SECONDS = 60.0  # ServiceNow's own quota for a transaction
-WHOLE_SECONDS = 75.0  # an answer that drips in byte by byte ends here
+WHOLE_SECONDS = 75.0  # an answer that drips in byte by byte ends here; nothing arrives after it
 ANSWER_MAX_BYTES = 8 * 1024 * 1024
 
 _log = log.get(__name__)

@@ -77,7 +77,8 @@ class Postman:
         """Write what is not there yet. What an earlier attempt wrote is found by its marker."""
         needs_notes = delivery.attempts > 1 or delivery.proven
         journal = await self._records.work_notes(ticket.sys_id) if needs_notes else ()
-        noted = any(delivery.marker in entry.text for entry in journal)
+        own = _own_user(delivery, journal, self._records.own_user)
+        noted = any(delivery.marker in entry.text and _is_by(own, entry) for entry in journal)
         try:
             change = await self._change(delivery, ticket, journal)
         except ServiceNowRefused as refusal:
@@ -134,9 +135,8 @@ class Postman:
         if delivery.marker in ticket.close_notes:
             return Change({})  # an earlier attempt has resolved it
         seen = await self._seen(delivery)
-        ours = [entry for entry in journal if _about(delivery) in entry.text]
         person = taken_over(ticket, seen, own_user=self._records.own_user)
-        person = person or _noted_by_person(journal, ours)
+        person = person or _noted_by_person(delivery, journal, self._records.own_user)
         if person:
             return Change({}, f"The ticket was not resolved by the agent: {person}")
         code = usual_close_code(
@@ -202,17 +202,45 @@ def _about(delivery: Delivery) -> str:
     return f"[sre-agent execution {delivery.execution_id} "
 
 
-def _noted_by_person(journal: tuple[JournalEntry, ...], ours: list[JournalEntry]) -> str:
+def _own_user(
+    delivery: Delivery, journal: tuple[JournalEntry, ...], own_user: str | None
+) -> str | None:
+    """Who we are on the instance; None: nothing says it.
+
+    With OAuth or an API key the settings need not say it. Then the first note with our marker does:
+    who copies it is later. Its beginning can be guessed, its end is random: who writes a guess
+    before us makes our own notes a stranger's, so the ticket stays unresolved.
+    """
+    if own_user is not None:
+        return own_user
+    marked = [entry for entry in journal if _about(delivery) in entry.text]
+    return min(reversed(marked), key=lambda entry: entry.at).by if marked else None
+
+
+def _is_by(user: str | None, entry: JournalEntry) -> bool:
+    return user is not None and entry.by.casefold() == user.casefold()
+
+
+def _noted_by_person(
+    delivery: Delivery, journal: tuple[JournalEntry, ...], own_user: str | None
+) -> str:
     """Whether a person wrote a work note since our first one; "" where nobody did.
 
-    Who we are on the instance is told by our own notes: with OAuth nothing else says it. The
-    journal counts in whole seconds: a note of the same second may be the later one, and is taken
-    for it.
+    A person who copies a note of ours, marker and all, has written a note. The journal counts in
+    whole seconds: a note of the same second may be the later one, and is taken for it.
     """
+    own = _own_user(delivery, journal, own_user)
+    marked = [entry for entry in journal if _about(delivery) in entry.text]
+    ours = [entry for entry in marked if _is_by(own, entry)]
+    if marked and not ours:
+        return (
+            f"{marked[-1].by} wrote what looks like the agent's notes, and SERVICENOW_USERNAME "
+            f"says that it is {own}."
+        )
     if not ours:
         return ""
-    own_users, began = {entry.by for entry in ours}, min(entry.at for entry in ours)
-    others = [entry for entry in journal if entry.by not in own_users and entry.at >= began]
+    began = min(entry.at for entry in ours)
+    others = [entry for entry in journal if not _is_by(own, entry) and entry.at >= began]
     return f"{others[0].by} wrote a work note at {others[0].at} UTC." if others else ""
 
 

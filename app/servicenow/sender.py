@@ -18,13 +18,15 @@ from app import log
 from app.audit.outbox import Outbox
 from app.domain.ticket import Delivery, OutboxState
 from app.errors import ServiceNowUnavailable, ServiceNowUncertain, SreAgentError
+from app.servicenow.client import WHOLE_SECONDS
 from app.servicenow.delivery import Delivered, Postman
 
 logger = log.get(__name__)
 
 AT_ONCE = 2  # deliveries; the client lets two requests out
-CLAIM_SECONDS = 300.0
-DELIVERY_SECONDS = 270.0  # less than a claim: nothing is sent under a claim that ran out
+DELIVERY_SECONDS = 270.0
+# a claim that ran out is taken over: nothing is sent under it by then, and what was has arrived
+CLAIM_SECONDS = DELIVERY_SECONDS + WHOLE_SECONDS + 15.0
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,7 @@ class Pace:
     uncertain: float = 5.0  # at least, before a write that may still be at work is looked for
     closed_after: int = 5  # failures of ServiceNow as a whole in a row that open the circuit
     rest: float = 2.0  # of an open circuit, at first
+    late: float = WHOLE_SECONDS  # after a dead worker's last sign of life: its request has ended
 
 
 class Circuit:
@@ -128,11 +131,12 @@ class Sender:
         room = self.circuit.room(len(self._at_work))
         if not room or not await self._mine():
             return 0
-        due, dead = await self._outbox.due(self._gone)
+        late = self._pace.late
+        due, dead = await self._outbox.due(self._gone, late_seconds=late)
         if not due:
             return 0
         claimed = await self._outbox.claim(
-            self._worker, most=room, seconds=CLAIM_SECONDS, gone=dead
+            self._worker, most=room, seconds=CLAIM_SECONDS, late_seconds=late, gone=dead
         )
         for delivery in claimed:
             task = asyncio.create_task(self._send(delivery), name=f"outbox-{delivery.id}")

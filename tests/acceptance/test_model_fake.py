@@ -55,3 +55,5 @@ def test_a_server_with_a_hostile_model_heals_as_without(fake: str, tmp_path: Pat
         assert ended["outcome"] == "resolved"
         assert told["execution_id"] == taken["execution_id"]
         assert told["spent"]["cost"] == 0
+        spent = server.get(path)["model_spent"]
+        assert spent == (told["spent"] if told["calls"] else None)

@@ -1,7 +1,8 @@
 """Deliveries shuffled, doubled and replayed, ServiceNow failing one time in three, three kills.
 
-One execution an incident, and each of its notes on the ticket exactly once and in order. The whole
-of it, as many as it is promised for:
+One execution an incident, and each of its notes on the ticket exactly once and in order. It waits
+once for as long as a request may take: what a killed process was sending is left alone so long. The
+whole of it, as many as it is promised for:
 
     pytest tests/acceptance/test_tickets_under_fire.py --deliveries 300
 """

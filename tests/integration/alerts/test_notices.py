@@ -6,10 +6,11 @@ import asyncio
 from collections.abc import Iterator, Sequence
 
 import pytest
+from pydantic import SecretStr
 from sqlalchemy import update
 
-from app.alerts.destinations import Destination, destinations_of, name_of
-from app.alerts.watchdog import WATCHDOG, Lookout, Watchdog
+from app.alerts.destinations import Addresses, Destination, destinations_of, name_of
+from app.alerts.watchdog import NOT_KNOWN_YET, WATCHDOG, Lookout, Watchdog
 from app.alerts.wording import Message
 from app.audit.alerts import Alerts
 from app.audit.leases import Leases
@@ -18,6 +19,7 @@ from app.domain.alert import AlertKind, Condition
 from app.errors import ConfigurationError, DatabaseNotReady
 from app.models.alert import AlertRow
 from app.models.database import Database
+from app.secrets.live import LiveSecret
 from tests.receiver import Receiver, Request, receiving
 
 STUCK = Condition(
@@ -51,14 +53,14 @@ class World:
 def watchdog(
     database: Database,
     world: World,
-    to: Sequence[Destination],
+    to: Sequence[Destination] | Addresses,
     worker_id: str = "w-1",
     repeat_seconds: float = 3600,
 ) -> Watchdog:
     return Watchdog(
         worker_id,
         lookouts=[Lookout(kinds=KINDS, look=world.look)],
-        receivers=to,
+        receivers=to if callable(to) else lambda: to,
         alerts=Alerts(database),
         leases=Leases(database),
         workers=Workers(database),
@@ -131,6 +133,61 @@ async def test_nobody_listens_and_the_address_is_not_told(database: Database) ->
     assert (await Alerts(database).opened())[0].attempts == 1
 
 
+async def test_notices_wait_for_addresses_that_are_not_known_yet(
+    database: Database, receiver: Receiver
+) -> None:
+    urls = LiveSecret("vault:kv/alerts#urls")
+    world = World()
+    world.now = (STUCK,)
+    dog = watchdog(database, world, Addresses(urls))
+    await dog.watch()
+    (alert,) = await Alerts(database).opened()
+    assert alert.undelivered == (NOT_KNOWN_YET,)
+    assert "not fetched yet" in alert.last_error
+    for useless, why in (("nonsense://token-4711", "number 1"), (" ", "no address")):
+        urls.replace(SecretStr(useless))
+        await no_pause(database)
+        await dog.watch()
+        (alert,) = await Alerts(database).opened()
+        assert why in alert.last_error
+        assert "4711" not in alert.last_error
+    urls.replace(SecretStr(receiver.apprise))
+    await no_pause(database)
+    await dog.watch()
+    assert len(receiver.all()) == 1
+    assert (await Alerts(database).opened())[0].undelivered == ()
+
+
+async def test_an_earlier_process_knew_no_address(database: Database, receiver: Receiver) -> None:
+    world = World()
+    world.now = (STUCK,)
+    await watchdog(database, world, Addresses(LiveSecret("env:NOT_THERE"))).watch()
+    await no_pause(database)
+    await watchdog(database, world, destinations_of(receiver.apprise)).watch()
+    assert len(receiver.all()) == 1
+
+
+async def test_what_a_rotated_address_lacked_goes_to_the_one_in_its_place_alone(
+    database: Database, receiver: Receiver
+) -> None:
+    with receiving() as stays, receiving() as refuses:
+        refuses.answers.put(401)
+        urls = LiveSecret("env:URLS")
+        urls.replace(SecretStr(f"{stays.apprise} {refuses.apprise}"))
+        world = World()
+        world.now = (STUCK,)
+        dog = watchdog(database, world, Addresses(urls))
+        await dog.watch()
+        for newer in ("nonsense://x", f"{stays.apprise} {receiver.apprise}"):
+            urls.replace(SecretStr(newer))
+            await dog.watch()  # within the pause: nothing is sent
+        await no_pause(database)
+        await dog.watch()
+        told = [len(one.all()) for one in (stays, refuses, receiver)]
+    assert told == [1, 1, 1]
+    assert (await Alerts(database).opened())[0].undelivered == ()
+
+
 async def test_one_process_watches_until_it_is_gone(
     database: Database, other_database: Database, receiver: Receiver
 ) -> None:
@@ -172,7 +229,7 @@ async def test_it_starts_and_stops_and_gives_the_watch_back(database: Database) 
     dog = Watchdog(
         "w-1",
         lookouts=[Lookout(kinds=KINDS, look=look)],
-        receivers=(),
+        receivers=tuple,
         alerts=Alerts(database),
         leases=Leases(database),
         workers=Workers(database),

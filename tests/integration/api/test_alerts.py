@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -48,9 +49,18 @@ async def test_what_needs_a_person_and_what_did(api: Api) -> None:
     assert (await api.get("/api/v1/alerts", limit=0)).status_code == 422
 
 
-async def test_the_service_tells_of_a_failed_execution(start: Start, database_url: str) -> None:
+@pytest.mark.parametrize("form", ["{}", "literal:{}", "file:"])
+async def test_the_service_tells_of_a_failed_execution(
+    start: Start, database_url: str, tmp_path: Path, form: str
+) -> None:
     with receiving() as receiver:
-        async with start(database_url, alert_urls=receiver.apprise) as api:
+        urls = form.format(receiver.apprise)
+        if form == "file:":
+            held = tmp_path / "urls"
+            held.touch(mode=0o600)
+            held.write_text(f"{receiver.apprise}\n")
+            urls = f"file:{held}"
+        async with start(database_url, alert_urls=urls) as api:
             execution_id = await _failed(api)
             told = (await asyncio.to_thread(receiver.next)).json()
             page = await _written_down(api)
@@ -85,8 +95,9 @@ async def _failed(api: Api) -> int:
     return accepted.execution_id
 
 
-def test_a_wrong_address_ends_the_start_with_its_place() -> None:
+@pytest.mark.parametrize("form", ["", "literal:"])
+def test_a_wrong_address_ends_the_start_with_its_place(form: str) -> None:
     with pytest.raises(ConfigurationError) as wrong:
-        create_app(Settings(_env_file=None, alert_urls=SecretStr("nonsense://token")))
+        create_app(Settings(_env_file=None, alert_urls=SecretStr(f"{form}nonsense://token")))
     assert "number 1" in str(wrong.value)
     assert "token" not in str(wrong.value)

@@ -14,6 +14,7 @@ from app.engine.parts import Records
 from tests.integration.api.conftest import Api
 from tests.integration.api.scene import EVIL, add_a_change, waiting_execution
 from tests.integration.audit.tampering import lift_guards
+from tests.integration.audit.values import model_call
 
 
 @pytest.fixture
@@ -52,6 +53,25 @@ async def test_every_page_is_there_and_nothing_in_it_runs(api: Api, records: Rec
         assert "document.title" not in page or "&lt;script&gt;document.title" in page
         assert not re.search(r"<script(?! src=)|<style|\son\w+=|\sstyle=|javascript:", page)
         assert not set("\x1b\u202e") & set(page), address
+
+
+async def test_what_a_model_cost_is_told_where_one_was_asked(api: Api, records: Records) -> None:
+    number = (await waiting_execution(api.database)).execution_id
+    address, page = f"/api/v1/incident/execution/{number}", f"/ui/executions/{number}"
+    assert (await api.get(address)).json()["model_spent"] is None
+    assert "language model" not in (await api.get(page)).text
+    await records.model_calls.keep(number, model_call().model_copy(update={"cost": 0.0}))
+    free = (await api.get(page)).text
+    assert "A language model was asked once: " in free
+    assert "cost not counted (no prices are set)" in free
+    priced = {"tokens_in": 1200, "tokens_out": 34, "cost": 0.25, "seconds": 1.5}
+    await records.model_calls.keep(number, model_call(attempt=2).model_copy(update=priced))
+    spent = (await api.get(address)).json()["model_spent"]
+    assert spent == (await api.get(f"{address}/model-calls")).json()["spent"]
+    assert (spent["calls"], spent["cost"]) == (2, 0.25)
+    told = (await api.get(page)).text
+    assert "A language model was asked 2 times: " in told
+    assert f"{spent['tokens']:,} tokens, cost 0.2500, " in told
 
 
 async def test_one_execution_tells_its_story(api: Api, records: Records) -> None:

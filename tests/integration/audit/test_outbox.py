@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Update, text, update
 
 from app.audit.approvals import Approvals
 from app.audit.journal import Journal
 from app.audit.outbox import Outbox
 from app.audit.reading import Reading
 from app.audit.tickets import Tickets
+from app.audit.workers import Workers
 from app.domain.execution import ExecutionStatus, Outcome
 from app.domain.ticket import Delivery, OutboxState, SeenTicket, Told
 from app.domain.verdict import Verification
 from app.errors import AuditWriteFailed, Conflict, NotFound
-from app.models.database import Database
+from app.models.database import Database, database_now
+from app.models.operations import Worker
+from app.models.tickets import OutboxRow
 from app.settings import Settings
 from tests.integration.audit.values import NOON, decision, incident, plan, probe_result
 
@@ -200,8 +204,12 @@ async def test_text_of_hosts_cannot_become_html_in_the_ticket(
 
 
 async def claim(outbox: Outbox, worker: str = "w1", **more: Any) -> tuple[Delivery, ...]:
-    given: dict[str, Any] = {"most": 10, "seconds": 60.0}
+    given: dict[str, Any] = {"most": 10, "seconds": 60.0, "late_seconds": 0.0}
     return await outbox.claim(worker, **(given | more))
+
+
+async def due(outbox: Outbox, *gone: str, late: float = 0.0) -> tuple[bool, frozenset[str]]:
+    return await outbox.due(lambda worker: worker in gone, late_seconds=late)
 
 
 async def settle(outbox: Outbox, row: Delivery, state: OutboxState = OutboxState.SENT) -> bool:
@@ -231,7 +239,7 @@ async def test_what_is_put_off_waits_and_so_does_what_comes_after_it(
     (row,) = await claim(outbox)
     await outbox.postpone(row, worker="w1", seconds=3600, error="503")
     assert await claim(outbox) == ()
-    assert await outbox.due(lambda _: False) == (False, frozenset())
+    assert await due(outbox) == (False, frozenset())
     (waiting, _) = await outbox.listed()
     assert (waiting.state, waiting.attempts, waiting.last_error) == (OutboxState.PENDING, 1, "503")
     await outbox.retry(row.id)
@@ -260,8 +268,8 @@ async def test_a_claim_runs_out_or_ends_with_its_worker(journal: Journal, outbox
     (first,) = await claim(outbox, "w1", seconds=0)
     (second,) = await claim(outbox, "w2")
     assert (second.id, second.attempts) == (first.id, 2)
-    assert await outbox.due(lambda _: False) == (False, frozenset())
-    assert await outbox.due(lambda worker: worker == "w2") == (True, frozenset({"w2"}))
+    assert await due(outbox) == (False, frozenset())
+    assert await due(outbox, "w2") == (True, frozenset({"w2"}))
     assert await claim(outbox, "w3") == ()
     (third,) = await claim(outbox, "w3", gone=["w2"])
     assert third.attempts == 3
@@ -270,6 +278,37 @@ async def test_a_claim_runs_out_or_ends_with_its_worker(journal: Journal, outbox
     await outbox.postpone(second, worker="w2", seconds=9999, error="late")
     assert (await outbox.get(first.id)).state is OutboxState.SENDING
     assert await outbox.settle(third, OutboxState.SENT, worker="w3", result={})
+
+
+@pytest.mark.parametrize("latest", ["claim", "beat", "leaving"])
+async def test_a_dead_workers_claim_waits_until_nothing_that_it_sent_can_arrive(
+    database: Database, journal: Journal, outbox: Outbox, latest: str
+) -> None:
+    workers = Workers(database)
+    await workers.beat("w1", hostname="here", pid=1)
+    await begun(journal)
+    (first,) = await claim(outbox, "w1")
+    if latest != "claim":
+        await an_hour_ago(database, update(OutboxRow), "next_try_at")
+    if latest != "beat":
+        await an_hour_ago(database, update(Worker), "heartbeat")
+    if latest == "leaving":
+        await workers.leave("w1")
+    assert await due(outbox, "w1", late=60) == (False, frozenset({"w1"}))
+    assert await claim(outbox, "w2", gone=["w1"], late_seconds=60) == ()
+    await an_hour_ago(database, update(OutboxRow), "next_try_at")
+    await an_hour_ago(database, update(Worker), "heartbeat")
+    assert await due(outbox, late=60) == (False, frozenset()), "it may only hang"
+    assert await due(outbox, "w1", late=60) == (True, frozenset({"w1"}))
+    (second,) = await claim(outbox, "w2", gone=["w1"], late_seconds=60)
+    assert (second.id, second.attempts) == (first.id, 2)
+    assert await due(outbox, "w2", late=60) == (False, frozenset({"w2"})), "its own time began"
+
+
+async def an_hour_ago(database: Database, change: Update, column: str) -> None:
+    async with database.transaction() as session:
+        earlier = await database_now(session) - timedelta(hours=1)
+        await session.execute(change.values({column: earlier}))
 
 
 async def test_two_at_once_never_claim_the_same_row(

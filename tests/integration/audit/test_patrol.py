@@ -223,7 +223,7 @@ async def test_an_alert_from_before_a_restart_lasts_until_all_was_verified(
     dog = Watchdog(
         "w-1",
         lookouts=[Lookout(kinds=KINDS, look=patrol.look)],
-        receivers=(),
+        receivers=tuple,
         alerts=Alerts(lived),
         leases=Leases(lived),
         workers=Workers(lived),

@@ -86,6 +86,8 @@ async def test_killed_between_the_write_and_the_bookkeeping(site: Site, fake: Co
         await seen(lambda: bool(fake.notes(number)))
     left = (await site.outbox.listed())[0]
     assert (left.state, left.attempts) == (OutboxState.SENDING, 1)
+    waited_out = await site.outbox.due(lambda _: True, late_seconds=Pace().late)
+    assert waited_out == (False, frozenset({"w1"})), "what w1 sent may still arrive"
     rows = await site.settled(site.sender("w2", dead=("w1",)))
     assert rows[0].result["note"] == "found"
     assert fake.notes(number) == [row.note for row in rows]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from app.domain.execution import Outcome
 from app.domain.ticket import OutboxState
 from app.servicenow.fake.control import Control
+from app.servicenow.fake.faults import Fault, FaultKind
 from app.servicenow.fake.users import May
 from tests.integration.servicenow.conftest import NewSite, Site
 
@@ -110,6 +112,57 @@ async def test_a_persons_ticket_is_not_resolved_and_the_note_says_why(
     assert f"The ticket was not resolved by the agent: {why}" in fake.notes(number)[-1]
     assert fake.notes(number)[-1].endswith(rows[-1].marker)
     assert rows[-1].state is OutboxState.SENT
+
+
+NAMELESS = {"servicenow_username": None, "servicenow_password": None}
+
+
+@pytest.mark.parametrize("known", [True, False])
+async def test_a_person_who_copies_our_note_is_a_person(
+    new_site: NewSite, sqlite_url: str, fake: Control, known: bool
+) -> None:
+    """With an API key nothing says who we are but our first note."""
+    key = NAMELESS | {"servicenow_api_key": fake.credentials.api_key}
+    site = new_site(sqlite_url, **({} if known else key))
+    number = site.ticket()
+    execution_id = await site.begin(number)
+    await site.settled()
+    (ours,) = fake.notes(number)
+    fake.edit(number, by="alice", work_notes=f"Mine now. It said:\n{ours}")
+    await site.end(execution_id)
+    rows = await site.settled()
+    assert fake.row(number)["state"] == "2"
+    # the journal counts in seconds: who was first of two in one second it does not say
+    who = "alice" if known else "(alice|sre.agent)"
+    said = f"not resolved by the agent: {who} wrote a work note"
+    assert re.search(said, fake.notes(number)[-1])
+    assert rows[-1].state is OutboxState.SENT
+
+
+async def test_a_note_that_somebody_else_wrote_with_our_marker_is_not_taken_for_told(
+    site: Site, fake: Control
+) -> None:
+    """Whoever reads the outbox can copy a note before it is told."""
+    number = site.ticket()
+    fake.arm(Fault(kind=FaultKind.SERVER_ERROR, method="PATCH", path="/api/now"))
+    await site.begin(number)
+    (waiting,) = await site.outbox.listed()
+    fake.edit(number, by="alice", work_notes=waiting.note)
+    (row,) = await site.settled()
+    assert (row.attempts, row.result["note"]) == (2, "written")
+    assert fake.notes(number) == [row.note, row.note]
+
+
+async def test_who_is_not_whom_the_settings_say_resolves_nothing(
+    new_site: NewSite, sqlite_url: str, fake: Control
+) -> None:
+    """Notes that may be ours or not are no ground to resolve a ticket."""
+    own = {"servicenow_username": "somebody.else", "servicenow_password": None}
+    site = new_site(sqlite_url, **own, servicenow_api_key=fake.credentials.api_key)
+    number = site.ticket()
+    await done(site, number)
+    assert fake.row(number)["state"] == "2"
+    assert "SERVICENOW_USERNAME says that it is somebody.else" in fake.notes(number)[-1]
 
 
 async def test_a_ticket_that_somebody_had_from_the_start_is_resolved(

@@ -69,7 +69,7 @@ async def _take(parts: Parts, caller: Caller, alert: Alert, sent: dict[str, Any]
         return await _note_end(parts, alert)
     host = alert.host(parts.inventory)
     incident = alert.incident(host, caller.autonomy_cap)
-    accepted = await take_on(parts, caller, incident, sent, once=True)
+    accepted = await take_on(parts, incident, sent, proved_by=caller.how.value, once=True)
     fate = AlertFate.TAKEN_ON if accepted.created else AlertFate.KNOWN
     return _fate(alert, fate, execution_id=accepted.execution_id)
 

@@ -6,7 +6,6 @@ of the inventory; what it says of addresses is compared and never connected to.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Request
@@ -16,12 +15,9 @@ from app.access.guard import Guarded, needs
 from app.api.errors import documented
 from app.api.parts import PartsOfApp
 from app.api.schemas import Triggered
-from app.api.v1.taking_on import take_on
+from app.api.v1.taking_on import take_on_ticket
 from app.api.v1.ticket import Ticket
 from app.api.v1.ticket_examples import EXAMPLES
-from app.domain.access import Caller
-from app.domain.host import Host
-from app.domain.incident import Incident
 from app.domain.permission import Permission
 
 router = APIRouter(prefix="/api/v1/incident", tags=["incidents"], route_class=Guarded)
@@ -48,32 +44,17 @@ async def trigger_agent(
     that the inventory does not know, or that contradict each other, are refused with 422 and leave
     nothing behind.
     """
-    named = ticket.affected
-    host = parts.inventory.match(named.ip_address, named.hostname)
-    incident = _incident(ticket, host, caller)
-    accepted = await take_on(parts, caller, incident, await request.json())
+    accepted = await take_on_ticket(
+        parts,
+        ticket,
+        await request.json(),
+        source=caller.source,
+        proved_by=caller.how.value,
+        autonomy_cap=caller.autonomy_cap,
+    )
     return Triggered(
         message="SRE Agent triggered successfully",
         execution_id=accepted.execution_id,
-        incident_number=incident.number,
+        incident_number=ticket.incident_number,
         status="running",
-    )
-
-
-def _incident(ticket: Ticket, host: Host, caller: Caller) -> Incident:
-    """The ticket in the words of the domain, at the host that the inventory says."""
-    return Incident(
-        number=ticket.incident_number,
-        short_description=ticket.title,
-        description=ticket.description,
-        priority=ticket.urgency,
-        category=ticket.category,
-        assignment_group=ticket.assignment_group,
-        state=ticket.state,
-        sys_id=ticket.sys_id or None,
-        host=host.name,
-        claimed_service=ticket.affected.service,
-        source=caller.source,
-        autonomy_cap=caller.autonomy_cap,
-        received_at=datetime.now(UTC),
     )

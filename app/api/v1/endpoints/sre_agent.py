@@ -93,7 +93,9 @@ async def get_execution(execution_id: Number, parts: PartsOfApp) -> Execution:
         state=ApprovalState.PENDING, execution_id=execution_id, limit=1
     )
     return Execution(
-        **dict(view), pending_approval_id=open_questions[0].id if open_questions else None
+        **dict(view),
+        pending_approval_id=open_questions[0].id if open_questions else None,
+        model_spent=await parts.records.model_calls.spent(execution_id),
     )
 
 
