@@ -15,7 +15,7 @@ from app.domain.action import ActionCall
 from app.domain.host import Host
 from app.domain.incident import Incident
 from app.domain.probe import Probe, ProbeKind, ProbeResult
-from app.host import databases, kept, load, network_state
+from app.host import databases, kept, load, mounts, network_state
 from app.host.drift import program
 from app.host.facts import Filesystem
 from app.host.view import HostView, config_test_of
@@ -36,6 +36,8 @@ _ABOUT = {
     **network_state.ABOUT,
 }
 """How people speak of what a check is about."""
+
+_OF_STORAGE = frozenset({"room", "writable", *mounts.JUDGED_BY})
 
 CHRONY = "chrony.service"
 ENGINE = "docker.service"
@@ -65,13 +67,14 @@ def learned(then: HostView) -> tuple[Probe, ...]:
         *(_check(then.host, "clock", CHRONY) for _ in [0] if _follows(then)),
         *(_check(then.host, check, subject) for check, subject in network_state.learned(then)),
         *(_check(then.host, check, subject) for check, subject in load.learned(then)),
+        *(_check(then.host, check, subject) for check, subject in mounts.learned(then)),
     ]
     return tuple(found)
 
 
 def declared(now: HostView) -> tuple[Probe, ...]:
     """The checks that the host's own files ask for, where it was never seen healthy."""
-    pairs = (*network_state.declared(now), *load.declared(now))
+    pairs = (*network_state.declared(now), *load.declared(now), *mounts.declared(now))
     return tuple(_check(now.host, check, subject) for check, subject in pairs)
 
 
@@ -79,7 +82,7 @@ def concerns(probe: Probe, incident: Incident, host: Host) -> bool:
     """Whether a ticket may be about it: by a word that they share, or by what the host is for."""
     if probe.check == "database":
         return True  # on the incident's own host its trouble always matters
-    topical = probe.check in ("room", "writable") or probe.check in _ABOUT
+    topical = probe.check in _OF_STORAGE or probe.check in _ABOUT
     declared = not topical and program(probe.subject) in host.services
     return declared or spoken_of(probe, incident)
 
@@ -88,8 +91,9 @@ def spoken_of(probe: Probe, incident: Incident) -> bool:
     """Whether a ticket has a word that this check is about."""
     text = f"{incident.short_description}\n{incident.description}\n{incident.claimed_service}"
     text = f"{text}\n{_ALERT_NAME.sub(' ', text)}".lower()
-    if probe.check in ("room", "writable"):
-        named = len(probe.subject) > 1 and probe.subject in text
+    if probe.check in _OF_STORAGE:
+        place = mounts.path_of(probe.subject)
+        named = len(place) > 1 and place in text
         return named or bool(_WORDS_OF_STORAGE.search(text))
     if probe.check in _ABOUT:
         return bool(_ABOUT[probe.check].search(text)) or probe.subject.rsplit("/", 1)[-1] in text
@@ -283,6 +287,7 @@ _ASKED_BY: dict[str, _Asks] = {
     kept.CHECK: lambda path: (kept.ASKED, {"path": path}),
     "room": _whole("filesystems.list"),
     "writable": _whole("filesystems.list"),
+    **dict.fromkeys(mounts.JUDGED_BY, _whole(mounts.ASKED)),
     "container": _whole("containers.list"),
     "cron": _whole("cron.tables"),
     "clock": _whole("clock.chrony"),
@@ -291,6 +296,7 @@ _ASKED_BY: dict[str, _Asks] = {
 
 _JUDGED_BY: dict[str, Callable[[HostView, str], Said | None]] = {
     **network_state.JUDGED_BY,
+    **mounts.JUDGED_BY,
     "runs": _unit_runs,
     "config": _config_passes,
     load.CHECK: load.nothing_runs_away,

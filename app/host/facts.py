@@ -144,8 +144,43 @@ class Filesystem(Value):
     read_only: bool | None = None
 
 
+class Mount(Value):
+    """A place where a file system shows, that does not come and go with a container or a login."""
+
+    path: str
+    source: str
+    fstype: str
+    read_only: bool
+    only_here: bool = False  # read-only, if at all, at this place alone: the file system is not
+    size_kb: int | None = None  # how large it may become; only of those in memory
+
+
+class DeclaredMount(Mount):
+    """What /etc/fstab wants mounted."""
+
+    at_boot: bool  # and not only when somebody asks for it
+
+
 class FilesystemsFacts(Value):
-    filesystems: tuple[Filesystem, ...] = ()
+    filesystems: tuple[Filesystem, ...] = ()  # each once, whatever shows it
+    mounts: tuple[Mount, ...] = ()
+    declared: tuple[DeclaredMount, ...] = ()
+
+
+class MountStateFacts(Value):
+    """One place where something is, or should be, mounted."""
+
+    path: str
+    mounted: str  # yes | no
+    declared: str  # yes | no: in /etc/fstab
+    entries: int | None = None  # what lies in the folder while nothing is mounted on it
+    source: str = ""
+    fstype: str = ""
+    read_only: bool | None = None
+    only_here: bool | None = None  # as of Mount
+    write: str = ""  # rw | ro
+    in_memory: str = ""  # yes | no
+    size_kb: int | None = None
 
 
 class BigFile(Value):

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from app.domain.action import ActionCall
 from app.domain.probe import ProbeKind, ProbeResult
-from app.host import checks, kept, load, network_state
+from app.host import checks, kept, load, mounts, network_state
 from app.host.addresses import reaches
 from app.host.baseline import Baseline
 from app.host.facts import FirewallFacts, Listener, UnitFacts
@@ -53,10 +53,11 @@ class PathWalker:
     def _checked(self, failing: ProbeResult) -> Walk:
         """What a check on the host leads to: the unit or the file system that it is about."""
         probe, ids = failing.probe, [i for i in [failing.evidence_id] if i is not None]
-        if probe.check in ("room", "writable"):
+        if probe.check in ("room", "writable", *mounts.JUDGED_BY):
             listed = self.view.filesystems
             seen = [listed[1]] if listed is not None else ids
-            hop = self.vantage.hop(Layer.STORAGE, probe.subject, False, failing.detail, seen)
+            place = mounts.path_of(probe.subject)
+            hop = self.vantage.hop(Layer.STORAGE, place, False, failing.detail, seen)
             return Walk(probe=probe.name, hops=(hop,), units=())
         if probe.check in network_state.ASKED_BY:
             ask = self.vantage.ask(network_state.ASKED_BY[probe.check])

@@ -11,6 +11,7 @@ from app.reasoning.containers import container_subjects
 from app.reasoning.databases import database_subjects
 from app.reasoning.differences import difference_subjects
 from app.reasoning.host_case import HostCase
+from app.reasoning.mounting import mounting_subjects
 from app.reasoning.network_subjects import network_subjects
 from app.reasoning.processes import process_subjects
 from app.reasoning.space import cleaners_off, filler, journal_changes
@@ -27,6 +28,7 @@ def subjects_of(case: HostCase) -> tuple[Subject, ...]:
     units = (_unit(case, name) for name in case.units if name in case.view.units)
     beneath = (
         *_mounts(case),
+        *mounting_subjects(case),
         *_names(case),
         *_rules(case),
         *container_subjects(case),

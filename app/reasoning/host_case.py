@@ -179,6 +179,11 @@ class HostCase:
             if r is not None and not (r in _OTHERS_DATA and c.kind is ChangeKind.ADDED)
         ]
 
+    def relation_of(self, path: str, unit: UnitFacts) -> Relation | None:
+        """How a path has to do with a unit; what everything resolves by is none of one unit."""
+        how = self._relation(path, unit)
+        return None if how is Relation.NAMING else how
+
     def _relation_of(self, change: Change, unit: UnitFacts) -> Relation | None:
         """How a change has to do with a unit: as the nearest of what it took with it has."""
         nearest = (self._relation(path, unit) for path in change.paths)

@@ -34,12 +34,6 @@ HOMES = "/home"
 _VOLUME_DEPTH = 2
 """Levels of folders that are noted on a volume that is mounted below the roots."""
 
-_OF_CONTAINERS = (
-    "/var/lib/docker", "/var/lib/containers", "/var/lib/containerd", "/var/lib/kubelet",
-    "/var/lib/lxc*", "/var/lib/snapd", "/run",
-)  # fmt: skip
-"""Below these, mounts come and go by themselves."""
-
 _SKIPPED = frozenset({"__pycache__", "node_modules", ".git", ".cache", "lost+found", ".svn"})
 _SKIPPED_ENDS = (".pyc", ".pyo", "~", ".swp", ".tmp", ".lock", ".pid", ".sock", ".dpkg-new")
 _FILE_BYTES = 1024 * 1024
@@ -101,8 +95,6 @@ class Survey:
             yield from _walk(root, depth=0, folders_only=True)
         yield from _walk(HOMES, depth=1, folders_only=True)
         for mount in local_mounts():
-            if is_refused(mount, _OF_CONTAINERS):
-                continue
             if any(mount.startswith(f"{root}/") for root in (*CONTENT_ROOTS, *FOLDER_ROOTS)):
                 yield from _walk(mount, depth=_VOLUME_DEPTH, folders_only=True)
 

@@ -39,6 +39,7 @@ from .mariadb import (
     mariadb_terminate_idle,
     mariadb_variable,
 )
+from .mounts import mount_attach, mount_detach, mount_resize, mount_set_write, mount_state
 from .network import http_local, listeners, network, tcp_connect
 from .nginx import nginx_dump
 from .path_access import path_access
@@ -111,6 +112,11 @@ BUILTINS: dict[str, Builtin] = {
         mariadb_state,
         mariadb_terminate_idle,
         mariadb_variable,
+        mount_attach,
+        mount_detach,
+        mount_resize,
+        mount_set_write,
+        mount_state,
         network,
         nginx_dump,
         packages_clean_cache,

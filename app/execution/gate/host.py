@@ -5,19 +5,11 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Iterator
 
+from . import mounts
 from .answers import Params, answer, iso, read_program, text_at
+from .parameters import is_refused
 from .places import Places
-
-_PSEUDO = frozenset(
-    ["proc", "sysfs", "cgroup", "cgroup2", "devpts", "mqueue", "debugfs", "tracefs", "securityfs",
-     "pstore", "bpf", "configfs", "fusectl", "hugetlbfs", "autofs", "nsfs", "binfmt_misc",
-     "rpc_pipefs", "efivarfs", "selinuxfs", "ramfs"]
-)  # fmt: skip
-_REMOTE = frozenset(["nfs", "nfs4", "cifs", "smb3", "ceph", "glusterfs", "fuse.sshfs"])
-_NO_VOLUMES = _REMOTE | {"overlay", "aufs", "squashfs", "devtmpfs"}
-_OCTAL = re.compile(r"\\([0-7]{3})")
 
 NOTE_FOLDERS = ("/etc", "/run", "/srv", "/opt", "/var/lib", "/home", "/var/www", "/root")
 _NOTE = re.compile(
@@ -47,35 +39,34 @@ def identity(_: Params, __: Places) -> int:
 
 
 def filesystems(_: Params, __: Places) -> int:
-    """FilesystemsFacts: each mounted file system once, by its first mount point."""
+    """FilesystemsFacts: each mounted file system once, by its first mount point; the mounts that
+    last; and those that /etc/fstab declares."""
     seen: dict[str, dict[str, object]] = {}
-    for (device, mount, options), (kind, source, super_options) in _mounts():
-        if device in seen and kind != "overlay":
+    for mount in mounts.every():
+        if mount.device in seen and mount.fstype != "overlay":
             continue
-        read_only = "ro" in options or "ro" in super_options.split(",")
-        seen[device] = {
-            "mount": mount,
-            "source": _unescaped(source),
-            "fstype": kind,
-            "read_only": read_only,
-            **({} if kind in _REMOTE else _space(mount)),  # a dead server would hang the answer
+        remote = mount.fstype in mounts.REMOTE  # a dead server would hang the answer
+        seen[mount.device] = {
+            "mount": mount.path,
+            "source": mount.source,
+            "fstype": mount.fstype,
+            "read_only": mount.read_only,
+            **({} if remote else _space(mount.path)),
         }
-    return answer({"filesystems": list(seen.values())})
+    return answer(
+        {
+            "filesystems": list(seen.values()),
+            "mounts": mounts.lasting(),
+            "declared": mounts.declared(),
+        }
+    )
 
 
 def local_mounts() -> list[str]:
     """Mount points of this host's own volumes: no other host serves them, so to look into them
     cannot hang, and no container lives in them."""
-    return sorted({place[1] for place, (kind, *_) in _mounts() if kind not in _NO_VOLUMES})
-
-
-def _mounts() -> Iterator[tuple[tuple[str, str, list[str]], list[str]]]:
-    """Device, mount point and options; kind, source and options of what is mounted there."""
-    for line in text_at("/proc/self/mountinfo", 1 << 20).splitlines():
-        before, _dash, after = line.partition(" - ")
-        words = after.split(" ")[:3]
-        if words[0] not in _PSEUDO:
-            yield _fields(before), words
+    own = (m.path for m in mounts.every() if m.fstype not in mounts.NO_VOLUMES)
+    return sorted({path for path in own if not is_refused(path, mounts.OF_CONTAINERS)})
 
 
 def persons(_: Params, __: Places) -> int:
@@ -88,16 +79,6 @@ def persons(_: Params, __: Places) -> int:
             if len(notes) < _MOST_NOTES:
                 notes[path] = text_at(path, _NOTE_BYTES).strip()
     return answer({"logged_in": logged_in, "notes": notes})
-
-
-def _fields(before: str) -> tuple[str, str, list[str]]:
-    """Device, mount point and options of a mountinfo line's first part."""
-    words = before.split(" ")
-    return words[2], _unescaped(words[4]), words[5].split(",")
-
-
-def _unescaped(text: str) -> str:
-    return _OCTAL.sub(lambda found: chr(int(found[1], 8)), text)
 
 
 def _space(mount: str) -> dict[str, object]:

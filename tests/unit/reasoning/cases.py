@@ -99,6 +99,8 @@ def evidence(facts: dict[str, Any], start: int = 1) -> tuple[Evidence, ...]:
             params[name] = given
         if action in ("journal.unit", "unit.logs"):
             params["lines"] = 200
+        if action == "journal.errors":
+            params["lines"] = 100
         found.append(
             Evidence(
                 id=number, host="alpha", action=action, params=params, ok=True, exit_code=0,

@@ -1,0 +1,216 @@
+"""Mounts: what is mounted how, what /etc/fstab declares, and the three things done about it."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from .answers import Params, answer, text_at
+from .parameters import is_refused
+from .places import Places
+from .refusal import Failed
+
+PSEUDO = frozenset(
+    ["proc", "sysfs", "cgroup", "cgroup2", "devpts", "mqueue", "debugfs", "tracefs", "securityfs",
+     "pstore", "bpf", "configfs", "fusectl", "hugetlbfs", "autofs", "nsfs", "binfmt_misc",
+     "rpc_pipefs", "efivarfs", "selinuxfs", "ramfs"]
+)  # fmt: skip
+REMOTE = frozenset(["nfs", "nfs4", "cifs", "smb3", "ceph", "glusterfs", "fuse.sshfs"])
+NO_VOLUMES = REMOTE | {"overlay", "aufs", "squashfs", "devtmpfs"}
+OF_CONTAINERS = (
+    "/var/lib/docker", "/var/lib/containers", "/var/lib/containerd", "/var/lib/kubelet",
+    "/var/lib/lxc*", "/var/lib/snapd", "/run",
+)  # fmt: skip
+"""Below these, mounts come and go by themselves."""
+
+_MOST = 200
+_SECONDS = 25
+_OCTAL = re.compile(r"\\([0-7]{3})")
+_SIZE = re.compile(r"size=([0-9]+)([kKmMgG%]?)")
+_UNITS = {"": 1 / 1024, "k": 1, "m": 1024, "g": 1024 * 1024}
+
+
+class Mount(NamedTuple):
+    """One line of mountinfo."""
+
+    device: str
+    path: str
+    options: frozenset[str]  # of this mount
+    fstype: str
+    source: str
+    super_options: frozenset[str]  # of the file system, whatever mount shows it
+
+    @property
+    def read_only(self) -> bool:
+        return "ro" in self.options or "ro" in self.super_options
+
+    @property
+    def size_kb(self) -> int | None:
+        """How large a file system in memory may become; None for every other."""
+        if self.fstype != "tmpfs":
+            return None
+        state = os.statvfs(self.path)
+        return state.f_blocks * state.f_frsize // 1024
+
+
+def every() -> Iterator[Mount]:
+    """What is mounted, in the order it was; of mounts over one another the last one shows."""
+    for line in text_at("/proc/self/mountinfo", 1 << 20).splitlines():
+        before, _dash, after = line.partition(" - ")
+        fstype, source, super_options = after.split(" ")[:3]
+        words = before.split(" ")
+        if fstype not in PSEUDO:
+            yield Mount(
+                device=words[2],
+                path=_unescaped(words[4]),
+                options=frozenset(words[5].split(",")),
+                fstype=fstype,
+                source=_unescaped(source),
+                super_options=frozenset(super_options.split(",")),
+            )
+
+
+def lasting() -> list[dict[str, object]]:
+    """Mounts that do not come and go with containers and logins, as facts."""
+    shown = {m.path: m for m in every() if not is_refused(m.path, OF_CONTAINERS)}
+    return [_facts(mount) for mount in list(shown.values())[:_MOST]]
+
+
+def declared() -> list[dict[str, object]]:
+    """What /etc/fstab wants mounted, as facts."""
+    found = []
+    for line in text_at("/etc/fstab", 1 << 18).splitlines():
+        words = line.split()
+        if len(words) < 4 or words[0].startswith("#") or not words[1].startswith("/"):
+            continue
+        options = words[3].split(",")
+        found.append(
+            {
+                "path": _unescaped(words[1]).rstrip("/") or "/",
+                "source": _unescaped(words[0]),
+                "fstype": words[2],
+                "read_only": "ro" in options,
+                "at_boot": not {"noauto", "x-systemd.automount"} & {*options},
+                "size_kb": _size_of(options),
+            }
+        )
+    return found
+
+
+def mount_state(params: Params, _: Places) -> int:
+    """MountStateFacts."""
+    path = str(params["path"])
+    told = next((one for one in declared() if one["path"] == path), None)
+    facts: dict[str, object] = {"path": path, "declared": "no" if told is None else "yes"}
+    found = _at(path)
+    if found is None:
+        return answer(facts | {"mounted": "no", "entries": _entries(path)})
+    size = found.size_kb
+    return answer(
+        facts
+        | _facts(found)
+        | {
+            "mounted": "yes",
+            "write": "ro" if found.read_only else "rw",
+            "in_memory": "no" if size is None else "yes",
+        }
+    )
+
+
+def mount_attach(params: Params, _: Places) -> int:
+    """Mount what /etc/fstab declares for a place where nothing is mounted."""
+    path = str(params["path"])
+    if not any(one["path"] == path for one in declared()):
+        raise Failed(f"/etc/fstab declares nothing for {path}")
+    if _at(path) is not None:
+        raise Failed(f"something is mounted at {path} already")
+    _run("/usr/bin/mount", "--", path)
+    return answer({"path": path, "source": _require(path).source})
+
+
+def mount_detach(params: Params, _: Places) -> int:
+    """Unmount what is mounted at a place; what is in use stays."""
+    path = str(params["path"])
+    _require(path)
+    _run("/usr/bin/umount", "--", path)
+    return answer({"path": path})
+
+
+def mount_set_write(params: Params, _: Places) -> int:
+    """Make a mount writable, or read-only again; only this mount where the file system is not."""
+    path, wanted = str(params["path"]), str(params["write"])
+    found = _require(path)
+    whole = ("ro" in found.super_options) if wanted == "rw" else ("ro" not in found.options)
+    _remount(path, wanted if whole else f"bind,{wanted}")
+    if _require(path).read_only is (wanted == "rw"):
+        raise Failed(f"{path} was mounted anew and is not {wanted}")
+    return answer({"path": path, "write": wanted})
+
+
+def mount_resize(params: Params, _: Places) -> int:
+    """Let a file system in memory become so large, and no larger."""
+    path, wanted = str(params["path"]), int(str(params["size_kb"]))
+    before = _require(path).size_kb
+    if before is None:
+        raise Failed(f"{path} is no file system in memory")
+    _remount(path, f"size={wanted}k")
+    return answer({"path": path, "size_kb": _require(path).size_kb, "before": before})
+
+
+def _at(path: str) -> Mount | None:
+    return next((m for m in reversed([*every()]) if m.path == path), None)
+
+
+def _require(path: str) -> Mount:
+    found = _at(path)
+    if found is None:
+        raise Failed(f"nothing is mounted at {path}")
+    return found
+
+
+def _remount(path: str, options: str) -> None:
+    """Mount anew with what it has now, and not with what a file has for it, but for `options`."""
+    _run("/usr/bin/mount", "--options-source=mtab", "-o", f"remount,{options}", "--", path)
+
+
+def _run(*words: str) -> None:
+    done = subprocess.run(
+        words,
+        capture_output=True, text=True, timeout=_SECONDS, check=False, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    if done.returncode:
+        raise Failed(done.stderr.strip()[:300] or f"{words[0]} ended with {done.returncode}")
+
+
+def _facts(mount: Mount) -> dict[str, object]:
+    return {
+        "path": mount.path,
+        "source": mount.source,
+        "fstype": mount.fstype,
+        "read_only": mount.read_only,
+        "only_here": "ro" not in mount.super_options,
+        "size_kb": mount.size_kb,
+    }
+
+
+def _entries(path: str) -> int | None:
+    """How much lies in the folder that a mount would cover; None where there is none."""
+    try:
+        return len(os.listdir(path))
+    except OSError:
+        return None
+
+
+def _size_of(options: list[str]) -> int | None:
+    """In kilobytes; None where it is a share, or not said."""
+    found = next((m for m in map(_SIZE.fullmatch, options) if m), None)
+    if found is None or found[2] == "%":
+        return None
+    return int(int(found[1]) * _UNITS[found[2].lower()])
+
+
+def _unescaped(text: str) -> str:
+    return _OCTAL.sub(lambda found: chr(int(found[1], 8)), text)

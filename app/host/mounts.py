@@ -1,0 +1,146 @@
+"""What a host has mounted, and how that differs from what it had or from what its files declare."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from enum import StrEnum
+
+from app.domain.value import Value
+from app.host.facts import DeclaredMount, FilesystemsFacts, Mount
+from app.host.view import HostView
+
+ASKED = "filesystems.list"
+MOUNTED, SIZED = "mounted", "sized"
+
+_SMALLER = 0.9
+"""A file system in memory that may not become so large as it could: below this share of it."""
+
+Said = tuple[bool, str]
+
+
+class MountFault(StrEnum):
+    """How a mount can be other than it was."""
+
+    GONE = "gone"
+    READ_ONLY = "read-only"
+    SMALL = "small"  # in memory, and may not become so large as it could
+
+
+class AmissMount(Value):
+    """A place where something is not mounted as it was, or as it is declared."""
+
+    path: str
+    fault: MountFault
+    then: Mount
+    now: Mount | None
+    declared: DeclaredMount | None  # in /etc/fstab, as that is now
+    said: str  # as a sentence without its end
+    evidence_id: int
+
+
+def amiss(now: HostView, then: HostView | None) -> tuple[AmissMount, ...]:
+    """What is not mounted as it was; where that is not known, as /etc/fstab declares it."""
+    found = now.facts(FilesystemsFacts, ASKED)
+    if found is None:
+        return ()
+    mounted = {mount.path: mount for mount in found[0].mounts}
+    declared = {mount.path: mount for mount in found[0].declared}
+    if not mounted:
+        return ()  # the host was asked in a way that does not tell
+    judged = (
+        (wanted, was, _fault(wanted, mounted.get(wanted.path)))
+        for wanted, was in _wanted(found[0], then)
+    )
+    return tuple(
+        AmissMount(
+            path=wanted.path,
+            fault=fault,
+            then=wanted,
+            now=mounted.get(wanted.path),
+            declared=declared.get(wanted.path),
+            said=_said(wanted, fault, was),
+            evidence_id=found[1],
+        )
+        for wanted, was, fault in judged
+        if fault is not None
+    )
+
+
+def learned(then: HostView) -> Iterable[tuple[str, str]]:
+    """Pairs of a check and its subject that held while the host was healthy."""
+    for mount in _mounts(then):
+        yield MOUNTED, mount.path
+        if mount.size_kb:
+            yield SIZED, f"{mount.path} {mount.size_kb}"
+
+
+def declared(now: HostView) -> Iterable[tuple[str, str]]:
+    """The same of what /etc/fstab declares, where the host was never seen healthy."""
+    found = now.facts(FilesystemsFacts, ASKED)
+    for mount in found[0].declared if found is not None else ():
+        if mount.at_boot:
+            yield MOUNTED, mount.path
+
+
+def path_of(subject: str) -> str:
+    """The place that a check is about."""
+    return subject.rpartition(" ")[0] or subject
+
+
+def _is_mounted(view: HostView, path: str) -> Said | None:
+    if not _mounts(view):
+        return None
+    there = any(mount.path == path for mount in _mounts(view))
+    return there, f"nothing is mounted at {path}, where a file system should be"
+
+
+def _is_sized(view: HostView, subject: str) -> Said | None:
+    path, _, size = subject.rpartition(" ")
+    now = next((mount for mount in _mounts(view) if mount.path == path), None)
+    if now is None or now.size_kb is None:
+        return None
+    enough = now.size_kb >= _SMALLER * int(size)
+    return enough, f"{path} may hold {now.size_kb} kB, and could hold {size} kB while healthy"
+
+
+JUDGED_BY: dict[str, Callable[[HostView, str], Said | None]] = {
+    MOUNTED: _is_mounted,
+    SIZED: _is_sized,
+}
+
+
+def _mounts(view: HostView) -> tuple[Mount, ...]:
+    found = view.facts(FilesystemsFacts, ASKED)
+    return () if found is None else found[0].mounts
+
+
+def _wanted(facts: FilesystemsFacts, then: HostView | None) -> Iterable[tuple[Mount, str]]:
+    """What should be mounted, and who says so."""
+    before = () if then is None else _mounts(then)
+    if before:
+        yield from ((mount, "as while the host was healthy") for mount in before)
+        return
+    for mount in facts.declared:
+        if mount.at_boot:
+            yield mount, "as /etc/fstab declares it"
+
+
+def _fault(wanted: Mount, now: Mount | None) -> MountFault | None:
+    if now is None:
+        return MountFault.GONE
+    if now.read_only and not wanted.read_only:
+        return MountFault.READ_ONLY
+    if now.size_kb and wanted.size_kb and now.size_kb < _SMALLER * wanted.size_kb:
+        return MountFault.SMALL
+    return None
+
+
+def _said(wanted: Mount, fault: MountFault, was: str) -> str:
+    match fault:
+        case MountFault.GONE:
+            what = f"{wanted.source} ({wanted.fstype})"
+            return f"{what} is not mounted at {wanted.path}; it should be, {was}"
+        case MountFault.READ_ONLY:
+            return f"{wanted.path} is mounted read-only; it should be writable, {was}"
+        case MountFault.SMALL:
+            return f"{wanted.path} may hold less than {wanted.size_kb} kB, {was}"
