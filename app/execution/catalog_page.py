@@ -60,7 +60,8 @@ def _undone(entry: CatalogEntry) -> str:
     calls = ", ".join(dict.fromkeys(f"`{undo.action}`" for undo in entry.undo))
     settled = ", ".join(dict.fromkeys(f"`{call.action}`" for call in entry.settle))
     undone = calls or f"nothing: {entry.rollback_note or 'rollback is none'}"
-    return f"{undone} After its plan is undone, where needed: {settled}" if settled else undone
+    told = f"{undone} After its plan is undone, where needed: {settled}" if settled else undone
+    return f"{told}; a person must agree: {entry.person}" if entry.person else told
 
 
 if __name__ == "__main__":

@@ -113,6 +113,7 @@ class CatalogEntry(Value):
     id: str
     title: str
     risk: Risk
+    person: str = ""  # why a person must agree, whatever the level; "": the level decides
     params: dict[str, str] = Field(default_factory=dict)  # name -> type's name
     argv: tuple[str, ...] = ()
     builtin: str | None = None  # a function of the gate, instead of `argv`

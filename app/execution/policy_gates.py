@@ -142,9 +142,11 @@ def _breaker(plan: Plan, context: PolicyContext) -> Iterator[Finding]:
             yield Finding(rule="breaker", people=People.ONE, reason=reason)
 
 
-def _person(plan: Plan, _: PolicyContext) -> Iterator[Finding]:
-    if plan.requires_person:
-        yield Finding(rule="person", people=People.ONE, reason=plan.requires_person)
+def _person(plan: Plan, context: PolicyContext) -> Iterator[Finding]:
+    reasons = (context.catalog.entry(step.action).person for step in plan.steps)
+    for reason in dict.fromkeys((plan.requires_person or "", *reasons)):
+        if reason:
+            yield Finding(rule="person", people=People.ONE, reason=reason)
 
 
 def _over_limits(

@@ -15,7 +15,7 @@ from app.domain.action import ActionCall
 from app.domain.host import Host
 from app.domain.incident import Incident
 from app.domain.probe import Probe, ProbeKind, ProbeResult
-from app.host import databases, kept, load, mounts, network_state
+from app.host import accounts, databases, kept, load, mounts, network_state
 from app.host.drift import program
 from app.host.facts import Filesystem
 from app.host.view import HostView, config_test_of
@@ -33,6 +33,7 @@ _ABOUT = {
     ),
     "clock": re.compile(r"\b(clock\w*|time|ntp|chrony|sync\w*|drift\w*|kerberos|token)\b"),
     load.CHECK: load.ABOUT_LOAD,
+    accounts.CHECK: accounts.ABOUT,
     **network_state.ABOUT,
 }
 """How people speak of what a check is about."""
@@ -68,6 +69,7 @@ def learned(then: HostView) -> tuple[Probe, ...]:
         *(_check(then.host, check, subject) for check, subject in network_state.learned(then)),
         *(_check(then.host, check, subject) for check, subject in load.learned(then)),
         *(_check(then.host, check, subject) for check, subject in mounts.learned(then)),
+        *(_check(then.host, check, subject) for check, subject in accounts.learned(then)),
     ]
     return tuple(found)
 
@@ -284,6 +286,7 @@ _ASKED_BY: dict[str, _Asks] = {
     "runs": lambda unit: ("unit.show", {"unit": unit}),
     "config": lambda unit: (config_test_of(unit) or "", {}),
     load.CHECK: _whole(load.ASKED),
+    accounts.CHECK: _whole(accounts.ASKED),
     kept.CHECK: lambda path: (kept.ASKED, {"path": path}),
     "room": _whole("filesystems.list"),
     "writable": _whole("filesystems.list"),
@@ -300,6 +303,7 @@ _JUDGED_BY: dict[str, Callable[[HostView, str], Said | None]] = {
     "runs": _unit_runs,
     "config": _config_passes,
     load.CHECK: load.nothing_runs_away,
+    accounts.CHECK: accounts.can_log_in,
     "room": _has_room,
     "writable": _is_writable,
     "container": _container_runs,

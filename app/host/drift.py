@@ -123,9 +123,15 @@ def _kind(then: Manifest.File | None, now: Manifest.File | None) -> ChangeKind |
         return ChangeKind.TARGET
     if then.sha256 != now.sha256 or then.kind != now.kind:
         return ChangeKind.CONTENT
-    if (then.owner, then.group, then.mode) != (now.owner, now.group, now.mode):
+    if then.mode != now.mode or _other(then.owner, now.owner) or _other(then.group, now.group):
         return ChangeKind.MODE
     return None
+
+
+def _other(then: str, now: str) -> bool:
+    """Whether it is another's now. A number for a name says that the account is gone: the number
+    is as it was."""
+    return then != now and not (now.isdigit() and not then.isdigit())
 
 
 def relation(path: str, unit: UnitFacts, nginx: NginxFacts | None = None) -> Relation | None:

@@ -144,6 +144,37 @@ class Filesystem(Value):
     read_only: bool | None = None
 
 
+class Account(Value):
+    """A local account, without anything of its password."""
+
+    name: str
+    uid: int
+    gid: int
+    group: str  # the name of its first group; "" where no group has that id
+    home: str
+    shell: str
+    shell_exists: str  # yes | no
+    may_log_in: str  # yes | no: no by its shell
+
+
+class AccountsFacts(Value):
+    accounts: tuple[Account, ...] = ()
+
+
+class AccountStateFacts(Value):
+    """One account as it is now."""
+
+    name: str
+    exists: str  # yes | no
+    uid: int | None = None
+    gid: int | None = None
+    group: str = ""
+    home: str = ""
+    shell: str = ""
+    shell_exists: str = ""
+    may_log_in: str = ""
+
+
 class Mount(Value):
     """A place where a file system shows, that does not come and go with a container or a login."""
 

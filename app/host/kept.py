@@ -34,6 +34,15 @@ def _theme(name: str, files: str, words: str) -> Theme:
     return Theme(name=name, files=re.compile(files), words=re.compile(words))
 
 
+_ACCESS = r"/etc/ssh/sshd_config(?:\.d/.*)?|/etc/pam\.d/.*|/etc/security/.*"
+
+_LOGIN_KEYS = r"(?:/root|/home/[^/]+)/\.ssh(?:/authorized_keys)?"
+
+ABOUT_LOGINS = (
+    r"\b(?:log(?:s|ged|ging)? ?(?:in|on|ins)|logins?|sshd?|sftp|scp|sign(?:s|ed|ing)? ?in"
+    r"|connection closed|publickey|password)\b"
+)
+
 THEMES = (
     _theme(
         "time zone",
@@ -51,7 +60,7 @@ THEMES = (
     ),
     _theme(
         "who may use a folder",
-        r"/|/tmp|/var/tmp|/dev/shm|/root|/home|/home/[^/]+",
+        rf"/|/tmp|/var/tmp|/dev/shm|/root|/home|/home/[^/]+|{_LOGIN_KEYS}",
         r"\b(?:permission\w*|denied|forbidden|publickey|temp(?:orary)?|(?:/var)?/tmp|uploads?"
         r"|(?:cannot|can't|can not|could not|not|unable to|fails? to)"
         r" (?:be )?(?:create|write|save|store|open|log ?in)\w*"
@@ -59,9 +68,8 @@ THEMES = (
     ),
     _theme(
         "logins",
-        r"/etc/nologin|/var/run/nologin|/run/nologin",
-        r"\b(?:log(?:s|ged|ging)? ?(?:in|on|ins)|logins?|ssh|sftp|sign(?:s|ed|ing)? ?in"
-        r"|connection closed)\b",
+        rf"/etc/nologin|/var/run/nologin|/run/nologin|{_ACCESS}",
+        ABOUT_LOGINS,
     ),
 )
 
@@ -94,6 +102,16 @@ def _theme_of(change: Change, text: str, jobs: frozenset[str]) -> str | None:
     if job is not None and any(word in text for word in _words(job)):
         return f"job {job}"
     return None
+
+
+def says_who_may_log_in(path: str) -> bool:
+    """Whether sshd or PAM reads a file to decide that."""
+    return re.fullmatch(_ACCESS, path) is not None
+
+
+def is_of_login_keys(path: str) -> bool:
+    """Whether sshd lets nobody in with a key while others may write there."""
+    return re.fullmatch(_LOGIN_KEYS, path) is not None
 
 
 def job_of(path: str, jobs: frozenset[str]) -> str | None:

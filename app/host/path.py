@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from app.domain.action import ActionCall
 from app.domain.probe import ProbeKind, ProbeResult
-from app.host import checks, kept, load, mounts, network_state
+from app.host import accounts, checks, kept, load, mounts, network_state
 from app.host.addresses import reaches
 from app.host.baseline import Baseline
 from app.host.facts import FirewallFacts, Listener, UnitFacts
@@ -64,7 +64,7 @@ class PathWalker:
             asks = [] if self.view.asked(ask.action) else [ask]
             hop = self.vantage.hop(Layer.NETWORK, probe.subject, False, failing.detail, ids, asks)
             return Walk(probe=probe.name, hops=(hop,), units=())
-        if probe.check in ("database", load.CHECK, kept.CHECK):
+        if probe.check in ("database", load.CHECK, kept.CHECK, accounts.CHECK):
             hop = self.vantage.hop(Layer.SERVICE, probe.subject, False, failing.detail, ids)
             return Walk(probe=probe.name, hops=(hop,), units=())
         unit = checks.unit_of(probe)

@@ -15,6 +15,7 @@ from app.domain.hypothesis import Hypothesis, HypothesisStatus
 from app.host.hops import Hop
 from app.host.view import config_test_of
 from app.knowledge.library import Library
+from app.reasoning.accounts import account_asks
 from app.reasoning.change_subjects import diff_ask
 from app.reasoning.differences import difference_asks
 from app.reasoning.first_look import first_look
@@ -187,6 +188,7 @@ def _closer_look(host: HostCase) -> Iterable[ActionCall]:
             yield ActionCall(action="environment.read", host=name, params={"path": path})
     yield from network_asks(host)
     yield from difference_asks(host)
+    yield from account_asks(host)
     for subject in subjects_of(host):
         if subject.kind == "change" and (ask := diff_ask(host, subject.facts["change"])):
             yield ask

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from app.host.facts import Filesystem, FirewallFacts, FirewallRule, FirewallRuleFacts, SecurityFacts
 from app.host.hops import Hop, Layer
+from app.reasoning.accounts import account_subjects
 from app.reasoning.change_subjects import change_subjects
 from app.reasoning.containers import container_subjects
 from app.reasoning.databases import database_subjects
@@ -29,6 +30,7 @@ def subjects_of(case: HostCase) -> tuple[Subject, ...]:
     beneath = (
         *_mounts(case),
         *mounting_subjects(case),
+        *account_subjects(case),
         *_names(case),
         *_rules(case),
         *container_subjects(case),

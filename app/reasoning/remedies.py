@@ -9,13 +9,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.domain.action import ActionCall, Params
+from app.host.kept import is_of_login_keys, says_who_may_log_in
 from app.knowledge.expressions import Facts
 from app.knowledge.failure_mode import FailureMode, Remedy, RemedyStep, fill, parameters
 from app.reasoning.port import Repair
 
-_GENTLE = ("file.", "daemon.reload", "service.start", "service.enable", "service.reset_failed",
-           "service.reload", "service.unmask", "log.", "container.start",
-           "container.set_restart_policy", "process.continue",
+_GENTLE = ("file.", "access.", "mount.", "account.", "log.", "daemon.reload", "service.start",
+           "service.enable", "service.reset_failed", "service.reload", "service.unmask",
+           "container.start", "container.set_restart_policy", "process.continue",
            "route.add", "route.replace", "link.up", "qdisc.remove",
            "kernel.set", "redis.save", "trust.update", "mariadb.set_global")  # fmt: skip
 """Actions that take nothing down. A repair made only of these is watched for a shorter time."""
@@ -82,7 +83,7 @@ def restore_change(change: object, host: str) -> list[ActionCall] | None:
     match change.get("kind"):
         case "added" if now is not None and now.get("kind") == "file":
             params: Params = {"path": path, "sha256": now["sha256"]}
-            return [_call(host, "file.remove", params)]
+            return [_call(host, f"{_family(path)}.remove", params)]
         case "added" if now is not None and now.get("kind") == "symlink":
             return [_call(host, "file.remove_link", {"path": path, "target": now["target"]})]
         case "mode" if then is not None and now is not None:
@@ -118,7 +119,13 @@ def _restore_version(path: str, then: Mapping[str, Any], host: str) -> ActionCal
         return _call(host, "file.restore_folder", {"path": path, **access})
     if not then.get("sha256"):
         return None
-    return _call(host, "file.restore", {"path": path, "sha256": then["sha256"], **access})
+    params: Params = {"path": path, "sha256": then["sha256"], **access}
+    return _call(host, f"{_family(path)}.restore", params)
+
+
+def _family(path: str) -> str:
+    """Which actions touch a file: those that bring it into effect with sshd, or the plain ones."""
+    return "access" if says_who_may_log_in(path) else "file"
 
 
 def _restore_access(
@@ -129,7 +136,8 @@ def _restore_access(
         params: Params = {"path": path, "owner": then["owner"], "group": then["group"]}
         calls.append(_call(host, "file.set_owner", params))
     if then["mode"] != now["mode"]:
-        calls.append(_call(host, "file.set_mode", {"path": path, "mode": then["mode"]}))
+        family = "access" if is_of_login_keys(path) else "file"
+        calls.append(_call(host, f"{family}.set_mode", {"path": path, "mode": then["mode"]}))
     return calls
 
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import stat
 import time
 from collections.abc import Iterator
+from typing import Any
 
 from . import disk
 from .answers import Params, answer, group_name, iso, kind_of, mode_text, read_program, user_name
 from .host import local_mounts
 from .network import listening
-from .parameters import is_refused
+from .parameters import Unfit, check, is_refused
 from .places import Places
 from .refusal import Failed
 from .request import load_config
@@ -31,6 +33,9 @@ SHARED_FOLDERS = ("/", "/root", *(folder.rstrip("/") for folder in TEMPORARY))
 HOMES = "/home"
 """Noted one level deep, likewise."""
 
+LOGIN_KEYS = (".ssh", ".ssh/authorized_keys")
+"""Of a home: noted with owner and mode, which sshd looks at; what stands there is nobody's."""
+
 _VOLUME_DEPTH = 2
 """Levels of folders that are noted on a volume that is mounted below the roots."""
 
@@ -40,7 +45,11 @@ _FILE_BYTES = 1024 * 1024
 _MOST_FILES = 20_000
 _MOST_STORED = 256 * 1024 * 1024
 _SECONDS = 35.0
-_NEVER_HASHED = ("/etc/shadow*", "/etc/gshadow*", "/etc/ssh/*_key", "/etc/ssl/private")
+_RESTORING = ("file.restore", "access.restore")
+_NEVER_HASHED = (
+    "/etc/shadow*", "/etc/gshadow*", "/etc/ssh/*_key", "/etc/ssl/private", "/home/*/.ssh",
+    "/root/.ssh",
+)  # fmt: skip
 
 
 def baseline_manifest(_: Params, places: Places) -> int:
@@ -55,8 +64,8 @@ def baseline_store(_: Params, places: Places) -> int:
 
 def _manifest(places: Places, *, store: bool) -> dict[str, object]:
     config = load_config(places.config)
-    guarded = config.actions["file.restore"]["params"]["path"].get("refuse", [])
-    survey = Survey(Store(places) if store else None, guarded)
+    restorable = [config.actions[name]["params"]["path"] for name in _RESTORING]
+    survey = Survey(Store(places) if store else None, restorable)
     _, listed, _ = read_program(["/usr/bin/ss", "-H", "-l", "-t", "-u", "-n", "-p"])
     return {
         "host": config.host,
@@ -71,9 +80,9 @@ def _manifest(places: Places, *, store: bool) -> dict[str, object]:
 class Survey:
     """One look at all files, bounded in number, bytes and time."""
 
-    def __init__(self, store: Store | None, guarded: list[str]) -> None:
+    def __init__(self, store: Store | None, restorable: list[dict[str, Any]]) -> None:
         self._store = store
-        self._guarded = guarded
+        self._restorable = restorable  # types of paths
         self._stored = 0
         self._until = time.monotonic() + _SECONDS
 
@@ -93,7 +102,11 @@ class Survey:
             yield from _walk(root, depth=2, folders_only=True)
         for root in SHARED_FOLDERS:
             yield from _walk(root, depth=0, folders_only=True)
-        yield from _walk(HOMES, depth=1, folders_only=True)
+        for home, state in (*_walk(HOMES, depth=1, folders_only=True), *_alone("/root")):
+            if home != "/root":
+                yield home, state
+            for place in LOGIN_KEYS:
+                yield from _alone(f"{home}/{place}")
         for mount in local_mounts():
             if any(mount.startswith(f"{root}/") for root in (*CONTENT_ROOTS, *FOLDER_ROOTS)):
                 yield from _walk(mount, depth=_VOLUME_DEPTH, folders_only=True)
@@ -127,10 +140,27 @@ class Survey:
             content = read_file(file, path)
         finally:
             os.close(file)
-        if self._store is None or is_refused(path, self._guarded) or self._stored > _MOST_STORED:
+        kept = any(_fits(path, kind) for kind in self._restorable)
+        if self._store is None or not kept or self._stored > _MOST_STORED:
             return hashlib.sha256(content).hexdigest()
         self._stored += len(content)
         return self._store.put(content)
+
+
+def _alone(path: str) -> Iterator[tuple[str, os.stat_result]]:
+    """One path, where it is a file or a folder."""
+    with contextlib.suppress(OSError):
+        state = os.lstat(path)
+        if stat.S_IFMT(state.st_mode) in (stat.S_IFREG, stat.S_IFDIR):
+            yield path, state
+
+
+def _fits(path: str, kind: dict[str, Any]) -> bool:
+    try:
+        check("path", path, kind)
+    except Unfit:
+        return False
+    return True
 
 
 def _walk(root: str, *, depth: int, folders_only: bool) -> Iterator[tuple[str, os.stat_result]]:

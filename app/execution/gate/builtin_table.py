@@ -4,6 +4,14 @@ from __future__ import annotations
 
 import sys
 
+from .access import access_remove, access_restore
+from .accounts import (
+    account_create,
+    account_remove,
+    account_set_shell,
+    account_state,
+    accounts_list,
+)
 from .answers import Builtin, Params
 from .baseline import baseline_manifest, baseline_store
 from .busy import processors_busy
@@ -70,6 +78,13 @@ from .web_errors import web_errors
 BUILTINS: dict[str, Builtin] = {
     function.__name__: function
     for function in (
+        access_remove,
+        access_restore,
+        account_create,
+        account_remove,
+        account_set_shell,
+        account_state,
+        accounts_list,
         baseline_manifest,
         baseline_store,
         config_read,

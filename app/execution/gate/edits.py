@@ -18,6 +18,12 @@ _COPIED = ("security.selinux", "system.posix_acl_access", "user.")
 
 def file_restore(params: Params, places: Places) -> int:
     """Put a stored content at a path, with its owner and mode."""
+    replaced = put_back(params, places)
+    return answer({"path": params["path"], "sha256": params["sha256"], "replaced": replaced})
+
+
+def put_back(params: Params, places: Places) -> str | None:
+    """The same; the sha256 of what stood there before and is kept."""
     path, sha256 = str(params["path"]), str(params["sha256"])
     content = Store(places).get(sha256)
     uid, gid = _ids(params)
@@ -39,7 +45,7 @@ def file_restore(params: Params, places: Places) -> int:
         finally:
             os.close(file)
         os.fsync(folder)
-    return answer({"path": path, "sha256": sha256, "replaced": replaced})
+    return replaced
 
 
 def file_restore_link(params: Params, places: Places) -> int:
@@ -92,6 +98,11 @@ def file_remove_folder(params: Params, _: Places) -> int:
 
 def file_remove(params: Params, places: Places) -> int:
     """Remove a regular file that has exactly that content; a copy is kept."""
+    return answer({"path": params["path"], "removed": take_away(params, places)})
+
+
+def take_away(params: Params, places: Places) -> str:
+    """The same; the sha256 of what is kept."""
     path = str(params["path"])
     with disk.parent_of(path) as (folder, name):
         kept = _keep(folder, name, path, places)
@@ -99,7 +110,7 @@ def file_remove(params: Params, places: Places) -> int:
             raise Failed(f"{path} has the content {(kept or 'none')[:12]}; it is left alone")
         os.unlink(name, dir_fd=folder)
         os.fsync(folder)
-    return answer({"path": path, "removed": kept})
+    return kept
 
 
 def file_remove_link(params: Params, _: Places) -> int:

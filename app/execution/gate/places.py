@@ -22,6 +22,11 @@ class Places(NamedTuple):
         return self.state + "/baseline"
 
     @property
+    def accounts(self) -> str:
+        """What the gate did to accounts, one file for each, so that it can take that back."""
+        return self.state + "/accounts"
+
+    @property
     def fence(self) -> str:
         """The highest fence seen; an older holder of the host is refused."""
         return self.state + "/fence"

@@ -1,0 +1,40 @@
+"""Accounts that were there and could be logged into while the host was healthy."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from app.host.facts import Account, AccountsFacts
+from app.host.kept import ABOUT_LOGINS
+from app.host.view import HostView
+
+ASKED, CHECK = "accounts.list", "account"
+ABOUT = re.compile(ABOUT_LOGINS)
+
+Said = tuple[bool, str]
+
+
+def known(view: HostView | None) -> dict[str, Account]:
+    """Accounts by name; none where they were not asked for."""
+    found = None if view is None else view.facts(AccountsFacts, ASKED)
+    return {} if found is None else {one.name: one for one in found[0].accounts}
+
+
+def learned(then: HostView) -> Iterable[tuple[str, str]]:
+    """Pairs of the check and an account that could be logged into."""
+    for one in known(then).values():
+        if one.may_log_in == "yes" and one.shell_exists == "yes":
+            yield CHECK, one.name
+
+
+def can_log_in(view: HostView, name: str) -> Said | None:
+    """Whether an account is there, with a shell that is: without one nobody gets in."""
+    accounts = known(view)
+    if not accounts:
+        return None
+    one = accounts.get(name)
+    if one is None:
+        return False, f"the account {name} is gone (no such user)"
+    there = one.shell_exists == "yes"
+    return there, f"the login shell {one.shell} of {name} does not exist"

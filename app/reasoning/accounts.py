@@ -1,0 +1,81 @@
+"""Accounts that a service or a login needs and that are not as they were, as subjects."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from app.domain.action import ActionCall
+from app.host import accounts
+from app.host.facts import Account
+from app.reasoning.host_case import HostCase
+from app.reasoning.subjects import Subject
+from app.reasoning.unit_facts import unit_facts
+
+_NO_SUCH_USER, _NO_SUCH_GROUP = 217, 216
+"""Exit codes of systemd where it cannot become the unit's user or group."""
+
+
+def account_subjects(case: HostCase) -> Iterable[Subject]:
+    """Each account that is gone, or whose shell is, where somebody misses it."""
+    now = accounts.known(case.view)
+    if not case.case.red or not now:
+        return
+    for name, then in accounts.known(case.then).items():
+        fault = _fault(then, now.get(name))
+        users = [unit for unit in case.units if _runs_as(case, unit, name)]
+        checked = any(p.probe.check == accounts.CHECK and p.probe.subject == name for p in case.red)
+        if fault and (users or checked):
+            yield _subject(case, fault, then, now.get(name), users, checked=checked)
+
+
+def account_asks(case: HostCase) -> Iterable[ActionCall]:
+    """What tells the accounts, where a unit could not become its user."""
+    for name in case.units:
+        found = case.view.units.get(name)
+        codes = (_NO_SUCH_USER, _NO_SUCH_GROUP)
+        if found is not None and found[0].exec_main_status in codes:
+            yield ActionCall(action=accounts.ASKED, host=case.host.name)
+            return
+
+
+def _fault(then: Account, now: Account | None) -> str | None:
+    if now is None:
+        return "missing"
+    return "no-shell" if then.shell_exists == "yes" and now.shell_exists == "no" else None
+
+
+def _runs_as(case: HostCase, unit: str, account: str) -> bool:
+    """Whether a unit that does not run well is to run as that account."""
+    found = case.view.units.get(unit)
+    return found is not None and found[0].user == account and not case.view.steady(unit)
+
+
+def _subject(
+    case: HostCase,
+    fault: str,
+    then: Account,
+    now: Account | None,
+    users: list[str],
+    *,
+    checked: bool,
+) -> Subject:
+    facts, sources = case.common()
+    facts["account"] = {
+        "name": then.name,
+        "fault": fault,
+        "then": then.model_dump(mode="json"),
+        "now": None if now is None else now.model_dump(mode="json"),
+        "used_by": ", ".join(users),
+        "is_checked": checked,
+    }
+    facts["units"] = [unit_facts(case, name)[0] for name in users]
+    asked = case.view.evidence(accounts.ASKED)
+    assert asked is not None
+    return Subject(
+        kind="account",
+        host=case.host.name,
+        name=then.name,
+        facts=facts,
+        sources=sources | {"account": asked.id},
+        nearness=min((case.nearness(name) for name in users), default=0),
+    )

@@ -1,0 +1,121 @@
+"""Accounts that are gone or cannot be logged into: made whole where that is right."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from app.domain.probe import Probe, ProbeKind, ProbeResult
+from app.host import accounts, checks
+from app.host.view import HostView
+from app.reasoning.port import Advice, Case
+from tests.unit.reasoning import cases
+from tests.unit.reasoning.cases import (
+    HEALTHY_LISTENERS,
+    HOST,
+    NOW,
+    case,
+    facts_of,
+    manifest_now,
+    nginx,
+    tickets,
+)
+from tests.unit.reasoning.test_builtin import UP, asked, judge, steps
+
+
+def account(name: str, **more: Any) -> dict[str, Any]:
+    shape = {"uid": 912, "gid": 912, "group": name, "home": f"/var/lib/{name}",
+             "shell": "/usr/sbin/nologin", "shell_exists": "yes", "may_log_in": "no"}  # fmt: skip
+    return {"name": name} | shape | more
+
+
+ROOT = account("root", uid=0, gid=0, shell="/bin/bash", may_log_in="yes")
+OWN = account("heap")
+PERSON = account("robot", uid=1004, gid=1004, shell="/bin/bash", may_log_in="yes")
+
+
+def was(given: Case, *healthy: dict[str, Any]) -> Case:
+    """The same case, with accounts of a healthy host."""
+    (known,) = given.baselines
+    facts = facts_of(UP, HEALTHY_LISTENERS) | {"accounts.list": {"accounts": list(healthy)}}
+    known = known.model_copy(update={"evidence": cases.evidence(facts)})
+    return given.model_copy(update={"baselines": (known,)})
+
+
+def broken(*now: dict[str, Any], **more: Any) -> Case:
+    """A service that systemd cannot start as its user."""
+    down = tickets("failed", "failed", result="exit-code", exec_main_status=217, user="heap")
+    facts = facts_of([nginx(), down], HEALTHY_LISTENERS[:1]) | asked(nginx(), down)
+    facts["baseline.manifest"] = manifest_now()
+    if now:
+        facts["accounts.list"] = {"accounts": list(now)}
+    return was(case(facts | more, status=502), ROOT, OWN)
+
+
+async def test_the_accounts_are_asked_for_where_a_service_cannot_become_its_user() -> None:
+    judged = await judge(broken())
+    assert judged.advice is Advice.DIAGNOSE
+    assert "accounts.list" in {call.action for call in judged.wanted}
+
+
+async def test_an_account_that_is_gone_is_made_again_once_a_person_agrees() -> None:
+    judged = await judge(broken(ROOT))
+    assert steps(judged) == [
+        (
+            "account.create account=heap gid=912 group=heap home=/var/lib/heap"
+            " shell=/usr/sbin/nologin uid=912"
+        ),
+        "service.reset_failed unit=tickets.service",
+        "service.start unit=tickets.service",
+    ]
+    assert judged.repair is not None
+    assert judged.repair.requires_person is not None
+
+
+async def test_files_of_an_account_that_is_gone_are_nobody_elses() -> None:
+    """Their owner is told as a number then; it is the number that it was."""
+    kept = cases.FILES[0]
+    theirs = kept.model_copy(update={"owner": "912", "group": "912"})
+    given = broken(ROOT, **{"baseline.manifest": manifest_now(theirs)})
+    judged = await judge(given)
+    assert steps(judged)[0].startswith("account.create")
+
+
+def login(*now: dict[str, Any]) -> Case:
+    """Users are served; a check of an account fails."""
+    facts = facts_of(UP, HEALTHY_LISTENERS) | asked(*UP)
+    facts["baseline.manifest"] = manifest_now()
+    facts["accounts.list"] = {"accounts": list(now)}
+    given = was(case(facts, status=200), ROOT, PERSON)
+    probe = Probe(
+        name="check account robot", kind=ProbeKind.HOST, address=HOST.address, port=0,
+        check=accounts.CHECK, subject="robot",
+    )  # fmt: skip
+    red = ProbeResult(probe=probe, ok=False, error="check", taken_at=NOW, simulated=False)
+    return given.model_copy(update={"probes": (*given.probes, red)})
+
+
+async def test_a_shell_that_is_not_installed_is_the_one_that_it_was() -> None:
+    judged = await judge(login(ROOT, PERSON | {"shell": "/bin/zsh", "shell_exists": "no"}))
+    assert steps(judged) == ["account.set_shell account=robot shell=/bin/bash"]
+    assert judged.repair is not None
+    assert judged.repair.requires_person is None
+
+
+async def test_an_account_that_may_not_log_in_any_more_is_no_fault_of_its_shell() -> None:
+    closed = PERSON | {"shell": "/usr/sbin/nologin", "may_log_in": "no"}
+    judged = await judge(login(ROOT, closed))
+    assert judged.repair is None
+
+
+@pytest.mark.parametrize(("shell_exists", "doubted"), [("yes", False), ("no", True)])
+def test_a_ticket_about_logins_doubts_accounts_without_a_shell(
+    shell_exists: str, doubted: bool
+) -> None:
+    given = login(ROOT, PERSON | {"shell_exists": shell_exists})
+    told = given.incident.model_copy(update={"short_description": "robot cannot log in"})
+    (known,) = given.baselines
+    view = HostView(HOST, given.evidence)
+    found = checks.doubted(checks.learned(known.view(HOST)), view, told)
+    assert ("robot" in {c.subject for c in found}) is doubted
