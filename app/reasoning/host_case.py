@@ -30,7 +30,7 @@ _KILLED = re.compile(
     re.IGNORECASE,
 )
 _UNIT_ADDED = re.compile(r"/etc/systemd/system/(?:[^/]+\.(?:wants|requires)/)?([^/]+\.service)")
-_DEFINES = re.compile(r"/etc/systemd/system/([^/]+\.service)(?:\.d/|$)")
+_DEFINES = re.compile(r"/etc/systemd/system/([^/]+\.service)(?:\.d(?:/|$)|$)")
 
 _SAME_MOMENT = timedelta(seconds=1)
 """systemd tells seconds: a file written just before a start may seem written after it."""

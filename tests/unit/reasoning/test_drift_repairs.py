@@ -356,14 +356,17 @@ def test_a_private_key_goes_back_only_if_a_person_agrees(path: str, *, private: 
 KILLED = "tickets.service: Main process exited, code=killed, status=9/KILL"
 
 
+LIMIT = "/etc/systemd/system/sums.service.d/limit.conf"
+
+
 @pytest.mark.parametrize(
     ("said", "healed_by"),
     [(KILLED, "service.restart unit=sums.service"), ("SyntaxError: invalid syntax", None)],
 )
+@pytest.mark.parametrize("gone", [(file(LIMIT),), (folder(LIMIT[:-11]), file(LIMIT))])
 async def test_a_neighbour_that_lost_its_limit_gets_it_back_where_a_service_starves(
-    said: str, healed_by: str | None
+    said: str, healed_by: str | None, gone: tuple[Manifest.File, ...]
 ) -> None:
-    limit = "/etc/systemd/system/sums.service.d/limit.conf"
     loops = tickets("activating", "auto-restart", result="signal", n_restarts=4)
     sums = cases.unit("sums.service")
     facts = facts_of([nginx(), loops, sums], HEALTHY_LISTENERS[:1], persons__list={})
@@ -371,7 +374,7 @@ async def test_a_neighbour_that_lost_its_limit_gets_it_back_where_a_service_star
     facts["baseline.manifest"] = manifest_now()
     given = case(facts, status=502)
     (known,) = given.baselines
-    files = (*known.manifest.files, file(limit))
+    files = (*known.manifest.files, *gone)
     known = known.model_copy(
         update={"manifest": known.manifest.model_copy(update={"files": files})}
     )
@@ -382,4 +385,4 @@ async def test_a_neighbour_that_lost_its_limit_gets_it_back_where_a_service_star
         assert steps(judged)[0].startswith("file.restore")
         assert steps(judged)[-1] == healed_by
         assert "tickets.service" in judged.statement
-        assert limit in judged.statement
+        assert gone[0].path in judged.statement
