@@ -5,9 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 
+from app.domain.host import Host
 from app.domain.incident import Incident
+from app.domain.probe import Probe, ProbeKind
 from app.host.facts import (
     DeclaredGateway,
+    FirewallFacts,
+    FirewallRule,
     KernelSettingsFacts,
     LinkFacts,
     NetworkFacts,
@@ -46,6 +50,17 @@ ABOUT_FLAPPING = re.compile(
 )
 """How people speak of what no longer arrives, arrives late, and fails only now and then."""
 
+ABOUT_ARRIVING = re.compile("|".join(p.pattern for p in (ABOUT_REACH, ABOUT_SPEED, ABOUT_FLAPPING)))
+
+
+FILTER = "filter"
+"""The check that a rule which turns traffic away, and was not there while healthy, is gone."""
+
+_MADE_BY_PROGRAMS = re.compile(r"\b(?:DOCKER|docker|br-[0-9a-f]|f2b-|KUBE-|cni)")
+"""Rules that come and go with containers and bans."""
+
+_TURNING_AWAY = frozenset({"drop", "reject"})
+
 
 def text_of(incident: Incident) -> str:
     """What a ticket says, in lower case."""
@@ -57,6 +72,53 @@ def text_of(incident: Incident) -> str:
 
 def network(view: HostView | None) -> tuple[NetworkFacts, int] | None:
     return None if view is None else view.facts(NetworkFacts, "network.show")
+
+
+def rules(view: HostView | None) -> tuple[FirewallFacts, int] | None:
+    return None if view is None else view.facts(FirewallFacts, "firewall.show")
+
+
+def new_rules(now: HostView, then: HostView | None) -> tuple[tuple[FirewallRule, ...], int] | None:
+    """The firewall's rules that were not there while healthy, and the evidence; those of programs
+    that make their own are none."""
+    before, found = rules(then), rules(now)
+    if before is None or found is None:
+        return None
+    new = (
+        rule
+        for rule in found[0].rules
+        if not _MADE_BY_PROGRAMS.search(f"{rule.table} {rule.chain} {rule.text}")
+        and not before[0].has(rule)
+    )
+    return tuple(new), found[1]
+
+
+def filters_of(host: Host, now: HostView, then: HostView | None) -> tuple[Probe, ...]:
+    """Whether each new rule that turns traffic away is gone."""
+    found = new_rules(now, then)
+    return tuple(
+        Probe(
+            name=f"check {FILTER} {rule.table} {rule.chain} {rule.text} on {host.name}"[:300],
+            kind=ProbeKind.HOST,
+            address=host.address,
+            port=0,
+            check=FILTER,
+            subject=rule.text,
+        )
+        for rule in (() if found is None else found[0])
+        if rule.verdict in _TURNING_AWAY
+    )
+
+
+def _rule_is_gone(view: HostView, text: str) -> Said | None:
+    found = rules(view)
+    if found is None:
+        return None
+    gone = all(rule.text != text for rule in found[0].rules)
+    return (
+        gone,
+        f"a firewall rule (nft) turns traffic away that was not there while healthy: {text}",
+    )
 
 
 def routes_made(view: HostView | None) -> tuple[RouteFacts, ...]:
@@ -181,6 +243,7 @@ ASKED_BY = {
     "link": "network.show",
     "address": "network.show",
     "shaping": "qdisc.list",
+    FILTER: "firewall.show",
 }
 """The checks of this module, and the diagnostic that tells each."""
 
@@ -189,9 +252,11 @@ JUDGED_BY: dict[str, Callable[[HostView, str], Said | None]] = {
     "link": _link_is_up,
     "address": _address_is_there,
     "shaping": _is_not_shaped,
+    FILTER: _rule_is_gone,
 }
 
 ABOUT = {
+    FILTER: ABOUT_REACH,
     "route": ABOUT_REACH,
     "link": ABOUT_REACH,
     "address": ABOUT_REACH,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from app.host import network_state
 from app.host.facts import Filesystem, FirewallFacts, FirewallRule, FirewallRuleFacts, SecurityFacts
 from app.host.hops import Hop, Layer
 from app.reasoning.accounts import account_subjects
@@ -138,13 +139,21 @@ def _name(case: HostCase, name: str, idents: tuple[int, ...]) -> Subject:
 def _rules(case: HostCase) -> Iterable[Subject]:
     """Rules that turn traffic away, where users do not get through to a port that is served."""
     ports = {p.probe.port for p in case.red if p.probe.port}
+    doubted = _doubted(case)
     cut_off = any(h.layer is Layer.NETWORK for walk in case.walks for h in walk.failed)
     found = case.view.facts(FirewallFacts, "firewall.show")
     if found is None or not cut_off:
         return
     for rule in found[0].rules:
-        if rule.verdict in _TURNING_AWAY and (not rule.ports or ports & {*rule.ports}):
+        in_question = not rule.ports or ports & {*rule.ports} or rule.text in doubted
+        if rule.verdict in _TURNING_AWAY and in_question:
             yield _rule(case, rule, found[1])
+
+
+def _doubted(case: HostCase) -> frozenset[str]:
+    """Rules that are asked about since a ticket is about what does not arrive."""
+    asked = (p.probe for p in case.red if p.probe.check == network_state.FILTER)
+    return frozenset(probe.subject or "" for probe in asked)
 
 
 def _rule(case: HostCase, rule: FirewallRule, ident: int) -> Subject:
@@ -154,6 +163,7 @@ def _rule(case: HostCase, rule: FirewallRule, ident: int) -> Subject:
     facts["rule"] = rule.model_dump(mode="json") | {
         "new": None if then is None else not then[0].has(rule),
         "for_ports": bool(rule.ports),
+        "doubted": rule.text in _doubted(case),
         "sha256": None if looked is None else looked[0].sha256,
         "persistent": _in_files(case),
     }

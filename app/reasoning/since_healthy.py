@@ -15,7 +15,6 @@ from app.domain.hypothesis import Hypothesis, Support
 from app.domain.value import Value
 from app.host import databases, network_state
 from app.host.drift import Change, ChangeKind
-from app.host.facts import FirewallFacts
 from app.host.network_state import text_of
 from app.host.ticket_pages import failing_requests
 from app.host.view import beneath
@@ -29,9 +28,6 @@ _WRITTEN_BY_THE_SYSTEM = re.compile(
     r"/etc/(?:mtab|ld\.so\.cache|\.pwd\.lock|adjtime|mailcap|subuid-?|subgid-?|[a-z]*-|.*~"
     r"|ssl/certs/.*|rc[0-9S]\.d/.*|sre-agent(?:/.*)?|motd|machine-id|.*/\.[^/]*)"
 )
-_MADE_BY_PROGRAMS = re.compile(r"\b(?:DOCKER|docker|br-[0-9a-f]|f2b-|KUBE-|cni)")
-"""Rules that come and go with containers and bans."""
-
 _ABOUT_SENDING = re.compile(
     r"\b(?:up-?load\w*|attach\w*|send\w*|sent|pictures?|files?|documents?|too (?:large|big)|413)\b"
 )
@@ -145,18 +141,14 @@ def _how(change: Change) -> str:
 
 
 def _new_rules(case: HostCase) -> Iterable[Finding]:
-    now = case.view.facts(FirewallFacts, "firewall.show")
-    then = None if case.then is None else case.then.facts(FirewallFacts, "firewall.show")
-    if now is None or then is None:
+    found = network_state.new_rules(case.view, case.then)
+    if found is None:
         return
-    for rule in now[0].rules:
-        if _MADE_BY_PROGRAMS.search(f"{rule.table} {rule.chain} {rule.text}"):
-            continue
-        if not then[0].has(rule):
-            where = f"{case.host.name} is new since it was healthy"
-            text = f"a firewall rule (nft) on {where}: {rule.text}"
-            key = f"{rule.table}/{rule.chain}/{rule.handle}"
-            yield Finding(key=key, text=text, evidence_id=now[1], shared=_shared(case, text))
+    for rule in found[0]:
+        where = f"{case.host.name} is new since it was healthy"
+        text = f"a firewall rule (nft) on {where}: {rule.text}"
+        key = f"{rule.table}/{rule.chain}/{rule.handle}"
+        yield Finding(key=key, text=text, evidence_id=found[1], shared=_shared(case, text))
 
 
 def _network(case: HostCase) -> Iterable[Finding]:

@@ -10,7 +10,7 @@ from app.domain.execution import Outcome, Step
 from app.domain.host import Host
 from app.domain.probe import Probe, ProbeKind, ProbeResult
 from app.host import checks, kept
-from app.host.network_state import ABOUT_FLAPPING, text_of
+from app.host.network_state import ABOUT_ARRIVING, ABOUT_FLAPPING, filters_of, text_of
 from app.host.probes import ABOUT_CERTIFICATES, certificates, derive
 from app.host.ticket_pages import bears_out, failing_pages, failing_requests, named_pages
 from app.host.view import HostView
@@ -173,6 +173,8 @@ async def ask_the_host(at: Progress, effects: Effects, key: str) -> Progress:
     doubted = checks.doubted(known, view, case.incident, own.touched)
     changed = (c for those in own.themed.values() for c in those)
     doubted += kept.probes_of(case.host, changed)
+    if ABOUT_ARRIVING.search(text_of(case.incident)):
+        doubted += filters_of(case.host, view, own.then)
     if not doubted:
         return at
     why = "Does what held on the host while it was healthy still hold?"

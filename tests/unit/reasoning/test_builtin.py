@@ -6,6 +6,9 @@ from typing import Any
 
 import pytest
 
+from app.host import checks
+from app.host.network_state import filters_of
+from app.host.view import HostView
 from app.knowledge.library import Library
 from app.reasoning.builtin import BuiltinReasoner
 from app.reasoning.port import Advice, Assessment, Case
@@ -71,6 +74,41 @@ async def test_where_users_are_served_a_new_rule_for_one_sender_is_told_and_left
     assert judged.advice is Advice.HAND_OVER
     assert "198.51.100.7" in judged.statement
     assert judged.repair is None
+
+
+LOSSY = RULE | {"text": "tcp sport 80 numgen random mod 100 < 9 drop", "ports": [80]}
+
+
+@pytest.mark.parametrize(
+    ("rule", "known_before", "asked_about"),
+    [(LOSSY, False, True), (LOSSY, True, False), (LOSSY | {"verdict": "accept"}, False, False),
+     (LOSSY | {"table": "f2b-table", "text": "tcp dport 22 drop"}, False, False)],
+)  # fmt: skip
+async def test_a_new_rule_that_drops_is_a_question_where_things_do_not_arrive(
+    rule: dict[str, Any], known_before: bool, asked_about: bool
+) -> None:
+    seen = {"rules": [rule]}
+    facts = facts_of(UP, HEALTHY_LISTENERS, firewall__show=seen, persons__list={}) | asked(*UP)
+    place = {name: rule[name] for name in ("family", "table", "chain", "handle")}
+    given = case(facts, status=200)
+    told = given.evidence[-1].model_copy(
+        update={"id": 880, "action": "firewall.rule", "params": place,
+                "facts": {"kind": "rule", "sha256": "e" * 64}}
+    )  # fmt: skip
+    given = given.model_copy(update={"evidence": (*given.evidence, told)})
+    (known,) = given.baselines
+    before = cases.evidence({"firewall.show": seen if known_before else {}}, start=700)
+    known = known.model_copy(update={"evidence": (*known.evidence, *before)})
+    view = HostView(cases.HOST, given.evidence)
+    probes = filters_of(cases.HOST, view, known.view(cases.HOST))
+    assert bool(probes) is asked_about
+    red = [checks.answer(p, view, taken_at=cases.NOW, simulated=False) for p in probes]
+    given = given.model_copy(update={"baselines": (known,), "probes": (*given.probes, *red)})
+    judged = await judge(given)
+    if asked_about:
+        assert steps(judged)[0].startswith("firewall.remove_rule")
+    else:
+        assert judged.repair is None
 
 
 @pytest.mark.parametrize(
