@@ -405,6 +405,7 @@ class Manifest(Value):
         mode: str
         bytes: int = 0
         modified: str = ""
+        frozen: bool = False  # marked so that nobody can change it (chattr +i)
 
     host: str
     taken_at: str
@@ -645,6 +646,7 @@ class FileStateFacts(Value):
     mode: str | None = None  # "0644"
     bytes: int | None = None
     modified: str | None = None  # ISO 8601, UTC
+    frozen: str | None = None  # yes | no: nobody can change a regular file so marked (chattr +i)
 
 
 class ConfigFileFacts(Value):

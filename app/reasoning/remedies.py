@@ -76,9 +76,22 @@ def _calls(step: RemedyStep, host: str, facts: Facts) -> list[ActionCall] | None
 
 
 def restore_change(change: object, host: str) -> list[ActionCall] | None:
-    """Put one changed path back exactly as the baseline has it."""
+    """Put one changed path back exactly as the baseline has it; what is frozen stays frozen."""
     if not isinstance(change, Mapping):
         return None
+    calls = _put_back(change, host)
+    now = change.get("now")
+    if calls is None or now is None or not now.get("frozen"):
+        return calls
+    thaw, freeze = (
+        _call(host, "file.set_frozen", {"path": str(change["path"]), "frozen": frozen})
+        for frozen in ("no", "yes")
+    )
+    removed = change.get("then") is None
+    return [thaw, *calls] if removed else [thaw, *calls, freeze]
+
+
+def _put_back(change: Mapping[str, Any], host: str) -> list[ActionCall] | None:
     then, now, path = change.get("then"), change.get("now"), str(change.get("path"))
     match change.get("kind"):
         case "added" if now is not None and now.get("kind") == "file":

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from . import disk
+from . import disk, frozen
 from .answers import Params, answer, group_name, iso, kind_of, mode_text, read_program, user_name
 from .host import local_mounts
 from .network import listening
@@ -124,22 +124,25 @@ class Survey:
             shown["target"] = os.readlink(path)
         elif stat.S_ISREG(state.st_mode):
             shown["bytes"] = state.st_size
-            shown["sha256"] = self._hashed(path, state)
+            shown |= self._content(path, state)
         return shown
 
-    def _hashed(self, path: str, state: os.stat_result) -> str | None:
-        """A file's hash, its content stored where it may ever be put back."""
+    def _content(self, path: str, state: os.stat_result) -> dict[str, object]:
+        """A file's hash, its content stored where it may ever be put back, and its mark."""
         if state.st_size > _FILE_BYTES or is_refused(path, _NEVER_HASHED):
-            return None
+            return {"sha256": None}
         try:
             with disk.parent_of(path) as (folder, name):
                 file = disk.open_regular(folder, name, path, links_allowed=True)
         except (Failed, OSError):
-            return None  # gone or replaced in the meantime
+            return {"sha256": None}  # gone or replaced in the meantime
         try:
-            content = read_file(file, path)
+            content, mark = read_file(file, path), frozen.is_frozen(file)
         finally:
             os.close(file)
+        return {"sha256": self._kept(path, content), **({"frozen": True} if mark else {})}
+
+    def _kept(self, path: str, content: bytes) -> str:
         kept = any(_fits(path, kind) for kind in self._restorable)
         if self._store is None or not kept or self._stored > _MOST_STORED:
             return hashlib.sha256(content).hexdigest()

@@ -38,6 +38,7 @@ from .edits import (
 )
 from .files import config_read, environment_read, file_diff, file_state, log_tail
 from .firewall import firewall_remove_rule, firewall_restore_rule, firewall_rule
+from .frozen import file_set_frozen
 from .host import filesystems, identity, persons
 from .kernel_settings import kernel_set, kernel_setting, kernel_settings
 from .links import link_down, link_show, link_up
@@ -104,6 +105,7 @@ BUILTINS: dict[str, Builtin] = {
         file_restore,
         file_restore_folder,
         file_restore_link,
+        file_set_frozen,
         file_set_mode,
         file_set_owner,
         file_state,

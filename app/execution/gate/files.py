@@ -8,7 +8,7 @@ import os
 import stat
 import sys
 
-from . import disk, environment
+from . import disk, environment, frozen
 from .answers import Params, answer, group_name, iso, kind_of, mode_text, user_name
 from .places import Places
 from .refusal import Failed
@@ -32,7 +32,7 @@ def file_state(params: Params, _: Places) -> int:
         if stat.S_ISLNK(state.st_mode):
             facts["target"] = os.readlink(name, dir_fd=folder)
         elif stat.S_ISREG(state.st_mode) and state.st_size <= LARGEST:
-            facts["sha256"] = _hash_of(folder, name, path)
+            facts |= _content_of(folder, name, path)
     return answer(facts)
 
 
@@ -114,13 +114,15 @@ def _content(path: str) -> tuple[bytes, os.stat_result]:
         os.close(file)
 
 
-def _hash_of(folder: int, name: str, path: str) -> str | None:
+def _content_of(folder: int, name: str, path: str) -> dict[str, object]:
+    """Hash and mark of a regular file."""
     try:
         file = disk.open_regular(folder, name, path, links_allowed=True)
     except Failed:
-        return None  # replaced by something else in the meantime
+        return {"sha256": None}  # replaced by something else in the meantime
     try:
-        return hashlib.sha256(read_file(file, path)).hexdigest()
+        sha256 = hashlib.sha256(read_file(file, path)).hexdigest()
+        return {"sha256": sha256, "frozen": "yes" if frozen.is_frozen(file) else "no"}
     finally:
         os.close(file)
 

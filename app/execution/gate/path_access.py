@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import pwd
 import stat
-import struct
 
+from . import frozen
 from .answers import Params, answer, group_name, kind_of, mode_text, user_name
 from .child import drop_to
 from .places import Places
 from .refusal import Failed
 
-_GET_FLAGS = 0x80086601  # FS_IOC_GETFLAGS on 64-bit Linux
-_IMMUTABLE = 0x00000010
 _MOST_LINKS = 16
 
 
@@ -98,10 +95,9 @@ def _is_immutable(path: str) -> bool | None:
     with contextlib.suppress(OSError):
         file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
         try:
-            flags = fcntl.ioctl(file, _GET_FLAGS, b"\0" * 8)
+            return frozen.is_frozen(file)
         finally:
             os.close(file)
-        return bool(struct.unpack("=Q", flags)[0] & _IMMUTABLE)
     return None
 
 

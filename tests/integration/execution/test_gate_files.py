@@ -91,6 +91,22 @@ def test_a_folder_is_made_again_and_only_an_empty_one_is_removed(bench: Bench, e
     assert not path.exists()
 
 
+@as_root
+def test_a_frozen_file_is_thawed_and_frozen_again(bench: Bench, etc: Path) -> None:
+    path = etc / "site.conf"
+    path.write_text("kept")
+    bench.allow_paths("file.set_frozen", etc)
+    frozen = {"path": str(path), "frozen": "yes"}
+    told = bench.change("i-1", "file.set_frozen", frozen)
+    if "knows no such mark" in told["output"]:
+        pytest.skip("the file system here knows no such mark")
+    assert bench.facts("file.state", path=str(path))["frozen"] == "yes"
+    with pytest.raises(PermissionError):
+        path.write_text("changed")
+    assert bench.change("i-2", "file.set_frozen", frozen | {"frozen": "no"})["exit_code"] == 0
+    path.write_text("changed")
+
+
 def test_a_version_that_is_not_stored_changes_nothing(bench: Bench, etc: Path) -> None:
     path = etc / "site.conf"
     path.write_text("broken")

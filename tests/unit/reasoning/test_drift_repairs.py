@@ -52,6 +52,18 @@ async def test_a_running_service_gets_its_environment_back() -> None:
     ]
 
 
+async def test_a_file_that_somebody_froze_is_frozen_again_afterwards() -> None:
+    mark = {"frozen": True}
+    changed = file(ENV, "b" * 64, modified=DAY_BEFORE).model_copy(update=mark)
+    judged = await judge(case(serving(changed, behind=SINCE), status=502))
+    assert steps(judged) == [
+        f"file.set_frozen frozen=no path={ENV}",
+        f"file.restore group=root mode=0644 owner=root path={ENV} sha256={'a' * 64}",
+        f"file.set_frozen frozen=yes path={ENV}",
+        "service.restart unit=tickets.service",
+    ]
+
+
 async def test_what_runs_since_before_the_change_is_restarted_and_the_change_is_kept() -> None:
     facts = serving(file(ENV, "b" * 64, modified=JUST_NOW), behind=SINCE)
     judged = await judge(case(facts, status=502))
