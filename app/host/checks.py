@@ -82,7 +82,7 @@ def declared(now: HostView) -> tuple[Probe, ...]:
 
 def concerns(probe: Probe, incident: Incident, host: Host) -> bool:
     """Whether a ticket may be about it: by a word that they share, or by what the host is for."""
-    if probe.check == "database":
+    if probe.check in ("database", databases.UPKEEP):
         return True  # on the incident's own host its trouble always matters
     topical = probe.check in _OF_STORAGE or probe.check in _ABOUT
     declared = not topical and program(probe.subject) in host.services
@@ -294,6 +294,7 @@ _ASKED_BY: dict[str, _Asks] = {
     "container": _whole("containers.list"),
     "cron": _whole("cron.tables"),
     "clock": _whole("clock.chrony"),
+    databases.UPKEEP: _whole(databases.ACTIONS["postgres"]),
     "database": lambda subject: (databases.ACTIONS[subject.partition(":")[0]], {}),
 }
 
@@ -310,4 +311,5 @@ _JUDGED_BY: dict[str, Callable[[HostView, str], Said | None]] = {
     "cron": _cron_runs_it,
     "clock": _clock_follows,
     "database": _database_is_well,
+    databases.UPKEEP: databases.is_looked_after,
 }

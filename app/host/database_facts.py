@@ -129,6 +129,20 @@ class PostgresSessionFacts(Value):
     seconds: float | None = None
 
 
+class PostgresTableFacts(Value):
+    exists: str  # yes | no
+    database: str
+    table: str  # with its schema
+    autovacuum: str | None = None  # on | off: as all others, or switched off for it
+    dead: int | None = None  # rows
+
+
+class PostgresSlotFacts(Value):
+    slot: str
+    state: str  # active | inactive | missing
+    kind: str = ""
+
+
 class MariadbServer(Value):
     """One running MariaDB or MySQL server."""
 
@@ -192,12 +206,19 @@ class RedisServer(Value):
     dir: str | None = None
     folder: Folder | None = None
     used_memory: int | None = None
+    total_system_memory: int | None = None  # of its host, in bytes
     maxmemory: int | None = None  # bytes; 0: no limit
     maxmemory_policy: str | None = None
     maxclients: int | None = None
     connected_clients: int | None = None
     rejected_connections: int | None = None
     evicted_keys: int | None = None
+
+
+class RedisMemoryFacts(Value):
+    port: int
+    maxmemory: int  # bytes; 0: no limit
+    policy: str
 
 
 class RedisFacts(Value):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
+from app.domain.host import Host
+from app.domain.probe import Probe, ProbeKind
 from app.domain.value import Value
 from app.host.amiss import Amiss
 from app.host.database_facts import (
@@ -16,11 +18,15 @@ from app.host.database_facts import (
     RedisFacts,
     RedisServer,
     ReplicationSlot,
+    TableWithoutVacuum,
 )
 from app.host.view import HostView
 
 ACTIONS = {"postgres": "postgres.state", "mariadb": "mariadb.state", "redis": "redis.state"}
 """The diagnostic of each kind of server."""
+
+UPKEEP = "upkeep"
+"""The check that a table is vacuumed by itself, as it was while the host was healthy."""
 
 ENDS_IDLE = frozenset({"postgres.terminate_idle", "mariadb.terminate_idle"})
 """The changes that end idle sessions of a group."""
@@ -97,7 +103,15 @@ def losses(now: HostView, then: HostView | None) -> tuple[Amiss, ...]:
     if then is None:
         return ()
     before = {one.subject: one.server for one in servers(then)}
-    return tuple(
+    tables = (
+        Amiss(
+            key=f"autovacuum {one.database}.{one.table}",
+            text=f"autovacuum of {one.database}'s table {one.table} was switched off",
+            evidence_id=found.evidence_id,
+        )
+        for found, one in unvacuumed(now, then)
+    )
+    lost = (
         loss
         for one in servers(now)
         if isinstance(one.server, PostgresCluster)
@@ -105,6 +119,49 @@ def losses(now: HostView, then: HostView | None) -> tuple[Amiss, ...]:
         and isinstance(was := before.get(one.subject), PostgresCluster)
         for loss in _lost(one.server, was, one.evidence_id)
     )
+    return (*lost, *tables)
+
+
+def unvacuumed(
+    now: HostView, then: HostView | None
+) -> tuple[tuple[Found, TableWithoutVacuum], ...]:
+    """Tables for which autovacuum was switched off since the host was healthy, by server."""
+    before = {} if then is None else {one.subject: one.server for one in servers(then)}
+    found = []
+    for one in servers(now):
+        was = before.get(one.subject)
+        if isinstance(one.server, PostgresCluster) and isinstance(was, PostgresCluster):
+            off = {(table.database, table.table) for table in was.autovacuum_off}
+            new = (t for t in one.server.autovacuum_off if (t.database, t.table) not in off)
+            found += [(one, table) for table in new]
+    return tuple(found)
+
+
+def upkeep_of(host: Host, now: HostView, then: HostView | None) -> tuple[Probe, ...]:
+    """Whether such tables are looked after again."""
+    return tuple(
+        Probe(
+            name=f"check {UPKEEP} {found.subject} {table.database} {table.table} on {host.name}",
+            kind=ProbeKind.HOST,
+            address=host.address,
+            port=0,
+            check=UPKEEP,
+            subject=f"{found.server.port} {table.database} {table.table}",
+        )
+        for found, table in unvacuumed(now, then)
+    )
+
+
+def is_looked_after(view: HostView, subject: str) -> tuple[bool, str] | None:
+    """Whether autovacuum looks after a table."""
+    facts = view.facts(PostgresFacts, ACTIONS["postgres"])
+    port, database, table = subject.split(" ")
+    known = () if facts is None else facts[0].clusters
+    one = next((c for c in known if c.port == int(port) and c.reachable), None)
+    if one is None or database in one.not_looked_at:
+        return None
+    off = any((t.database, t.table) == (database, table) for t in one.autovacuum_off)
+    return not off, f"autovacuum of {database}'s table {table} was switched off"
 
 
 def filling_again(view: HostView, group: str, ended: int) -> tuple[Amiss, ...]:
@@ -138,11 +195,6 @@ def _lost(now: PostgresCluster, then: PostgresCluster, ident: int) -> Iterable[A
     if then.autovacuum and now.autovacuum is False:
         text = f"autovacuum of PostgreSQL on port {now.port} was switched off"
         yield Amiss(key=f"autovacuum {now.port}", text=text, evidence_id=ident)
-    off = {(one.database, one.table) for one in then.autovacuum_off}
-    for one in now.autovacuum_off:
-        if (one.database, one.table) not in off:
-            text = f"autovacuum of {one.database}'s table {one.table} was switched off"
-            yield Amiss(key=f"autovacuum {one.database}.{one.table}", text=text, evidence_id=ident)
 
 
 def forgotten(cluster: PostgresCluster) -> tuple[PostgresSession, ...]:

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from app.domain.action import ActionCall
 from app.domain.probe import ProbeKind, ProbeResult
-from app.host import accounts, checks, kept, load, mounts, network_state
+from app.host import accounts, checks, databases, kept, load, mounts, network_state
 from app.host.addresses import reaches
 from app.host.baseline import Baseline
 from app.host.facts import FirewallFacts, Listener, UnitFacts
@@ -20,6 +20,9 @@ from app.host.needs import Needs
 from app.host.proxying import Proxying
 from app.host.serving import Serving
 from app.host.view import HostView, config_test_of
+
+_TOLD_BY_THEMSELVES = ("database", databases.UPKEEP, load.CHECK, kept.CHECK, accounts.CHECK)
+"""Checks that say all there is to say: nothing is walked from them."""
 
 
 class PathWalker:
@@ -64,7 +67,7 @@ class PathWalker:
             asks = [] if self.view.asked(ask.action) else [ask]
             hop = self.vantage.hop(Layer.NETWORK, probe.subject, False, failing.detail, ids, asks)
             return Walk(probe=probe.name, hops=(hop,), units=())
-        if probe.check in ("database", load.CHECK, kept.CHECK, accounts.CHECK):
+        if probe.check in _TOLD_BY_THEMSELVES:
             hop = self.vantage.hop(Layer.SERVICE, probe.subject, False, failing.detail, ids)
             return Walk(probe=probe.name, hops=(hop,), units=())
         unit = checks.unit_of(probe)

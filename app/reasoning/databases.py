@@ -10,6 +10,7 @@ from app.host.database_facts import MariadbServer, PostgresCluster, PostgresSess
 from app.host.databases import (
     ACTIONS,
     NAMES,
+    UPKEEP,
     Found,
     forgotten,
     full,
@@ -17,6 +18,7 @@ from app.host.databases import (
     server,
     servers,
     troubles,
+    unvacuumed,
     waiting_for,
 )
 from app.reasoning.host_case import HostCase
@@ -46,6 +48,20 @@ def database_subjects(case: HostCase) -> Iterable[Subject]:
         if isinstance(found.server, PostgresCluster):
             for session in forgotten(found.server):
                 yield _session(case, found, found.server, session)
+
+
+def table_subjects(case: HostCase) -> Iterable[Subject]:
+    """Tables for which autovacuum was switched off, where that is asked about."""
+    if not any(p.probe.check == UPKEEP for p in case.red):
+        return
+    for found, table in unvacuumed(case.view, case.then):
+        facts, sources = case.common()
+        facts["table"] = table.model_dump(mode="json") | {
+            "name": table.table,
+            "port": found.server.port,
+        }
+        name = f"{found.subject}/{table.database}.{table.table}"
+        yield _subject(case, "table", name, facts, sources, found.evidence_id)
 
 
 def _database(case: HostCase, found: Found) -> Subject:

@@ -10,7 +10,7 @@ from app.host.hops import Hop, Layer
 from app.reasoning.accounts import account_subjects
 from app.reasoning.change_subjects import change_subjects
 from app.reasoning.containers import container_subjects
-from app.reasoning.databases import database_subjects
+from app.reasoning.databases import database_subjects, table_subjects
 from app.reasoning.differences import difference_subjects
 from app.reasoning.host_case import HostCase
 from app.reasoning.mounting import mounting_subjects
@@ -36,6 +36,7 @@ def subjects_of(case: HostCase) -> tuple[Subject, ...]:
         *_rules(case),
         *container_subjects(case),
         *database_subjects(case),
+        *table_subjects(case),
         *process_subjects(case),
         *difference_subjects(case),
     )

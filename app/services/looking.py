@@ -9,7 +9,7 @@ from app.domain.event import EntryStatus, ProvenanceLink, TimelineEntry
 from app.domain.execution import Outcome, Step
 from app.domain.host import Host
 from app.domain.probe import Probe, ProbeKind, ProbeResult
-from app.host import checks, kept
+from app.host import checks, databases, kept
 from app.host.network_state import ABOUT_ARRIVING, ABOUT_FLAPPING, filters_of, text_of
 from app.host.probes import ABOUT_CERTIFICATES, certificates, derive
 from app.host.ticket_pages import bears_out, failing_pages, failing_requests, named_pages
@@ -173,6 +173,7 @@ async def ask_the_host(at: Progress, effects: Effects, key: str) -> Progress:
     doubted = checks.doubted(known, view, case.incident, own.touched)
     changed = (c for those in own.themed.values() for c in those)
     doubted += kept.probes_of(case.host, changed)
+    doubted += databases.upkeep_of(case.host, view, own.then)
     if ABOUT_ARRIVING.search(text_of(case.incident)):
         doubted += filters_of(case.host, view, own.then)
     if not doubted:

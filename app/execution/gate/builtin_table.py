@@ -59,6 +59,13 @@ from .postgres import (
     postgres_terminate_idle,
     postgres_terminate_session,
 )
+from .postgres_upkeep import (
+    postgres_drop_slot,
+    postgres_set_autovacuum,
+    postgres_slot,
+    postgres_table,
+    postgres_vacuum,
+)
 from .processes import (
     process_continue,
     process_stop,
@@ -67,7 +74,7 @@ from .processes import (
     processes,
 )
 from .receipts import receipt_read
-from .redis import redis_save, redis_state
+from .redis import redis_memory, redis_save, redis_set_maxmemory, redis_state
 from .refusal import Failed
 from .routes import route_add, route_remove, route_replace, route_show
 from .security import security_signs
@@ -141,7 +148,12 @@ BUILTINS: dict[str, Builtin] = {
         persons,
         process_continue,
         process_stop,
+        postgres_drop_slot,
         postgres_session,
+        postgres_set_autovacuum,
+        postgres_slot,
+        postgres_table,
+        postgres_vacuum,
         postgres_state,
         postgres_terminate_idle,
         postgres_terminate_session,
@@ -158,7 +170,9 @@ BUILTINS: dict[str, Builtin] = {
         route_remove,
         route_replace,
         route_show,
+        redis_memory,
         redis_save,
+        redis_set_maxmemory,
         redis_state,
         security_signs,
         tcp_connect,

@@ -31,10 +31,17 @@ _SECONDS = 3.0
 _LARGEST = 1024 * 1024
 _SAVE_SECONDS = 30.0
 _MOST = 8
+_SHARE_OF_HOST = 0.5
 _SETTINGS = ("dir", "maxmemory", "maxmemory-policy", "stop-writes-on-bgsave-error", "maxclients")
 """All that is ever read of the configuration: passwords stand in other keys."""
 
-_NUMBERS = ("used_memory", "connected_clients", "rejected_connections", "evicted_keys")
+_NUMBERS = (
+    "used_memory",
+    "total_system_memory",
+    "connected_clients",
+    "rejected_connections",
+    "evicted_keys",
+)
 _WORDS = ("role", "rdb_last_bgsave_status", "aof_last_write_status", "master_link_status")
 
 
@@ -71,6 +78,30 @@ def redis_save(params: Params, _: Places) -> int:
     if told.get("rdb_last_bgsave_status") != "ok" or not saved:
         raise Failed(f"the server on port {server.port} still cannot save: see its log")
     return answer({"port": server.port, "said": said, "status": "ok"})
+
+
+def redis_memory(params: Params, _: Places) -> int:
+    """RedisMemoryFacts."""
+    server = _at_port(int(params["port"]))
+    with _connected(server) as talk:
+        limit = _setting(talk, "maxmemory")
+        policy = _setting(talk, "maxmemory-policy")
+    return answer({"port": server.port, "maxmemory": int(limit or 0), "policy": policy or ""})
+
+
+def redis_set_maxmemory(params: Params, _: Places) -> int:
+    """Set how much memory a running server may use, never below what it uses now."""
+    server, wanted = _at_port(int(params["port"])), int(params["bytes"])
+    with _connected(server) as talk:
+        used, whole = _number(talk, "used_memory"), _number(talk, "total_system_memory")
+        if wanted < used or wanted > whole * _SHARE_OF_HOST:
+            raise Failed(f"{wanted} bytes are not between {used}, used now, and half of {whole}")
+        before = _setting(talk, "maxmemory")
+        try:
+            talk.say("CONFIG", "SET", "maxmemory", str(wanted))
+        except Wrong as error:
+            raise Failed(f"redis: {str(error)[:200]}") from None
+    return answer({"port": server.port, "maxmemory": wanted, "before": before})
 
 
 def _servers() -> list[Server]:

@@ -10,10 +10,15 @@ from typing import Any
 import psycopg
 import pytest
 
-from app.execution.gate import postgres
+from app.execution.gate import postgres, postgres_upkeep
 from app.execution.gate.places import Places
 from app.execution.gate.refusal import Failed
-from app.host.database_facts import PostgresCluster, PostgresFacts, PostgresSessionFacts
+from app.host.database_facts import (
+    PostgresCluster,
+    PostgresFacts,
+    PostgresSessionFacts,
+    PostgresTableFacts,
+)
 
 pytestmark = pytest.mark.postgres
 PLACES = Places()
@@ -124,3 +129,53 @@ def test_idle_sessions_of_one_program_are_ended_and_no_others(
 def test_a_port_without_a_server_is_said() -> None:
     with pytest.raises(Failed, match="no PostgreSQL server"):
         postgres.postgres_session({"port": 1, "pid": 400, "started": 1}, PLACES)
+
+
+@pytest.fixture
+def table(url: str) -> Iterator[str]:
+    """A table that autovacuum does not look after, with dead rows."""
+    with psycopg.connect(url, autocommit=True) as session:
+        session.execute("CREATE TABLE neglected (n int) WITH (autovacuum_enabled = off)")
+        session.execute("INSERT INTO neglected SELECT generate_series(1, 500)")
+        session.execute("DELETE FROM neglected")
+        yield "public.neglected"
+        session.execute("DROP TABLE neglected")
+
+
+def test_a_table_is_vacuumed_and_left_to_autovacuum_and_back(
+    url: str, table: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    database = url.rsplit("/", 1)[1].partition("?")[0]
+    named_: dict[str, str | int] = {"port": port_of(url), "database": database, "table": table}
+
+    def autovacuum() -> str:
+        capsys.readouterr()
+        postgres_upkeep.postgres_table(named_, PLACES)
+        return PostgresTableFacts.model_validate(told(capsys)).autovacuum or ""
+
+    assert autovacuum() == "off"
+    postgres_upkeep.postgres_set_autovacuum({**named_, "enabled": "yes"}, PLACES)
+    assert autovacuum() == "on"
+    postgres_upkeep.postgres_vacuum(named_, PLACES)
+    with psycopg.connect(url) as session:
+        query = "SELECT n_dead_tup, last_vacuum IS NOT NULL FROM pg_stat_user_tables"
+        assert session.execute(f"{query} WHERE relname = 'neglected'").fetchone() == (0, True)
+    postgres_upkeep.postgres_set_autovacuum({**named_, "enabled": "no"}, PLACES)
+    assert autovacuum() == "off"
+
+
+def test_a_name_that_could_end_a_statement_goes_nowhere(url: str) -> None:
+    asked: dict[str, str | int] = {"port": port_of(url), "database": "x", "table": "public.a'; --"}
+    with pytest.raises(Failed, match="no plain name"):
+        postgres_upkeep.postgres_vacuum(asked, PLACES)
+
+
+def test_a_slot_that_nobody_reads_is_dropped(url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    asked: dict[str, str | int] = {"port": port_of(url), "slot": "left_behind"}
+    with psycopg.connect(url, autocommit=True) as session:
+        session.execute("SELECT pg_create_physical_replication_slot('left_behind', true)")
+    for expected in ("inactive", "missing"):
+        capsys.readouterr()
+        postgres_upkeep.postgres_slot(asked, PLACES)
+        assert told(capsys)["state"] == expected
+        postgres_upkeep.postgres_drop_slot(asked, PLACES)

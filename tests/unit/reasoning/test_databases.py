@@ -18,6 +18,9 @@ from tests.unit.reasoning.test_containers import settled
 GROUP = "9" * 64
 
 
+MB = 1024 * 1024
+
+
 def cluster(**more: Any) -> dict[str, Any]:
     shape = {
         "port": 5544, "account": "pg", "data": "/data/pg", "status": "ready", "reachable": True,
@@ -90,15 +93,61 @@ async def test_without_one_culprit_nothing_is_ended(more: dict[str, Any]) -> Non
     assert judged.advice is Advice.HAND_OVER
 
 
-async def test_a_recovery_and_a_slot_are_left_to_persons() -> None:
+async def test_a_recovery_is_left_to_persons() -> None:
     recovering = cluster(status="starting", reachable=False, replaying="0" * 24)
-    for now in (
-        recovering,
-        cluster(slots=[{"name": "old_copy", "active": False, "retained_bytes": 2 * 1024**3}]),
-    ):
-        judged = await settled(told("postgres:5544", {"postgres__state": now}))
+    judged = await settled(told("postgres:5544", {"postgres__state": recovering}))
+    assert judged.advice is Advice.HAND_OVER
+    assert judged.repair is None
+
+
+async def test_a_slot_that_nobody_reads_is_dropped_only_with_a_persons_yes() -> None:
+    slot = {"name": "old_copy", "active": False, "retained_bytes": 2 * 1024**3}
+    given = told("postgres:5544", {"postgres__state": cluster(slots=[slot])})
+    looked = given.evidence[-1].model_copy(
+        update={"id": 700, "action": "postgres.slot", "params": {"port": 5544, "slot": "old_copy"},
+                "facts": {"slot": "old_copy", "state": "inactive"}}
+    )  # fmt: skip
+    judged = await settled(given.model_copy(update={"evidence": (*given.evidence, looked)}))
+    assert steps(judged) == ["postgres.drop_slot port=5544 slot=old_copy"]
+    assert judged.repair is not None
+    assert judged.repair.requires_person
+
+
+@pytest.mark.parametrize(("whole", "helped"), [(8, True), (7, False)])
+async def test_redis_gets_more_memory_where_its_host_has_it_and_a_person_agrees(
+    whole: int, helped: bool
+) -> None:
+    full = {
+        "port": 6400, "reachable": True, "used_memory": 100 * MB, "maxmemory": 100 * MB,
+        "maxmemory_policy": "noeviction", "total_system_memory": whole * 100 * MB,
+    }  # fmt: skip
+    judged = await settled(told("redis:6400", {"redis__state": {"servers": [full]}}))
+    if not helped:
         assert judged.advice is Advice.HAND_OVER
-        assert judged.repair is None
+        return
+    assert steps(judged) == [f"redis.set_maxmemory bytes={200 * MB} port=6400"]
+    assert judged.repair is not None
+    assert judged.repair.requires_person
+
+
+async def test_a_table_is_left_to_autovacuum_again_once_a_person_agrees() -> None:
+    off = {"database": "sales", "table": "public.bills", "dead": 90_000}
+    now, then = cluster(autovacuum_off=[off]), cluster()
+    given = told("postgres:5544", {"postgres__state": now}, {"postgres__state": then})
+    view, before = HostView(HOST, given.evidence), given.baselines[0].view(HOST)
+    (probe,) = databases.upkeep_of(HOST, view, before)
+    red = given.probes[0].model_copy(update={"probe": probe})
+    judged = await settled(given.model_copy(update={"probes": (red,)}))
+    assert steps(judged) == [
+        "postgres.set_autovacuum database=sales enabled=yes port=5544 table=public.bills",
+        "postgres.vacuum database=sales port=5544 table=public.bills",
+    ]
+    assert judged.repair is not None
+    assert judged.repair.requires_person
+    assert databases.upkeep_of(HOST, before, before) == ()
+    assert databases.is_looked_after(before, probe.subject or "") == (
+        True, "autovacuum of sales's table public.bills was switched off"
+    )  # fmt: skip
 
 
 def mariadb(limit: int, **more: Any) -> dict[str, Any]:

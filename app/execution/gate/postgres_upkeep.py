@@ -1,0 +1,89 @@
+"""What is put right inside PostgreSQL: a table's vacuum, and a slot that nobody reads."""
+
+from __future__ import annotations
+
+import re
+
+from .answers import Params, answer
+from .clusters import ask, at_port, change
+from .places import Places
+from .refusal import Failed
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_$]{0,62}")
+_ALTER_SECONDS, _VACUUM_SECONDS, _SLOT_SECONDS = 10, 240, 60
+
+
+_TABLE = """
+    SELECT json_build_object('exists', 'yes', 'autovacuum', CASE
+        WHEN array_to_string(c.reloptions, ' ') ~* 'autovacuum_enabled=(f|n|off|0)'
+        THEN 'off' ELSE 'on' END, 'dead', s.n_dead_tup)
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    LEFT JOIN pg_stat_all_tables s ON s.relid = c.oid
+    WHERE n.nspname = '{schema}' AND c.relname = '{table}' AND c.relkind IN ('r', 'm')
+"""
+_SLOT = """
+    SELECT json_build_object('state', CASE WHEN s.active THEN 'active' ELSE 'inactive' END,
+        'kind', s.slot_type)
+    FROM pg_replication_slots s WHERE s.slot_name = '{slot}'
+"""
+_DROP = """
+    SELECT pg_drop_replication_slot(s.slot_name) FROM pg_replication_slots s
+    WHERE s.slot_name = '{slot}' AND NOT s.active
+"""
+
+
+def postgres_table(params: Params, _: Places) -> int:
+    """PostgresTableFacts."""
+    schema, table = _parts(params)
+    asked = _TABLE.format(schema=schema, table=table)
+    found = ask(at_port(int(params["port"])), asked, str(params["database"]))
+    named = {"database": params["database"], "table": params["table"]}
+    return answer(named | (found or {"exists": "no"}))
+
+
+def postgres_set_autovacuum(params: Params, _: Places) -> int:
+    """Leave a table to autovacuum as all others are, or switch it off for it."""
+    wanted = params["enabled"] == "yes"
+    how = "RESET (autovacuum_enabled)" if wanted else "SET (autovacuum_enabled = off)"
+    cluster, database = at_port(int(params["port"])), str(params["database"])
+    change(cluster, f"ALTER TABLE {_quoted(params)} {how}", _ALTER_SECONDS, database)
+    return answer({"table": params["table"], "enabled": params["enabled"]})
+
+
+def postgres_vacuum(params: Params, _: Places) -> int:
+    """Vacuum and analyze one table; nobody is kept from it."""
+    cluster, database = at_port(int(params["port"])), str(params["database"])
+    change(cluster, f"VACUUM (ANALYZE) {_quoted(params)}", _VACUUM_SECONDS, database)
+    return answer({"table": params["table"], "vacuumed": True})
+
+
+def postgres_slot(params: Params, _: Places) -> int:
+    """PostgresSlotFacts."""
+    name = _plain(str(params["slot"]))
+    found = ask(at_port(int(params["port"])), _SLOT.format(slot=name))
+    return answer({"slot": name} | (found or {"state": "missing"}))
+
+
+def postgres_drop_slot(params: Params, _: Places) -> int:
+    """Drop a replication slot that nobody reads, and let the server give its WAL back."""
+    cluster, name = at_port(int(params["port"])), _plain(str(params["slot"]))
+    change(cluster, _DROP.format(slot=name), _SLOT_SECONDS)
+    change(cluster, "CHECKPOINT", _SLOT_SECONDS)
+    return answer({"slot": name, "dropped": True})
+
+
+def _parts(params: Params) -> tuple[str, str]:
+    schema, _, table = str(params["table"]).partition(".")
+    return _plain(schema), _plain(table)
+
+
+def _quoted(params: Params) -> str:
+    schema, table = _parts(params)
+    return f'"{schema}"."{table}"'
+
+
+def _plain(name: str) -> str:
+    """A name without anything that could end it in a statement."""
+    if not _NAME.fullmatch(name):
+        raise Failed(f"{ascii(name)[:80]} is no plain name")
+    return name
