@@ -186,6 +186,8 @@ def _closer_look(host: HostCase) -> Iterable[ActionCall]:
         found = host.view.units.get(unit)
         for path in found[0].environment_files if found is not None else ():
             yield ActionCall(action="environment.read", host=name, params={"path": path})
+    for unit in host.unseen:
+        yield ActionCall(action="unit.show", host=name, params={"unit": unit})
     yield from network_asks(host)
     yield from difference_asks(host)
     yield from account_asks(host)

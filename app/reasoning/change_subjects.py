@@ -27,6 +27,9 @@ _NEAR = {
 BY_RELOAD = "changed-since-healthy"
 """The mode that puts a change back and has the service read it by a reload, where it can."""
 
+_WRITTEN = frozenset({Relation.DEFINITION, Relation.ENVIRONMENT, Relation.CONFIGURATION})
+_TOGETHER = 2
+
 _CODE = (".py", ".php", ".js", ".rb", ".pl", ".java", ".jar", ".go", ".ts", ".war", ".wsgi")
 
 
@@ -39,6 +42,35 @@ def change_subjects(case: HostCase) -> Iterable[Subject]:
                 found.setdefault(change.path, (change, how, name))
     for change, how, name in found.values():
         yield _subject(case, change, how, name, alone=len(found) == 1)
+
+
+def together_subjects(case: HostCase) -> Iterable[Subject]:
+    """What changed of one service, all of it at once, where each alone was put back in vain."""
+    if case.drift is None:
+        return
+    for name in dict.fromkeys((*case.failing, *case.units)):
+        if name not in case.view.units:
+            continue
+        found = [c for c, how in case.related(case.view.units[name][0]) if how in _WRITTEN]
+        tried = [c for c in found if _key(BY_RELOAD, case, c) in case.case.refuted]
+        if len(found) < _TOGETHER or len(tried) < len(found):
+            continue  # one of them may be somebody's good work: each is tried alone first
+        facts, sources = case.common()
+        facts["unit"], unit_sources = unit_facts(case, name)
+        said = [told for change in found if (told := comments_of(case, change)) is not None]
+        facts["changes"] = [change.model_dump(mode="json") for change in found]
+        facts["together"] = {
+            "paths": ", ".join(change.path for change in found),
+            "comments": "\n".join(text for text, _ in said),
+        }
+        yield Subject(
+            kind="changes",
+            host=case.host.name,
+            name=name,
+            facts=facts,
+            sources=sources | unit_sources | {"changes": case.drift[1], "together": case.drift[1]},
+            nearness=case.nearness(name),
+        )
 
 
 def diff_ask(case: HostCase, change: Mapping[str, Any]) -> ActionCall | None:
@@ -68,8 +100,9 @@ def _subject(case: HostCase, change: Change, how: Relation, unit: str, *, alone:
         "blamed": _blamed(case, change.paths, facts["unit"]),
         "alone": alone,
         "is_code": any(path.endswith(_CODE) for path in change.paths),
-        "reload_refuted": f"{BY_RELOAD}@{case.host.name}:{change.path}" in case.case.refuted,
+        "reload_refuted": _key(BY_RELOAD, case, change) in case.case.refuted,
         "unread": _unread(case, change, case.view.units[unit][0]),
+        "others_refuted": any(key.startswith(f"{BY_RELOAD}@") for key in case.case.refuted),
     }
     sources |= unit_sources | {"change": case.drift[1]}
     diff = _diff(case, change)
@@ -88,6 +121,11 @@ def _subject(case: HostCase, change: Change, how: Relation, unit: str, *, alone:
         sources=sources,
         nearness=case.nearness(unit) + _NEAR[how],
     )
+
+
+def _key(mode: str, case: HostCase, change: Change) -> str:
+    """The hypothesis that a mode draws of a change."""
+    return f"{mode}@{case.host.name}:{change.path}"
 
 
 def comments_of(case: HostCase, change: Change) -> tuple[str, int] | None:

@@ -8,7 +8,7 @@ from app.host import network_state
 from app.host.facts import Filesystem, FirewallFacts, FirewallRule, FirewallRuleFacts, SecurityFacts
 from app.host.hops import Hop, Layer
 from app.reasoning.accounts import account_subjects
-from app.reasoning.change_subjects import change_subjects
+from app.reasoning.change_subjects import change_subjects, together_subjects
 from app.reasoning.containers import container_subjects
 from app.reasoning.databases import database_subjects, table_subjects
 from app.reasoning.differences import difference_subjects
@@ -41,7 +41,8 @@ def subjects_of(case: HostCase) -> tuple[Subject, ...]:
         *difference_subjects(case),
     )
     network = network_subjects(case)
-    return (host_subject(case), *units, *change_subjects(case), *beneath, *network)
+    changes = (*change_subjects(case), *together_subjects(case))
+    return (host_subject(case), *units, *changes, *beneath, *network)
 
 
 def host_subject(case: HostCase) -> Subject:

@@ -110,9 +110,22 @@ class HostCase:
         before it or is declared beside it may be what it misses; so may everything on a host
         that suffers only through others.
         """
-        if not self.case.red or (self.red and not self.breaks_at_a_service):
+        if not self._may_lie_behind:
             return ()
         return tuple(u for u in self.units if u in self.view.units and u not in self.failing)
+
+    @property
+    def unseen(self) -> tuple[str, ...]:
+        """Services that ran, or are declared, and that systemd has not even loaded now: one that
+        was stopped is forgotten by it until somebody asks."""
+        if not self._may_lie_behind:
+            return ()
+        return tuple(u for u in (*self.gone, *self.declared) if u not in self.view.units)
+
+    @property
+    def _may_lie_behind(self) -> bool:
+        """Whether something that fails nowhere on the path may be at fault."""
+        return bool(self.case.red) and (not self.red or self.breaks_at_a_service)
 
     @property
     def breaks_at_a_service(self) -> bool:

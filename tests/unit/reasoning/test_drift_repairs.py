@@ -398,3 +398,16 @@ async def test_a_neighbour_that_lost_its_limit_gets_it_back_where_a_service_star
         assert steps(judged)[-1] == healed_by
         assert "tickets.service" in judged.statement
         assert gone[0].path in judged.statement
+
+
+async def test_what_heals_only_together_is_put_back_together() -> None:
+    """Each change was put back alone, did not heal and was undone: now all of it."""
+    changed = (file(ENV, "b" * 64, modified=DAY_BEFORE), file(UNIT_FILE, "c" * 64))
+    facts = serving(*changed, behind=SINCE)
+    tried = tuple(f"changed-since-healthy@alpha:{one.path}" for one in changed)
+    judged = await judge(case(facts, status=502, refuted=tried))
+    assert judged.leader is not None
+    assert judged.leader.mode == "changed-together"
+    assert [s.split()[0] for s in steps(judged)] == [
+        "file.restore", "file.restore", "daemon.reload", "service.restart"
+    ]  # fmt: skip
