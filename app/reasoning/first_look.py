@@ -8,7 +8,7 @@ from app.domain.action import ActionCall
 from app.domain.host import Host
 from app.host import accounts, load
 from app.host.baseline import Baseline
-from app.host.network_state import ABOUT_ARRIVING, ABOUT_REACH, ABOUT_SPEED, text_of
+from app.host.network_state import ABOUT_REACH, ABOUT_SPEED, text_of
 from app.reasoning.databases import database_actions
 from app.reasoning.port import Case
 
@@ -28,8 +28,6 @@ def first_look(case: Case, host: Host) -> Iterable[ActionCall]:
         yield _call(host, "containers.list")
     if ABOUT_REACH.search(text_of(case.incident)):
         yield _call(host, "network.show")
-    if ABOUT_ARRIVING.search(text_of(case.incident)) and host.name == case.host.name:
-        yield _call(host, "firewall.show")
     if ABOUT_SPEED.search(text_of(case.incident)):
         yield _call(host, "qdisc.list")
     if load.ABOUT_LOAD.search(text_of(case.incident)):

@@ -48,6 +48,8 @@ async def analyze(at: Progress, effects: Effects) -> Progress:
     at = await ask_as_users(at, effects, key)
     if not at.known.red:
         at = await ask_the_host(at, effects, key)
+    if at.known.host not in at.known.suffering:
+        at = await ask_the_firewall(at, effects, key)
     behind = hosts_behind(at.known, at.given.grant)
     if behind:
         at = await look(at, effects, f"{key}.behind", behind)
@@ -174,12 +176,24 @@ async def ask_the_host(at: Progress, effects: Effects, key: str) -> Progress:
     changed = (c for those in own.themed.values() for c in those)
     doubted += kept.probes_of(case.host, changed)
     doubted += databases.upkeep_of(case.host, view, own.then)
-    if ABOUT_ARRIVING.search(text_of(case.incident)):
-        doubted += filters_of(case.host, view, own.then)
     if not doubted:
         return at
     why = "Does what held on the host while it was healthy still hold?"
     return at.with_probes(await effects.probe(f"{key}.checks", Step.ANALYZE, doubted, why))
+
+
+async def ask_the_firewall(at: Progress, effects: Effects, key: str) -> Progress:
+    """Where the host answers, yet the ticket is about what does not arrive: does a rule drop it?"""
+    host, baseline = at.known.host, at.known.baseline_of(at.known.host.name)
+    if baseline is None or not ABOUT_ARRIVING.search(text_of(at.known.incident)):
+        return at
+    call = ActionCall(action="firewall.show", host=host.name)
+    why = "Does a new rule drop what should arrive?"
+    at = at.with_evidence(await effects.observe(f"{key}.filters", Step.ANALYZE, [call], why))
+    probes = filters_of(host, HostView(host, at.known.evidence), baseline.view(host))
+    if not probes:
+        return at
+    return at.with_probes(await effects.probe(f"{key}.filters.gone", Step.ANALYZE, probes, why))
 
 
 def _page_of(probe: Probe) -> tuple[object, ...]:

@@ -13,13 +13,15 @@ from app.domain.hypothesis import HypothesisStatus
 from app.domain.probe import Probe, ProbeKind, ProbeResult
 from app.domain.verdict import ChangeResult, ChangeStatus, Verdict
 from app.host.baseline import Baseline
-from app.services.ports import Ending, EndingKind
+from app.host.checks import answer
+from app.host.view import HostView
+from app.services.ports import Ending, EndingKind, ExecutionInput
 from app.services.progress import Applied
 from app.services.proving import WatchTimes
 from app.services.repairing import undo
 from app.services.self_healing_sre_agent import Limits, build, run_execution
-from tests.unit.reasoning.cases import baseline
-from tests.unit.services.world import FRONT, HOST, World, unit
+from tests.unit.reasoning.cases import baseline, evidence
+from tests.unit.services.world import FRONT, HOST, START, World, unit
 
 LIMITS = Limits(rounds=4, changes=2, watch=WatchTimes(reversible=1, disruptive=1))
 
@@ -135,6 +137,58 @@ async def test_a_page_that_users_are_refused_is_no_false_alarm() -> None:
     assert ending.outcome is Outcome.ESCALATED
     assert world.conclusion is not None
     assert "answered 500" in world.conclusion.root_cause
+
+
+class WithFilter(World):
+    """Users are served, and a rule that is new drops some of what they send."""
+
+    rules: tuple[dict[str, Any], ...] = (
+        {"family": "inet", "table": "x", "chain": "in", "handle": 4, "verdict": "drop",
+         "text": "tcp dport 8080 numgen random mod 9 < 2 drop", "ports": [8080]},
+    )  # fmt: skip
+    told = "edge is flapping"
+
+    async def baseline(self, key: str, host: str) -> Baseline | None:
+        await super().baseline(key, host)
+        (before,) = evidence({"firewall.show": {"rules": []}})
+        return baseline().model_copy(update={"evidence": (before,), "probes": ()})
+
+    def given(self, **more: Any) -> ExecutionInput:
+        shown = super().given(**more)
+        incident = shown.incident.model_copy(update={"short_description": self.told})
+        return shown.model_copy(update={"incident": incident})
+
+    def _facts(self, call: ActionCall) -> dict[str, Any] | None:
+        if call.action == "firewall.rule":
+            return {"kind": "rule", "sha256": "e" * 64}
+        rules = {"rules": list(self.rules)}
+        known: dict[str, Any] = {"firewall.show": rules, "baseline.manifest": NOTHING}
+        return known.get(call.action) or super()._facts(call)
+
+    def _asked(self, probe: Probe) -> ProbeResult:
+        if not probe.check:
+            return super()._asked(probe)
+        seen = HostView(HOST, evidence({"firewall.show": {"rules": list(self.rules)}}))
+        return answer(probe, seen, taken_at=START, simulated=False)
+
+
+NOTHING = {"host": "alpha", "taken_at": "2026-01-01T00:00:00+00:00"}
+
+
+@pytest.mark.parametrize(("told", "removed"), [("edge is flapping", True), ("no mail", False)])
+async def test_a_rule_that_drops_some_of_it_is_removed_where_the_ticket_speaks_of_that(
+    told: str, removed: bool
+) -> None:
+    world = WithFilter()
+    world.told = told
+
+    def react(_: ActionCall) -> None:
+        world.rules = ()
+
+    world.reacts["firewall.remove_rule"] = react
+    ending = await run(world)
+    assert world.changed == (["firewall.remove_rule"] if removed else [])
+    assert ending.outcome is (Outcome.RESOLVED if removed else Outcome.ESCALATED)
 
 
 async def test_a_false_alarm_changes_nothing() -> None:
