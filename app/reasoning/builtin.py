@@ -217,7 +217,12 @@ def _others_that_suffer(case: Case, hosts: tuple[HostCase, ...]) -> Iterable[Act
 
 
 def _in_question(host: HostCase) -> tuple[str, ...]:
-    """Units of the failing paths; those that the host is there for only where no path names one."""
+    """Units of the failing paths; those that the host is there for only where no path names one.
+
+    Where a person has agreed to a repair it is enough to look at what fails.
+    """
+    if host.case.agreed and host.failing:
+        return host.failing
     on_paths = tuple(unit for walk in host.walks for unit in walk.units)
     others = host.units if host.red or host.is_own else _out_of_the_ordinary(host)
     return tuple(dict.fromkeys([*host.failing, *(on_paths or others)]))

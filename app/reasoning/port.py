@@ -32,6 +32,7 @@ class Case(Value):
     lessons: tuple[Lesson, ...] = ()  # of real, verified executions; newest first
     refuted: tuple[str, ...] = ()  # hypotheses whose repair did not heal
     round: int = 1
+    agreed: bool = False  # a person said yes to a repair: its cause is checked again, not sought
 
     def host_named(self, name: str) -> Host:
         return next(h for h in self.hosts if h.name == name)

@@ -42,6 +42,7 @@ async def analyze(at: Progress, effects: Effects) -> Progress:
         evidence=(),
         probes=(),
         baselines=baselines,
+        agreed=at.given.grant is not None,
     )
     at = at.step(case=case)
     at = await look(at, effects, key, [hosts[0]])
@@ -205,7 +206,9 @@ async def look_again(at: Progress, effects: Effects, key: str) -> Progress:
     await effects.release(f"{key}.release", at.holding or at.known.host.name)
     seen = {e.host for e in at.known.evidence}
     hosts = [h for h in at.known.hosts if h.name in seen]
-    emptied = at.known.model_copy(update={"evidence": (), "round": at.known.round + 1})
+    emptied = at.known.model_copy(
+        update={"evidence": (), "round": at.known.round + 1, "agreed": False}
+    )
     at = at.step(holding=None, case=emptied)
     at = await look(at, effects, key, hosts, during=Step.VERIFY)
     pages = (p.probe for p in at.known.red if p.probe.kind is ProbeKind.HTTP)

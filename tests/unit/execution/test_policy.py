@@ -219,6 +219,15 @@ def test_a_failure_mode_may_ask_whatever_the_level() -> None:
     assert found.reasons == ("a change number stands on it",)
 
 
+def test_the_catalog_may_ask_whatever_the_level() -> None:
+    """Also for one step among others, and whatever brought it into the plan."""
+    path = {"path": "/etc/nginx/nginx.conf", "frozen": "no"}
+    thaw = ActionCall(action="file.set_frozen", host="web", params=path)
+    found = decide(plan(START, thaw), context())
+    assert ruled(found) == (Verdict.NEEDS_APPROVAL, "person")
+    assert "frozen" in found.reasons[0]
+
+
 def granted(**more: Any) -> PolicyContext:
     shape: dict[str, Any] = {
         "proposal": plan().proposal(), "approvers": ("alice",), "expires_at": NOW.replace(hour=13),

@@ -525,3 +525,13 @@ async def test_a_new_unit_that_does_not_run_harms_nobody(
     judged = await judge(case(facts, status=200))
     assert judged.advice is (Advice.HAND_OVER if told else Advice.NO_FAULT)
     assert (path in judged.statement) is told
+
+
+async def test_once_a_person_agreed_only_what_fails_is_looked_at_closely() -> None:
+    down = nginx("failed", "failed", result="exit-code")
+    facts = facts_of([down, tickets()], HEALTHY_LISTENERS[1:])
+    for agreed in (False, True):
+        given = case(facts, error="refused").model_copy(update={"agreed": agreed})
+        judged = await judge(given)
+        looked_at = {c.params["unit"] for c in judged.wanted if c.action == "journal.unit"}
+        assert looked_at == ({"nginx.service"} if agreed else {"nginx.service", "tickets.service"})
