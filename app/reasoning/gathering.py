@@ -16,7 +16,7 @@ from app.reasoning.host_case import HostCase
 from app.reasoning.mounting import mounting_subjects
 from app.reasoning.network_subjects import network_subjects
 from app.reasoning.processes import process_subjects
-from app.reasoning.space import cleaners_off, filler, journal_changes
+from app.reasoning.space import cleaners_off, filler, foreign, journal_changes
 from app.reasoning.subjects import Subject
 from app.reasoning.unit_facts import unit_facts
 
@@ -101,7 +101,8 @@ def _mount(case: HostCase, entry: Filesystem, ident: int) -> Subject:
         for part in ("files", "deleted_open"):
             facts["mount"][part] = [f.model_dump(mode="json") for f in getattr(usage[0], part)]
         facts["mount"]["filler"] = filler(entry, usage[0])
-        sources |= {"mount.files": usage[1], "mount.filler": usage[1]}
+        facts["mount"]["foreign"] = foreign(case, entry, usage[0])
+        sources |= {f"mount.{part}": usage[1] for part in ("files", "filler", "foreign")}
     facts["mount"]["journal_changes"] = journal_changes(case)
     facts["mount"]["cleaners_off"] = cleaners_off(case, mount)
     facts["mount"]["grew_percent"] = _grown(case, entry)

@@ -6,12 +6,17 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+from app.host import databases
+from app.host.database_facts import PostgresCluster
 from app.host.facts import DiskUsageFacts, Filesystem
 from app.host.view import beneath
 from app.reasoning.host_case import HostCase
 
 MAIN_SHARE = 0.2
 """Of the used bytes: who holds less than this is not what fills it."""
+
+FOREIGN_SHARE, _MOST_FOREIGN = 0.05, 5
+"""Files below this share of the used bytes are not worth moving, nor is a multitude."""
 
 LOGS = "/var/log"
 JOURNAL_SETTINGS = "/etc/systemd/journald.conf"
@@ -71,6 +76,25 @@ def _kept(mount: Filesystem) -> int:
     """Megabytes of the journal that may stay: what its own default would allow it."""
     share = _KEPT_SHARE * (mount.size_bytes or 0) / _MEGABYTE
     return int(min(max(share, 16), 500))
+
+
+def foreign(case: HostCase, mount: Filesystem, usage: DiskUsageFacts) -> list[Facts]:
+    """Large files that nothing has open and that are no database's own: somebody left them."""
+    data = [
+        one.server.data
+        for view in (case.view, case.then)
+        for one in (databases.servers(view) if view is not None else ())
+        if isinstance(one.server, PostgresCluster) and one.server.data
+    ]
+    least = FOREIGN_SHARE * (mount.used_bytes or 0)
+    return [
+        file.model_dump(mode="json")
+        for file in usage.files
+        if file.bytes >= least
+        and not file.open_by
+        and not _is_log(file.path)
+        and not any(beneath(file.path, folder) for folder in data)
+    ][:_MOST_FOREIGN]
 
 
 def cleaners_off(case: HostCase, mount: str) -> list[Facts]:

@@ -49,6 +49,7 @@ from .mariadb import (
     mariadb_variable,
 )
 from .mounts import mount_attach, mount_detach, mount_resize, mount_set_write, mount_state
+from .moving import file_move_aside, file_move_back
 from .network import http_local, listeners, network, tcp_connect
 from .nginx import nginx_dump
 from .path_access import path_access
@@ -106,6 +107,8 @@ BUILTINS: dict[str, Builtin] = {
         disk_usage,
         environment_read,
         file_diff,
+        file_move_aside,
+        file_move_back,
         file_remove,
         file_remove_folder,
         file_remove_link,

@@ -6,10 +6,14 @@ from typing import NamedTuple
 
 
 class Places(NamedTuple):
-    """The paths of one gate; tests give another folder."""
+    """The paths of one gate; tests give other folders.
+
+    `aside`: what was moved out of the way; people look for such things below /var/backups.
+    """
 
     config: str = "/etc/sre-agent/gate.json"
     state: str = "/var/lib/sre-agent"
+    aside: str = "/var/backups/sre-agent"
 
     @property
     def receipts(self) -> str:

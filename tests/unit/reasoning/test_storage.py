@@ -163,3 +163,17 @@ async def test_crowded_counts_where_it_was_roomy(
     parts = [big(f"/data/journal/ab/system@{n}.journal", 90 * MB) for n in range(9)]
     crowded = mounted("/data", used_percent=92.0, used_bytes=920 * MB)
     assert (await assessed(crowded, {"files": parts})).advice is advice
+
+
+async def test_a_file_that_somebody_left_is_moved_away_once_a_person_agrees() -> None:
+    left = big(f"{PLACE}/old.dump", owner="root", open_by=[])
+    judged = await assessed(mounted(PLACE), {"files": [left, big(f"{PLACE}/small", MB)]})
+    assert steps(judged) == [f"file.move_aside path={PLACE}/old.dump"]
+    assert judged.repair is not None
+    assert judged.repair.requires_person
+
+
+async def test_a_file_that_a_program_has_open_stays_where_it_is() -> None:
+    held = big(f"{PLACE}/state.db", owner="tickets", open_by=["tickets"])
+    judged = await assessed(mounted(PLACE), {"files": [held]})
+    assert judged.advice is Advice.HAND_OVER

@@ -1,0 +1,128 @@
+"""Files that fill a volume and are nobody's at this moment: moved to another, never deleted."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import stat
+
+from . import disk
+from .answers import Params, answer, process_ids, text_at
+from .places import Places
+from .refusal import Failed
+
+_CHUNK = 4 * 1024 * 1024
+_LARGEST = 20 * 1024**3
+_ROOM_KEPT = 0.1
+"""Of the other volume: what stays free there."""
+
+
+def file_move_aside(params: Params, places: Places) -> int:
+    """Move a file to the gate's folder for such files, on another volume, whole and proven."""
+    path = str(params["path"])
+    with disk.parent_of(path) as (folder, name):
+        file = disk.open_regular(folder, name, path)
+        try:
+            state = os.fstat(file)
+            _require_idle(path, state)
+            target = f"{places.aside}/{_stem(path)}"
+            _require_room(places.aside, state)
+            _copy(file, target, state)
+        finally:
+            os.close(file)
+        disk.write_whole(target + ".from", path.encode())
+        os.unlink(name, dir_fd=folder)
+        os.fsync(folder)
+    return answer({"path": path, "moved_to": target, "bytes": state.st_size})
+
+
+def file_move_back(params: Params, places: Places) -> int:
+    """Move a file that was moved aside to where it was."""
+    path = str(params["path"])
+    target = f"{places.aside}/{_stem(path)}"
+    if text_at(target + ".from") != path:
+        raise Failed(f"{path} was not moved aside from here")
+    with disk.parent_of(target) as (folder, name):
+        file = disk.open_regular(folder, name, target)
+        try:
+            _copy(file, path, os.fstat(file))
+        finally:
+            os.close(file)
+    os.unlink(target)
+    os.unlink(target + ".from")
+    return answer({"path": path})
+
+
+def _stem(path: str) -> str:
+    """One name for each path, by which people know the file."""
+    return f"{hashlib.sha256(path.encode()).hexdigest()[:12]}-{os.path.basename(path)}"
+
+
+def _require_idle(path: str, state: os.stat_result) -> None:
+    """Failed where a process, a loop device or the swap uses it."""
+    if state.st_size > _LARGEST:
+        raise Failed(f"{path} is larger than {_LARGEST} bytes: a person must move it")
+    if any(line.split()[:1] == [path] for line in text_at("/proc/swaps").splitlines()):
+        raise Failed(f"{path} is swapped to")
+    for device in os.listdir("/sys/block"):
+        if text_at(f"/sys/block/{device}/loop/backing_file").strip() == path:
+            raise Failed(f"{path} is a volume of its own ({device})")
+    for pid in process_ids():
+        if pid != str(os.getpid()) and _holds(pid, state):
+            raise Failed(f"{path} is open in process {pid}")
+
+
+def _holds(pid: str, state: os.stat_result) -> bool:
+    with contextlib.suppress(OSError):
+        for number in os.listdir(f"/proc/{pid}/fd"):
+            with contextlib.suppress(OSError):
+                held = os.stat(f"/proc/{pid}/fd/{number}")
+                if (held.st_dev, held.st_ino) == (state.st_dev, state.st_ino):
+                    return True
+    return False
+
+
+def _require_room(folder: str, state: os.stat_result) -> None:
+    disk.make_folder(folder)
+    if os.stat(folder).st_dev == state.st_dev:
+        raise Failed(f"{folder} lies on the same volume")
+    volume = os.statvfs(folder)
+    free = volume.f_bavail - _ROOM_KEPT * volume.f_blocks
+    if free * volume.f_frsize < state.st_size:
+        raise Failed(f"there is no room for {state.st_size} bytes in {folder}")
+
+
+def _copy(file: int, target: str, state: os.stat_result) -> None:
+    """A whole copy under a new name with owner, mode and times; nothing stays of half a one."""
+    with disk.parent_of(target) as (folder, name):
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        try:
+            copy = os.open(name, flags, 0o600, dir_fd=folder)
+        except OSError as error:
+            raise Failed(f"{target}: {error.strerror}") from None
+        try:
+            _fill(copy, file, state)
+        except (OSError, Failed) as error:
+            os.unlink(name, dir_fd=folder)
+            raise Failed(f"{target} could not be written: {error}") from None
+        finally:
+            os.close(copy)
+        os.fsync(folder)
+
+
+def _fill(copy: int, file: int, state: os.stat_result) -> None:
+    read, written = hashlib.sha256(), hashlib.sha256()
+    os.lseek(file, 0, os.SEEK_SET)
+    while chunk := os.read(file, _CHUNK):
+        read.update(chunk)
+        disk.write_all(copy, chunk)
+    os.fchown(copy, state.st_uid, state.st_gid)
+    os.fchmod(copy, stat.S_IMODE(state.st_mode))
+    os.utime(copy, ns=(state.st_atime_ns, state.st_mtime_ns))
+    os.fsync(copy)
+    os.lseek(copy, 0, os.SEEK_SET)
+    while chunk := os.read(copy, _CHUNK):
+        written.update(chunk)
+    if read.digest() != written.digest() or os.fstat(file).st_size != state.st_size:
+        raise Failed("it changed while it was copied")
