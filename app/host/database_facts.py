@@ -64,6 +64,9 @@ class DatabaseIndex(Value):
     table: str
     name: str
     valid: bool = True
+    unique: bool = False
+    method: str = "btree"
+    columns: tuple[str, ...] | None = None  # None: not plain columns, or made by a constraint
 
 
 class FileProblem(Value):
@@ -135,6 +138,11 @@ class PostgresTableFacts(Value):
     table: str  # with its schema
     autovacuum: str | None = None  # on | off: as all others, or switched off for it
     dead: int | None = None  # rows
+
+
+class PostgresIndexFacts(Value):
+    index: str  # with its schema
+    state: str  # valid | invalid | missing
 
 
 class PostgresSlotFacts(Value):

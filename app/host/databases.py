@@ -10,6 +10,7 @@ from app.domain.probe import Probe, ProbeKind
 from app.domain.value import Value
 from app.host.amiss import Amiss
 from app.host.database_facts import (
+    DatabaseIndex,
     MariadbFacts,
     MariadbServer,
     PostgresCluster,
@@ -179,7 +180,10 @@ def filling_again(view: HostView, group: str, ended: int) -> tuple[Amiss, ...]:
     )
 
 
-def _lost(now: PostgresCluster, then: PostgresCluster, ident: int) -> Iterable[Amiss]:
+def lost_indexes(
+    now: PostgresCluster, then: PostgresCluster
+) -> Iterable[tuple[DatabaseIndex, bool]]:
+    """Indexes that were valid while the host was healthy, each with whether it is still there."""
     unseen = set(now.not_looked_at)
     told = Counter(index.database for index in now.indexes)
     unseen |= {name for name, many in told.items() if many >= _MOST_INDEXES}
@@ -187,11 +191,16 @@ def _lost(now: PostgresCluster, then: PostgresCluster, ident: int) -> Iterable[A
     there = {(i.database, i.table, i.name) for i in now.indexes}
     for index in then.indexes:
         name = (index.database, index.table, index.name)
-        if not index.valid or index.database in unseen or name in valid:
-            continue
-        how = "is no longer valid" if name in there else "is gone"
+        if index.valid and index.database not in unseen and name not in valid:
+            yield index, name in there
+
+
+def _lost(now: PostgresCluster, then: PostgresCluster, ident: int) -> Iterable[Amiss]:
+    for index, is_there in lost_indexes(now, then):
+        how = "is no longer valid" if is_there else "is gone"
         text = f"the index {index.name} of {index.database}'s table {index.table} {how}"
-        yield Amiss(key=f"index {'.'.join(name)}", text=text, evidence_id=ident)
+        key = f"index {index.database}.{index.table}.{index.name}"
+        yield Amiss(key=key, text=text, evidence_id=ident)
     if then.autovacuum and now.autovacuum is False:
         text = f"autovacuum of PostgreSQL on port {now.port} was switched off"
         yield Amiss(key=f"autovacuum {now.port}", text=text, evidence_id=ident)

@@ -14,6 +14,7 @@ from app.host.databases import (
     Found,
     forgotten,
     full,
+    lost_indexes,
     pinning,
     server,
     servers,
@@ -62,6 +63,30 @@ def table_subjects(case: HostCase) -> Iterable[Subject]:
         }
         name = f"{found.subject}/{table.database}.{table.table}"
         yield _subject(case, "table", name, facts, sources, found.evidence_id)
+
+
+def index_subjects(case: HostCase) -> Iterable[Subject]:
+    """Indexes that are gone since the host was healthy, where something is late."""
+    if case.then is None or not any(p.late or p.error == "timeout" for p in case.case.red):
+        return
+    for found in servers(case.view):
+        before = server(case.then, found.subject)
+        if not isinstance(found.server, PostgresCluster) or before is None:
+            continue
+        if not isinstance(before.server, PostgresCluster) or not found.server.reachable:
+            continue
+        for index, is_there in lost_indexes(found.server, before.server):
+            facts, sources = case.common()
+            schema = index.table.partition(".")[0]
+            facts["index"] = index.model_dump(mode="json", exclude={"columns"}) | {
+                "port": found.server.port,
+                "place": f"{schema}.{index.name}",
+                "is_there": is_there,
+                "columns": None if index.columns is None else ",".join(index.columns),
+                "is_unique": "yes" if index.unique else "no",
+            }
+            name = f"{found.subject}/{index.database}.{index.table}.{index.name}"
+            yield _subject(case, "index", name, facts, sources, found.evidence_id)
 
 
 def _database(case: HostCase, found: Found) -> Subject:

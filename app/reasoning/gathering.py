@@ -10,7 +10,7 @@ from app.host.hops import Hop, Layer
 from app.reasoning.accounts import account_subjects
 from app.reasoning.change_subjects import change_subjects, together_subjects
 from app.reasoning.containers import container_subjects
-from app.reasoning.databases import database_subjects, table_subjects
+from app.reasoning.databases import database_subjects, index_subjects, table_subjects
 from app.reasoning.differences import difference_subjects
 from app.reasoning.host_case import HostCase
 from app.reasoning.mounting import mounting_subjects
@@ -37,6 +37,7 @@ def subjects_of(case: HostCase) -> tuple[Subject, ...]:
         *container_subjects(case),
         *database_subjects(case),
         *table_subjects(case),
+        *index_subjects(case),
         *process_subjects(case),
         *difference_subjects(case),
     )

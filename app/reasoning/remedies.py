@@ -18,7 +18,9 @@ _GENTLE = ("file.", "access.", "mount.", "account.", "log.", "daemon.reload", "s
            "service.enable", "service.reset_failed", "service.reload", "service.unmask",
            "container.start", "container.set_restart_policy", "process.continue",
            "route.add", "route.replace", "link.up", "qdisc.remove",
-           "kernel.set", "redis.save", "trust.update", "mariadb.set_global")  # fmt: skip
+           "kernel.set", "redis.save", "trust.update", "mariadb.set_global",
+           "postgres.create_index", "postgres.set_autovacuum", "postgres.vacuum",
+           "redis.set_maxmemory")  # fmt: skip
 """Actions that take nothing down. A repair made only of these is watched for a shorter time."""
 
 MOST_EACH = 20

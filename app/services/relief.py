@@ -22,7 +22,9 @@ from app.services.progress import Applied, Progress
 
 _STATES = frozenset(databases.ACTIONS.values())
 _ROOM = "filesystems.list"
-_MAKES_ROOM = frozenset({"log.truncate", "log.truncate_deleted", "packages.clean_cache"})
+_MAKES_ROOM = frozenset(
+    {"log.truncate", "log.truncate_deleted", "packages.clean_cache", "file.move_aside"}
+)
 """Not the journal: it grows by whole files, up to the limit that it is given back."""
 
 

@@ -61,7 +61,10 @@ from .postgres import (
     postgres_terminate_session,
 )
 from .postgres_upkeep import (
+    postgres_create_index,
+    postgres_drop_index,
     postgres_drop_slot,
+    postgres_index,
     postgres_set_autovacuum,
     postgres_slot,
     postgres_table,
@@ -151,7 +154,10 @@ BUILTINS: dict[str, Builtin] = {
         persons,
         process_continue,
         process_stop,
+        postgres_create_index,
+        postgres_drop_index,
         postgres_drop_slot,
+        postgres_index,
         postgres_session,
         postgres_set_autovacuum,
         postgres_slot,

@@ -100,9 +100,22 @@ _TABLES = """
             ORDER BY s.n_dead_tup DESC NULLS LAST LIMIT 30) t),
         'indexes', (SELECT coalesce(json_agg(i), '[]') FROM (
             SELECT n.nspname || '.' || t.relname AS "table", c.relname AS name,
-                x.indisvalid AS valid
+                x.indisvalid AS valid, x.indisunique AS "unique", m.amname AS method,
+                CASE WHEN x.indexprs IS NULL AND x.indpred IS NULL AND x.indnatts = x.indnkeyatts
+                    AND NOT EXISTS (SELECT FROM unnest(x.indoption) o WHERE o <> 0)
+                    AND NOT EXISTS (SELECT FROM unnest(x.indclass::oid[]) AS u(class)
+                        JOIN pg_opclass o ON o.oid = u.class WHERE NOT o.opcdefault)
+                    AND NOT EXISTS (SELECT FROM
+                        unnest(x.indkey::int2[], x.indcollation::oid[]) AS u(number, rule)
+                        JOIN pg_attribute a ON a.attrelid = x.indrelid AND a.attnum = u.number
+                        WHERE u.rule <> a.attcollation)
+                    AND NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conindid = x.indexrelid)
+                THEN (SELECT json_agg(a.attname ORDER BY k.place) FROM unnest(x.indkey)
+                    WITH ORDINALITY AS k(number, place) JOIN pg_attribute a
+                    ON a.attrelid = x.indrelid AND a.attnum = k.number) END AS columns
             FROM pg_index x JOIN pg_class c ON c.oid = x.indexrelid
             JOIN pg_class t ON t.oid = x.indrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+            JOIN pg_am m ON m.oid = c.relam
             WHERE n.nspname !~ '^(pg_|information_schema$)' ORDER BY 1, 2 LIMIT 400) i)
     )
 """

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import re
 
+from . import disk
 from .answers import Params, answer
 from .clusters import ask, at_port, change
 from .places import Places
 from .refusal import Failed
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_$]{0,62}")
-_ALTER_SECONDS, _VACUUM_SECONDS, _SLOT_SECONDS = 10, 240, 60
+_ALTER_SECONDS, _VACUUM_SECONDS, _SLOT_SECONDS, _INDEX_SECONDS = 10, 240, 60, 540
 
 
 _TABLE = """
@@ -20,6 +22,13 @@ _TABLE = """
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     LEFT JOIN pg_stat_all_tables s ON s.relid = c.oid
     WHERE n.nspname = '{schema}' AND c.relname = '{table}' AND c.relkind IN ('r', 'm')
+"""
+_INDEX = """
+    SELECT json_build_object('state',
+        CASE WHEN x.indisvalid THEN 'valid' ELSE 'invalid' END)
+    FROM pg_index x JOIN pg_class c ON c.oid = x.indexrelid
+    JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE n.nspname = '{schema}' AND c.relname = '{index}'
 """
 _SLOT = """
     SELECT json_build_object('state', CASE WHEN s.active THEN 'active' ELSE 'inactive' END,
@@ -57,6 +66,54 @@ def postgres_vacuum(params: Params, _: Places) -> int:
     return answer({"table": params["table"], "vacuumed": True})
 
 
+def postgres_index(params: Params, _: Places) -> int:
+    """PostgresIndexFacts."""
+    schema, index = _parts(params, "index")
+    asked = _INDEX.format(schema=schema, index=index)
+    found = ask(at_port(int(params["port"])), asked, str(params["database"]))
+    return answer({"index": params["index"]} | (found or {"state": "missing"}))
+
+
+def postgres_create_index(params: Params, places: Places) -> int:
+    """Build an index of plain columns without keeping anybody from the table."""
+    cluster, database = at_port(int(params["port"])), str(params["database"])
+    index = _parts(params, "index")[1]
+    columns = ", ".join(f'"{_plain(name)}"' for name in str(params["columns"]).split(","))
+    unique = "UNIQUE " if params["unique"] == "yes" else ""
+    built = (
+        f'CREATE {unique}INDEX CONCURRENTLY "{index}" ON {_quoted(params)} '
+        f"USING {_plain(str(params['method']))} ({columns})"
+    )
+    disk.make_folder(places.indexes)
+    disk.write_whole(_mark(params, places), b"")
+    try:
+        change(cluster, built, _INDEX_SECONDS, database)
+    except Failed:
+        _drop_index(params, places)  # one that was begun stays as an invalid one
+        raise
+    return answer({"index": params["index"], "built": True})
+
+
+def postgres_drop_index(params: Params, places: Places) -> int:
+    """Drop an index that this gate has built, without keeping anybody from the table."""
+    if not os.path.exists(_mark(params, places)):
+        raise Failed(f"{params['index']} was not built by the gate; it is left alone")
+    _drop_index(params, places)
+    return answer({"index": params["index"], "dropped": True})
+
+
+def _drop_index(params: Params, places: Places) -> None:
+    schema, index = _parts(params, "index")
+    dropped = f'DROP INDEX CONCURRENTLY IF EXISTS "{schema}"."{index}"'
+    change(at_port(int(params["port"])), dropped, _SLOT_SECONDS, str(params["database"]))
+    os.unlink(_mark(params, places))
+
+
+def _mark(params: Params, places: Places) -> str:
+    """Where it is noted that an index is the gate's own."""
+    return f"{places.indexes}/{params['port']}.{params['database']}.{params['index']}"
+
+
 def postgres_slot(params: Params, _: Places) -> int:
     """PostgresSlotFacts."""
     name = _plain(str(params["slot"]))
@@ -72,9 +129,9 @@ def postgres_drop_slot(params: Params, _: Places) -> int:
     return answer({"slot": name, "dropped": True})
 
 
-def _parts(params: Params) -> tuple[str, str]:
-    schema, _, table = str(params["table"]).partition(".")
-    return _plain(schema), _plain(table)
+def _parts(params: Params, what: str = "table") -> tuple[str, str]:
+    schema, _, name = str(params[what]).partition(".")
+    return _plain(schema), _plain(name)
 
 
 def _quoted(params: Params) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -179,3 +180,41 @@ def test_a_slot_that_nobody_reads_is_dropped(url: str, capsys: pytest.CaptureFix
         postgres_upkeep.postgres_slot(asked, PLACES)
         assert told(capsys)["state"] == expected
         postgres_upkeep.postgres_drop_slot(asked, PLACES)
+
+
+def test_an_index_is_told_built_again_and_only_that_one_is_dropped(
+    url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    places = PLACES._replace(state=str(tmp_path))
+    database = url.rsplit("/", 1)[1].partition("?")[0]
+    with psycopg.connect(url, autocommit=True) as session:
+        session.execute("CREATE TABLE bills (id int PRIMARY KEY, day date, shop text, n int)")
+        session.execute("CREATE INDEX bills_by_day ON bills (day, shop)")
+        session.execute("CREATE INDEX bills_by_half ON bills ((n / 2))")
+        session.execute("CREATE INDEX bills_like ON bills (shop text_pattern_ops)")
+        told_ = {i.name: i for i in cluster(url, capsys).indexes if i.table == "public.bills"}
+        session.execute("DROP INDEX bills_by_day")
+    known = told_["bills_by_day"]
+    assert (known.columns, known.method, known.unique) == (("day", "shop"), "btree", False)
+    assert told_["bills_by_half"].columns is None, "an expression is no plain column"
+    assert told_["bills_like"].columns is None, "a way of comparing of its own"
+    assert told_["bills_pkey"].columns is None, "a constraint's index is not built alone"
+    named_: dict[str, str | int] = {
+        "port": port_of(url), "database": database, "index": "public.bills_by_day",
+    }  # fmt: skip
+    shape: dict[str, str | int] = {
+        **named_, "table": "public.bills", "columns": "day,shop", "unique": "no", "method": "btree",
+    }  # fmt: skip
+    with pytest.raises(Failed, match="not built by the gate"):
+        postgres_upkeep.postgres_drop_index(named_, places)
+    postgres_upkeep.postgres_create_index(shape, places)
+    with psycopg.connect(url) as session:
+        query = "SELECT indexdef FROM pg_indexes WHERE indexname = 'bills_by_day'"
+        (made,) = session.execute(query).fetchone() or ("",)
+    assert made.endswith("USING btree (day, shop)")
+    postgres_upkeep.postgres_drop_index(named_, places)
+    capsys.readouterr()
+    postgres_upkeep.postgres_index(named_, places)
+    assert told(capsys)["state"] == "missing"
+    with psycopg.connect(url, autocommit=True) as session:
+        session.execute("DROP TABLE bills")

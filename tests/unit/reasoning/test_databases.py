@@ -259,3 +259,23 @@ def test_what_holds_is_learned_and_what_does_not_is_said(
     learned = [p for p in checks.learned(now) if p.check == "database"]
     assert bool(learned) is well, "an old trouble that nobody minds is none"
     assert checks.calls(check, "alpha")[0].action == databases.ACTIONS["postgres"]
+
+
+async def test_an_index_that_is_gone_is_built_again_once_a_person_agrees() -> None:
+    made = INDEX | {"columns": ["day", "shop"], "unique": True, "method": "btree"}
+    given = told(
+        "postgres:5544",
+        {"postgres__state": cluster(indexes=[])},
+        {"postgres__state": cluster(indexes=[made])},
+    )
+    late = given.probes[0].probe.model_copy(update={"kind": ProbeKind.TCP, "check": "", "port": 80})
+    red = given.probes[0].model_copy(update={"probe": late, "error": "timeout"})
+    judged = await settled(given.model_copy(update={"probes": (red,)}))
+    assert steps(judged) == [
+        (
+            "postgres.create_index columns=day,shop database=sales index=public.bills_by_day"
+            " method=btree port=5544 table=public.bills unique=yes"
+        ),
+    ]
+    assert judged.repair is not None
+    assert judged.repair.requires_person
