@@ -132,7 +132,11 @@ def unit_of(probe: Probe) -> str:
 def calls(probe: Probe, host: str) -> tuple[ActionCall, ...]:
     """The diagnostics that tell whether a check holds."""
     action, params = _ASKED_BY[probe.check](probe.subject)
-    return (ActionCall(action=action, host=host, params=params),)
+    asked = (ActionCall(action=action, host=host, params=params),)
+    if action != databases.ACTIONS["postgres"]:
+        return asked
+    # how much WAL is too much depends on the volume that it lies on
+    return (*asked, ActionCall(action="filesystems.list", host=host))
 
 
 def answer(probe: Probe, view: HostView, *, taken_at: datetime, simulated: bool) -> ProbeResult:

@@ -279,3 +279,18 @@ async def test_an_index_that_is_gone_is_built_again_once_a_person_agrees() -> No
     ]
     assert judged.repair is not None
     assert judged.repair.requires_person
+
+
+def test_how_much_wal_is_too_much_is_asked_with_its_volume() -> None:
+    """A small volume is filled by less than a large one: the check alone must know which it is."""
+    slot = {"name": "old_copy", "active": False, "retained_bytes": 200 * MB}
+    probe = told("postgres:5544", {"postgres__state": cluster()}).probes[0].probe
+    volume = {"mount": "/data", "source": "x", "fstype": "xfs", "size_bytes": 300 * MB}
+    answers = {
+        "postgres.state": cluster(slots=[slot]),
+        "filesystems.list": {"filesystems": [volume]},
+    }
+    asked = {call.action: answers[call.action] for call in checks.calls(probe, HOST.name)}
+    held = checks.judge(probe, HostView(HOST, evidence(asked)))
+    assert held is not None
+    assert held[0] is False
