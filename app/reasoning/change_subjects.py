@@ -9,6 +9,7 @@ from typing import Any
 from app.domain.action import ActionCall
 from app.host.drift import Change, ChangeKind, Relation
 from app.host.facts import ConfigFileFacts, FileDiffFacts, Manifest, UnitFacts
+from app.host.view import beneath
 from app.reasoning.host_case import HostCase
 from app.reasoning.subjects import Subject
 from app.reasoning.unit_facts import unit_facts
@@ -30,6 +31,9 @@ BY_RELOAD = "changed-since-healthy"
 _WRITTEN = frozenset({Relation.DEFINITION, Relation.ENVIRONMENT, Relation.CONFIGURATION})
 _TOGETHER = 2
 
+_LISTED = ("/etc", "/opt", "/srv", "/usr/local")
+"""Below these a manifest has every file and folder."""
+
 _CODE = (".py", ".php", ".js", ".rb", ".pl", ".java", ".jar", ".go", ".ts", ".war", ".wsgi")
 
 
@@ -40,8 +44,24 @@ def change_subjects(case: HostCase) -> Iterable[Subject]:
         if name in case.view.units:
             for change, how in case.related(case.view.units[name][0]):
                 found.setdefault(change.path, (change, how, name))
+    brought = _brought_along([change for change, _, _ in found.values()])
     for change, how, name in found.values():
-        yield _subject(case, change, how, name, alone=len(found) == 1)
+        if change.path not in brought:
+            alone = not found.keys() - brought - {change.path}
+            yield _subject(case, change, how, name, alone=alone)
+
+
+def _brought_along(changes: list[Change]) -> frozenset[str]:
+    """What came with a link that points to it now, and what went with where it pointed: one
+    release for another, one change."""
+    links = [c for c in changes if c.kind is ChangeKind.TARGET]
+    places = {
+        ChangeKind.ADDED: [_points_to(link.now) for link in links if link.now is not None],
+        ChangeKind.REMOVED: [_points_to(link.then) for link in links if link.then is not None],
+    }
+    return frozenset(
+        c.path for c in changes if any(beneath(c.path, place) for place in places.get(c.kind, ()))
+    )
 
 
 def together_subjects(case: HostCase) -> Iterable[Subject]:
@@ -102,6 +122,8 @@ def _subject(case: HostCase, change: Change, how: Relation, unit: str, *, alone:
         "is_code": any(path.endswith(_CODE) for path in change.paths),
         "reload_refuted": _key(BY_RELOAD, case, change) in case.case.refuted,
         "unread": _unread(case, change, case.view.units[unit][0]),
+        "points_to": None if change.now is None else change.now.target,
+        "dangling": _would_dangle(case, change),
         "others_refuted": any(key.startswith(f"{BY_RELOAD}@") for key in case.case.refuted),
     }
     sources |= unit_sources | {"change": case.drift[1]}
@@ -176,6 +198,17 @@ def _real(case: HostCase, path: str) -> str | None:
     now = case.view.facts(Manifest, "baseline.manifest")
     links = () if now is None else (f for f in now[0].files if f.target)
     return next((f.path for f in links if _points_to(f) == path), None)
+
+
+def _would_dangle(case: HostCase, change: Change) -> bool | None:
+    """Whether a link, put back, would point to what is not there any more; None: not known."""
+    now = case.manifest_now
+    if change.kind is not ChangeKind.TARGET or change.then is None or now is None:
+        return None
+    target = _points_to(change.then)
+    if not any(beneath(target, root) for root in _LISTED):
+        return None
+    return all(f.path != target for f in now.files)
 
 
 def _points_to(link: Manifest.File) -> str:

@@ -25,6 +25,7 @@ JOURNAL_SETTINGS = "/etc/systemd/journald.conf"
 PACKAGE_FILES = ("/var/cache/apt/archives", "/var/cache/dnf", "/var/cache/yum")
 _JOURNAL = re.compile(r"\.journal~?$")
 _LOG = re.compile(r"\.(?:log|out|err|trace|debug)$|\.log\.[0-9]+$|/(?:syslog|messages|debug)$")
+_DATABASE = re.compile(r"\.(?:db|sqlite3?|ibd|frm|my[di]|rdb|aof|[lmn]df|mdb|wal)$", re.IGNORECASE)
 _KEPT_SHARE = 0.1
 _MEGABYTE = 1024 * 1024
 
@@ -92,7 +93,8 @@ def foreign(case: HostCase, mount: Filesystem, usage: DiskUsageFacts) -> list[Fa
         for file in usage.files
         if file.bytes >= least
         and not file.open_by
-        and not _is_log(file.path)
+        and not beneath(file.path, LOGS)
+        and not _DATABASE.search(file.path)
         and not any(beneath(file.path, folder) for folder in data)
     ][:_MOST_FOREIGN]
 

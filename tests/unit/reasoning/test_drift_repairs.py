@@ -411,3 +411,29 @@ async def test_what_heals_only_together_is_put_back_together() -> None:
     assert [s.split()[0] for s in steps(judged)] == [
         "file.restore", "file.restore", "daemon.reload", "service.restart"
     ]  # fmt: skip
+
+
+CURRENT, OLD, NEW = "/srv/app/tickets/live", "/srv/app/tickets/r1", "/srv/app/tickets/r2"
+
+
+@pytest.mark.parametrize("pruned", [False, True])
+async def test_a_release_goes_back_only_where_the_one_before_is_still_there(
+    pruned: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What came with the new release is the same change; whoever owns it decides."""
+    link = file(CURRENT, None, kind="symlink", target=OLD)
+    kept = cases.FILES
+    now = (folder(NEW), file(f"{NEW}/main.py"), link.model_copy(update={"target": NEW}))
+    behind = {"working_directory": "/srv/app/tickets"}
+    facts = serving(*now, *(() if pruned else (folder(OLD),)), behind=behind)
+    monkeypatch.setattr(cases, "FILES", (*kept, link, folder(OLD)))
+    judged = await judge(case(facts, status=500))
+    assert judged.leader is not None
+    assert f"{CURRENT} -> {NEW}" in judged.leader.text
+    if pruned:
+        assert judged.advice is Advice.HAND_OVER
+        assert f"{OLD}, is not there any more" in judged.statement
+    else:
+        assert steps(judged)[0] == f"file.restore_link path={CURRENT} target={OLD}"
+        assert judged.repair is not None
+        assert judged.repair.requires_person
