@@ -416,9 +416,11 @@ async def test_what_heals_only_together_is_put_back_together() -> None:
 CURRENT, OLD, NEW = "/srv/app/tickets/live", "/srv/app/tickets/r1", "/srv/app/tickets/r2"
 
 
-@pytest.mark.parametrize("pruned", [False, True])
-async def test_a_release_goes_back_only_where_the_one_before_is_still_there(
-    pruned: bool, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("pruned", "said"), [(False, ""), (True, ""), (False, "KeyError: 'total' in Traceback")]
+)
+async def test_a_release_goes_back_only_where_that_may_help(
+    pruned: bool, said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What came with the new release is the same change; whoever owns it decides."""
     link = file(CURRENT, None, kind="symlink", target=OLD)
@@ -426,13 +428,17 @@ async def test_a_release_goes_back_only_where_the_one_before_is_still_there(
     now = (folder(NEW), file(f"{NEW}/main.py"), link.model_copy(update={"target": NEW}))
     behind = {"working_directory": "/srv/app/tickets"}
     facts = serving(*now, *(() if pruned else (folder(OLD),)), behind=behind)
+    line = {"template": said, "example": said, "count": 1}
+    logged = {"source": "tickets", "lines": [line] if said else []}
+    facts["unit.logs unit=tickets.service"] = logged
     monkeypatch.setattr(cases, "FILES", (*kept, link, folder(OLD)))
     judged = await judge(case(facts, status=500))
     assert judged.leader is not None
     assert f"{CURRENT} -> {NEW}" in judged.leader.text
-    if pruned:
+    if pruned or said:
         assert judged.advice is Advice.HAND_OVER
-        assert f"{OLD}, is not there any more" in judged.statement
+        wanted = f"{OLD}, is not there any more" if pruned else "fails by itself"
+        assert wanted in judged.statement
     else:
         assert steps(judged)[0] == f"file.restore_link path={CURRENT} target={OLD}"
         assert judged.repair is not None
