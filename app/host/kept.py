@@ -34,7 +34,10 @@ def _theme(name: str, files: str, words: str) -> Theme:
     return Theme(name=name, files=re.compile(files), words=re.compile(words))
 
 
-_ACCESS = r"/etc/ssh/sshd_config(?:\.d/.*)?|/etc/pam\.d/.*|/etc/security/.*"
+_ACCESS = (
+    r"/etc/ssh/(?!ssh_config)[^/]+_config|/etc/ssh/sshd_config\.d/[^/]+\.conf"
+    r"|/etc/pam\.d/[^/]+|/etc/security/.+"
+)
 
 _LOGIN_KEYS = r"(?:/root|/home/[^/]+)/\.ssh(?:/authorized_keys)?"
 

@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 import os
+import signal
 import stat
 
 from . import disk
-from .answers import Params, answer, group_name, mode_text, read_program, user_name
+from .answers import (
+    Params,
+    answer,
+    group_name,
+    mode_text,
+    process_ids,
+    read_program,
+    text_at,
+    user_name,
+)
 from .edits import put_back, take_away
 from .places import Places
 from .refusal import Failed
@@ -63,13 +73,38 @@ def _require_accepted(path: str, before: Params | None, places: Places) -> None:
     """Have sshd try the files and read them; what it refuses is as it was before."""
     if not path.startswith(_SSHD_FILES):
         return
-    code, _out, said = read_program([SSHD, "-t"], _SECONDS)
+    other = _of_another_daemon(path)
+    code, _out, said = read_program([SSHD, "-t", *(["-f", path] if other else [])], _SECONDS)
     if code != 0:
         if before is not None:
             put_back(before, places)
         else:
             os.unlink(path)
         raise Failed(f"sshd does not accept it, all is as it was: {said.strip()[:300]}")
+    if other:
+        for pid in _listeners(path):
+            os.kill(pid, signal.SIGHUP)  # as its own unit tells it to read its file again
+    else:
+        _reload()
+
+
+def _of_another_daemon(path: str) -> bool:
+    """Whether it is the whole configuration of an sshd beside the host's own."""
+    return os.path.dirname(path) + "/" == _SSHD_FILES and os.path.basename(path) != "sshd_config"
+
+
+def _listeners(path: str) -> list[int]:
+    """The daemons that were started with this very file."""
+    found = []
+    for pid in process_ids():
+        words = text_at(f"/proc/{pid}/cmdline", 4096).replace("\0", " ").split()
+        named = "[listener]" in words and words[:1] == ["sshd:"] and path in words
+        if named and user_name(os.stat(f"/proc/{pid}").st_uid) == "root":
+            found.append(int(pid))  # a title is a process's own claim; whose it is is not
+    return found
+
+
+def _reload() -> None:
     for daemon in _DAEMONS:
         active, _out, _err = read_program([SYSTEMCTL, "is-active", "--quiet", daemon], _SECONDS)
         if active == 0:

@@ -7,6 +7,7 @@ import grp
 import hashlib
 import json
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,24 @@ def test_what_sshd_accepts_stands_and_is_read(folder: Path, places: Places) -> N
     assert access.access_restore(restoring(path, "MaxStartups 10", places), places) == 0
     assert path.read_text() == "MaxStartups 10"
     assert "reload -- ssh.service" in (folder.parent / "systemctl.log").read_text()
+
+
+def test_a_daemon_of_another_name_reads_its_own_file(
+    folder: Path, places: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = folder / "sftp_config"
+    told: list[tuple[int, int]] = []
+    lines = {"/proc/77/cmdline": f"sshd: /usr/sbin/sshd -D -f {path} [listener] 0 of 10-100",
+             "/proc/78/cmdline": "sshd: /usr/sbin/sshd -D [listener] 0 of 10-100"}  # fmt: skip
+    monkeypatch.setattr(access, "process_ids", lambda: ["77", "78"])
+    monkeypatch.setattr(access, "text_at", lambda name, _most: lines[name])
+    monkeypatch.setattr(os, "kill", lambda pid, number: told.append((pid, number)))
+    owners = {"/proc/77": os.stat("/proc/1"), "/proc/78": os.stat("/proc/1")}
+    real = os.stat
+    monkeypatch.setattr(os, "stat", lambda p, **more: owners.get(p) or real(p, **more))
+    assert access.access_restore(restoring(path, "MaxStartups 10", places), places) == 0
+    assert told == [(77, signal.SIGHUP)]
+    assert not (folder.parent / "systemctl.log").exists(), "the host's own sshd is left alone"
 
 
 @pytest.mark.parametrize("before", ["MaxStartups 2", None])
