@@ -99,9 +99,13 @@ def _listeners(path: str) -> list[int]:
     for pid in process_ids():
         words = text_at(f"/proc/{pid}/cmdline", 4096).replace("\0", " ").split()
         named = "[listener]" in words and words[:1] == ["sshd:"] and path in words
-        if named and user_name(os.stat(f"/proc/{pid}").st_uid) == "root":
+        if named and _is_roots(pid):
             found.append(int(pid))  # a title is a process's own claim; whose it is is not
     return found
+
+
+def _is_roots(pid: str) -> bool:
+    return os.stat(f"/proc/{pid}").st_uid == 0
 
 
 def _reload() -> None:
