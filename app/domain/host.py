@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.domain.probe import Probe
+from app.domain.probe import Probe, ProbeKind
 from app.domain.value import Value
 
 
@@ -42,3 +42,16 @@ class Host(Value):
         """Whether a ticket's name or address means this host (case-insensitive, exact)."""
         wanted = label.strip().lower().rstrip(".")
         return wanted in {self.name.lower(), self.address.lower(), *map(str.lower, self.names)}
+
+
+def asked_of(host: Host, check: str, subject: str, *expect_text: str) -> Probe:
+    """A question that the host answers about itself, no user (app/host/checks.py judges it)."""
+    return Probe(
+        name=f"check {check} {subject} on {host.name}"[:300],
+        kind=ProbeKind.HOST,
+        address=host.address,
+        port=0,
+        check=check,
+        subject=subject,
+        expect_text=expect_text,
+    )

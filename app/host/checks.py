@@ -12,9 +12,9 @@ from collections.abc import Callable, Collection, Iterable
 from datetime import datetime
 
 from app.domain.action import ActionCall
-from app.domain.host import Host
+from app.domain.host import Host, asked_of
 from app.domain.incident import Incident
-from app.domain.probe import Probe, ProbeKind, ProbeResult
+from app.domain.probe import Probe, ProbeResult
 from app.host import accounts, databases, kept, load, mounts, network_state
 from app.host.drift import program
 from app.host.facts import Filesystem
@@ -58,18 +58,18 @@ Said = tuple[bool, str]
 def learned(then: HostView) -> tuple[Probe, ...]:
     """The checks that held when the host was healthy."""
     found = [
-        *(_check(then.host, "runs", name) for name in then.units if then.steady(name)),
-        *(_check(then.host, "config", unit) for unit in then.units if _passes(then, unit)),
-        *(_check(then.host, "room", f.mount) for f in _filesystems(then) if _used(f) < ROOM_THEN),
-        *(_check(then.host, "writable", f.mount) for f in _filesystems(then) if not f.read_only),
-        *(_check(then.host, "container", name) for name in _running(then)),
-        *(_check(then.host, "cron", path) for path in _well_formed(then)),
-        *(_check(then.host, "database", name) for name in _well_databases(then)),
-        *(_check(then.host, "clock", CHRONY) for _ in [0] if _follows(then)),
-        *(_check(then.host, check, subject) for check, subject in network_state.learned(then)),
-        *(_check(then.host, check, subject) for check, subject in load.learned(then)),
-        *(_check(then.host, check, subject) for check, subject in mounts.learned(then)),
-        *(_check(then.host, check, subject) for check, subject in accounts.learned(then)),
+        *(asked_of(then.host, "runs", name) for name in then.units if then.steady(name)),
+        *(asked_of(then.host, "config", unit) for unit in then.units if _passes(then, unit)),
+        *(asked_of(then.host, "room", f.mount) for f in _filesystems(then) if _used(f) < ROOM_THEN),
+        *(asked_of(then.host, "writable", f.mount) for f in _filesystems(then) if not f.read_only),
+        *(asked_of(then.host, "container", name) for name in _running(then)),
+        *(asked_of(then.host, "cron", path) for path in _well_formed(then)),
+        *(asked_of(then.host, "database", name) for name in _well_databases(then)),
+        *(asked_of(then.host, "clock", CHRONY) for _ in [0] if _follows(then)),
+        *(asked_of(then.host, check, subject) for check, subject in network_state.learned(then)),
+        *(asked_of(then.host, check, subject) for check, subject in load.learned(then)),
+        *(asked_of(then.host, check, subject) for check, subject in mounts.learned(then)),
+        *(asked_of(then.host, check, subject) for check, subject in accounts.learned(then)),
     ]
     return tuple(found)
 
@@ -77,7 +77,7 @@ def learned(then: HostView) -> tuple[Probe, ...]:
 def declared(now: HostView) -> tuple[Probe, ...]:
     """The checks that the host's own files ask for, where it was never seen healthy."""
     pairs = (*network_state.declared(now), *load.declared(now), *mounts.declared(now))
-    return tuple(_check(now.host, check, subject) for check, subject in pairs)
+    return tuple(asked_of(now.host, check, subject) for check, subject in pairs)
 
 
 def concerns(probe: Probe, incident: Incident, host: Host) -> bool:
@@ -158,17 +158,6 @@ def judge(probe: Probe, view: HostView) -> Said | None:
     if probe.check == kept.CHECK:
         return kept.is_as_it_was(view, probe.subject, probe.expect_text[0])
     return _JUDGED_BY[probe.check](view, probe.subject)
-
-
-def _check(host: Host, check: str, subject: str) -> Probe:
-    return Probe(
-        name=f"check {check} {subject} on {host.name}",
-        kind=ProbeKind.HOST,
-        address=host.address,
-        port=0,
-        check=check,
-        subject=subject,
-    )
 
 
 def _is_container(probe: Probe, text: str) -> bool:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from app.domain.host import Host
-from app.domain.probe import Probe, ProbeKind
+from app.domain.host import Host, asked_of
+from app.domain.probe import Probe
 from app.domain.value import Value
 from app.host.amiss import Amiss
 from app.host.database_facts import (
@@ -141,14 +141,7 @@ def unvacuumed(
 def upkeep_of(host: Host, now: HostView, then: HostView | None) -> tuple[Probe, ...]:
     """Whether such tables are looked after again."""
     return tuple(
-        Probe(
-            name=f"check {UPKEEP} {found.subject} {table.database} {table.table} on {host.name}",
-            kind=ProbeKind.HOST,
-            address=host.address,
-            port=0,
-            check=UPKEEP,
-            subject=f"{found.server.port} {table.database} {table.table}",
-        )
+        asked_of(host, UPKEEP, f"{found.server.port} {table.database} {table.table}")
         for found, table in unvacuumed(now, then)
     )
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from app.domain.host import Host
+from app.domain.host import Host, asked_of
 from app.domain.incident import Incident
-from app.domain.probe import Probe, ProbeKind
+from app.domain.probe import Probe
 from app.domain.value import Value
 from app.host.drift import Change, ChangeKind
 from app.host.facts import FileStateFacts, Manifest
@@ -180,15 +180,4 @@ def probes_of(host: Host, changes: Iterable[Change]) -> tuple[Probe, ...]:
     was: dict[str, Manifest.File | None] = {}
     for change in changes:
         was |= {change.path: change.then, **{file.path: file for file in change.within}}
-    return tuple(
-        Probe(
-            name=f"check {CHECK} {path} on {host.name}",
-            kind=ProbeKind.HOST,
-            address=host.address,
-            port=0,
-            check=CHECK,
-            subject=path,
-            expect_text=(expected(then),),
-        )
-        for path, then in was.items()
-    )
+    return tuple(asked_of(host, CHECK, path, expected(then)) for path, then in was.items())

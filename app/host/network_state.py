@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 
-from app.domain.host import Host
+from app.domain.host import Host, asked_of
 from app.domain.incident import Incident
-from app.domain.probe import Probe, ProbeKind
+from app.domain.probe import Probe
 from app.host.facts import (
     DeclaredGateway,
     FirewallFacts,
@@ -97,14 +97,7 @@ def filters_of(host: Host, now: HostView, then: HostView | None) -> tuple[Probe,
     """Whether each new rule that turns traffic away is gone."""
     found = new_rules(now, then)
     return tuple(
-        Probe(
-            name=f"check {FILTER} {rule.table} {rule.chain} {rule.text} on {host.name}"[:300],
-            kind=ProbeKind.HOST,
-            address=host.address,
-            port=0,
-            check=FILTER,
-            subject=rule.text,
-        )
+        asked_of(host, FILTER, rule.text)
         for rule in (() if found is None else found[0])
         if rule.verdict in _TURNING_AWAY
     )
