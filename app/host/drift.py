@@ -123,15 +123,18 @@ def _kind(then: Manifest.File | None, now: Manifest.File | None) -> ChangeKind |
         return ChangeKind.TARGET
     if then.sha256 != now.sha256 or then.kind != now.kind:
         return ChangeKind.CONTENT
-    if then.mode != now.mode or _other(then.owner, now.owner) or _other(then.group, now.group):
+    if then.mode != now.mode or _owners(then, like=now) != _owners(now, like=then):
         return ChangeKind.MODE
     return None
 
 
-def _other(then: str, now: str) -> bool:
-    """Whether it is another's now. A number for a name says that the account is gone: the number
-    is as it was."""
-    return then != now and not (now.isdigit() and not then.isdigit())
+def _owners(
+    file: Manifest.File, *, like: Manifest.File
+) -> tuple[int | str | None, int | str | None]:
+    """User and group; by number where that is known of both, for an account that is gone leaves
+    its files to the number that it had."""
+    known = None not in (file.uid, file.gid, like.uid, like.gid)
+    return (file.uid, file.gid) if known else (file.owner, file.group)
 
 
 def relation(path: str, unit: UnitFacts, nginx: NginxFacts | None = None) -> Relation | None:

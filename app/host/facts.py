@@ -402,6 +402,8 @@ class Manifest(Value):
         target: str | None = None
         owner: str
         group: str
+        uid: int | None = None
+        gid: int | None = None
         mode: str
         bytes: int = 0
         modified: str = ""

@@ -17,34 +17,59 @@ from .answers import (
     text_at,
     user_name,
 )
-from .edits import put_back, take_away
+from .edits import file_set_mode, put_back, take_away
 from .places import Places
 from .refusal import Failed
+from .request import load_config
 from .store import Store, read_file
 
 SSHD = "/usr/sbin/sshd"
 SYSTEMCTL = "/usr/bin/systemctl"
+RUNUSER, SUDO = "/usr/sbin/runuser", "/usr/bin/sudo"
 _SSHD_FILES = "/etc/ssh/"
 _DAEMONS = ("ssh.service", "sshd.service")
 _SECONDS = 15.0
 
 
 def access_restore(params: Params, places: Places) -> int:
-    """Put a stored version back; one that sshd does not accept is taken back at once."""
-    path = str(params["path"])
+    """Put a version back that stood there; one that would keep the agent out goes at once."""
+    path, sha256 = str(params["path"]), str(params["sha256"])
+    if not Store(places).is_bound(sha256, path):
+        raise Failed(f"the content {sha256[:12]} never stood at {path}")
+    if params["owner"] != "root" or int(str(params["mode"]), 8) & 0o022:
+        raise Failed(f"{path} is root's, and nobody else may write to it")
     before = _as_it_is(path, places)
     replaced = put_back(params, places)
-    _require_accepted(path, before, places)
-    return answer({"path": path, "sha256": params["sha256"], "replaced": replaced})
+    _require_accepted(path, before, places, removed=False)
+    return answer({"path": path, "sha256": sha256, "replaced": replaced})
 
 
 def access_remove(params: Params, places: Places) -> int:
-    """Remove a file that has exactly that content; it comes back where sshd misses it."""
+    """Remove a file that has exactly that content; it comes back where it is missed."""
     path = str(params["path"])
     before = _as_it_is(path, places)
     removed = take_away(params, places)
-    _require_accepted(path, before, places)
+    _require_accepted(path, before, places, removed=True)
     return answer({"path": path, "removed": removed})
+
+
+def access_set_mode(params: Params, places: Places) -> int:
+    """Close to others what lets somebody in by a key: nothing opens, its owner loses nothing."""
+    path, wanted = str(params["path"]), int(str(params["mode"]), 8)
+    home = path.split("/.ssh")[0]
+    if os.path.basename(home) == load_config(places.config).account:
+        raise Failed(f"{home} is the agent's own")
+    with disk.parent_of(path) as (folder, name):
+        state = disk.state_of(folder, name)
+        owner = os.stat(home).st_uid
+        now = 0 if state is None else stat.S_IMODE(state.st_mode)
+        if state is None or state.st_uid != owner:
+            raise Failed(f"{path} is not there, or does not belong to whose home it is")
+        if wanted & ~now or (now ^ wanted) & 0o700:
+            raise Failed(
+                f"{path} has {now:04o}: {wanted:04o} would open it, or close it to its owner"
+            )
+    return file_set_mode(params, places)
 
 
 def _as_it_is(path: str, places: Places) -> Params | None:
@@ -58,6 +83,7 @@ def _as_it_is(path: str, places: Places) -> Params | None:
         file = disk.open_regular(folder, name, path)
         try:
             sha256 = Store(places).put(read_file(file, path))
+            Store(places).bind(sha256, path)
         finally:
             os.close(file)
     return {
@@ -69,23 +95,35 @@ def _as_it_is(path: str, places: Places) -> Params | None:
     }
 
 
-def _require_accepted(path: str, before: Params | None, places: Places) -> None:
-    """Have sshd try the files and read them; what it refuses is as it was before."""
-    if not path.startswith(_SSHD_FILES):
-        return
-    other = _of_another_daemon(path)
-    code, _out, said = read_program([SSHD, "-t", *(["-f", path] if other else [])], _SECONDS)
-    if code != 0:
+def _require_accepted(path: str, before: Params | None, places: Places, *, removed: bool) -> None:
+    """Have sshd and sudo try the files, and sshd read them; what fails is as it was before."""
+    said = _complaint(path, places, removed=removed)
+    if said:
         if before is not None:
             put_back(before, places)
         else:
             os.unlink(path)
-        raise Failed(f"sshd does not accept it, all is as it was: {said.strip()[:300]}")
-    if other:
+        raise Failed(f"it would keep the agent out, all is as it was: {said[:300]}")
+    if not path.startswith(_SSHD_FILES):
+        return
+    if _of_another_daemon(path):
         for pid in _listeners(path):
             os.kill(pid, signal.SIGHUP)  # as its own unit tells it to read its file again
     else:
         _reload()
+
+
+def _complaint(path: str, places: Places, *, removed: bool) -> str:
+    """What sshd says of its files; of PAM's, what sudo says to the agent's own account."""
+    if path.startswith(_SSHD_FILES):
+        other = _of_another_daemon(path)
+        if other and removed:
+            return ""
+        code, _out, said = read_program([SSHD, "-t", *(["-f", path] if other else [])], _SECONDS)
+    else:
+        account = load_config(places.config).account
+        code, _out, said = read_program([RUNUSER, "-u", account, "--", SUDO, "-n", "-l"], _SECONDS)
+    return "" if code == 0 else said.strip() or "it ended without a word"
 
 
 def _of_another_daemon(path: str) -> bool:

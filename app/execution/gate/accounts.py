@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import os
 
-from . import disk
+from . import made
 from .answers import Params, answer, read_program, text_at
 from .places import Places
 from .refusal import Failed
+from .request import load_config
 
 USERADD, USERDEL, USERMOD = "/usr/sbin/useradd", "/usr/sbin/userdel", "/usr/sbin/usermod"
 GROUPADD, GROUPDEL = "/usr/sbin/groupadd", "/usr/sbin/groupdel"
@@ -39,13 +40,17 @@ def account_create(params: Params, places: Places) -> int:
     """Make an account that is gone, with the ids that its files still have and no password."""
     name, group = str(params["account"]), str(params["group"])
     uid, gid = int(str(params["uid"])), int(str(params["gid"]))
-    taken = next((one["name"] for one in _accounts() if one["uid"] == uid), None)
+    _require_not_ours(name, places)
+    taken = next(
+        (one["name"] for one in _accounts() if uid == one["uid"] or name == one["name"]), None
+    )
     if taken is not None:
-        raise Failed(f"the user id {uid} is {taken}'s now")
+        raise Failed(f"the name or the user id {uid} is {taken}'s now")
     groups = _groups()
     if groups.get(group, gid) != gid or any(g == gid and n != group for n, g in groups.items()):
         raise Failed(f"the group {group} or its id {gid} is another one's now")
     made_group = group not in groups
+    made.note(f"account {name}", places, f"{uid} {group} {gid} {'made' if made_group else 'kept'}")
     if made_group:
         _run(GROUPADD, "--gid", str(gid), "--", group)
     try:
@@ -57,44 +62,52 @@ def account_create(params: Params, places: Places) -> int:
     except Failed:
         if made_group:
             _run(GROUPDEL, "--", group)
+        made.forget(f"account {name}", places)
         raise
-    disk.make_folder(places.accounts)
-    disk.write_whole(f"{places.accounts}/{name}", f"{uid} {group if made_group else ''}".encode())
     return answer({"account": name, "uid": uid, "made_group": made_group})
 
 
 def account_remove(params: Params, places: Places) -> int:
     """Remove an account that this gate made, and the group that it made with it; no file of it."""
     name = str(params["account"])
-    record = text_at(f"{places.accounts}/{name}")
-    uid, _, group = record.partition(" ")
+    record = (made.noted(f"account {name}", places) or "").split(" ")
     found = next((one for one in _accounts() if one["name"] == name), None)
-    if not uid or found is None or found["uid"] != int(uid):
+    if len(record) != 4 or found is None or str(found["uid"]) != record[0]:
         raise Failed(f"{name} is no account that the gate has made; it is left alone")
+    _, group, gid, how = record
     _run(USERDEL, "--", name)
-    if group and group in _groups():
+    there = group in _groups()  # userdel may take a group of the same name with it
+    if how == "made" and there:
         _run(GROUPDEL, "--", group)
-    os.unlink(f"{places.accounts}/{name}")
+    if how == "kept" and not there:
+        _run(GROUPADD, "--gid", gid, "--", group)
+    made.forget(f"account {name}", places)
     return answer({"account": name, "removed": True})
 
 
 def account_set_shell(params: Params, places: Places) -> int:
     """Give an account another login shell: one of /etc/shells, or the one that it had before.
 
-    Only an account that has a login shell gets one.
+    Only an account whose login shell is not there gets one, or gets that back.
     """
     name, shell = str(params["account"]), str(params["shell"])
+    _require_not_ours(name, places)
     found = next((one for one in _accounts() if one["name"] == name), None)
     if found is None or found["may_log_in"] == "no":
         raise Failed(f"{name} is not there, or is not meant to log in")
-    record = f"{places.accounts}/{name}.shell"
+    back = made.noted(f"shell {name}", places) == shell
     allowed = [line.strip() for line in text_at("/etc/shells").splitlines()]
-    if shell not in [*allowed, text_at(record)]:
-        raise Failed(f"{shell} is none of /etc/shells")
-    disk.make_folder(places.accounts)
-    disk.write_whole(record, str(found["shell"]).encode())
+    if not back and (found["shell_exists"] == "yes" or shell not in allowed):
+        raise Failed(f"{name} has a shell, or {shell} is none of /etc/shells")
+    made.note(f"shell {name}", places, str(found["shell"]))
     _run(USERMOD, "--shell", shell, "--", name)
     return answer({"account": name, "shell": shell, "before": found["shell"]})
+
+
+def _require_not_ours(name: str, places: Places) -> None:
+    """Failed for the account that the agent comes with, whatever it is called."""
+    if name == load_config(places.config).account:
+        raise Failed(f"{name} is the agent's own account")
 
 
 def _accounts() -> list[Facts]:

@@ -46,6 +46,8 @@ _MOST_FILES = 20_000
 _MOST_STORED = 256 * 1024 * 1024
 _SECONDS = 35.0
 _RESTORING = ("file.restore", "access.restore")
+_ACCESS = 1
+"""Of these: contents that go back only to where they came from."""
 _NEVER_HASHED = (
     "/etc/shadow*", "/etc/gshadow*", "/etc/ssh/*_key", "/etc/ssl/private", "/home/*/.ssh",
     "/root/.ssh",
@@ -117,6 +119,8 @@ class Survey:
             "kind": kind_of(state.st_mode),
             "owner": user_name(state.st_uid),
             "group": group_name(state.st_gid),
+            "uid": state.st_uid,
+            "gid": state.st_gid,
             "mode": mode_text(state.st_mode),
             "modified": iso(state.st_mtime),
         }
@@ -147,7 +151,10 @@ class Survey:
         if self._store is None or not kept or self._stored > _MOST_STORED:
             return hashlib.sha256(content).hexdigest()
         self._stored += len(content)
-        return self._store.put(content)
+        sha256 = self._store.put(content)
+        if _fits(path, self._restorable[_ACCESS]):
+            self._store.bind(sha256, path)
+        return sha256
 
 
 def _alone(path: str) -> Iterator[tuple[str, os.stat_result]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from .access import access_remove, access_restore
+from .access import access_remove, access_restore, access_set_mode
 from .accounts import (
     account_create,
     account_remove,
@@ -92,6 +92,7 @@ BUILTINS: dict[str, Builtin] = {
     for function in (
         access_remove,
         access_restore,
+        access_set_mode,
         account_create,
         account_remove,
         account_set_shell,

@@ -17,8 +17,12 @@ from .refusal import Failed
 
 MOST = 6
 _RECOVERING = re.compile(r"startup (?:process )?recovering (?P<segment>[0-9A-F]{8,24})")
+_SAFE_NAMES = "-c search_path=pg_catalog"
+"""Without it, who may make functions in a database could have them run by its administrator."""
+
 _OPTIONS = (
-    "-c statement_timeout=4000 -c lock_timeout=1000 -c idle_in_transaction_session_timeout=10000"
+    f"{_SAFE_NAMES} -c statement_timeout=4000 -c lock_timeout=1000"
+    " -c idle_in_transaction_session_timeout=10000"
     " -c default_transaction_read_only=on -c client_min_messages=error"
 )
 
@@ -86,7 +90,7 @@ def change(cluster: Cluster, statement: str, seconds: int, database: str = "post
 
     The caller vouches for every name in it; psql reads it as it stands.
     """
-    allowed = f"-c statement_timeout={1000 * seconds} -c lock_timeout=2000"
+    allowed = f"{_SAFE_NAMES} -c statement_timeout={1000 * seconds} -c lock_timeout=2000"
     said = ""
     for role in dict.fromkeys((cluster.account, "postgres")):
         code, _out, said = _psql(cluster, role, database, statement, allowed, seconds + 5)

@@ -7,7 +7,7 @@ import os
 import pwd
 import stat
 
-from . import disk
+from . import disk, made
 from .answers import Params, answer
 from .places import Places
 from .refusal import Failed
@@ -64,35 +64,39 @@ def file_restore_link(params: Params, places: Places) -> int:
     return answer({"path": path, "target": target, "replaced": replaced})
 
 
-def file_restore_folder(params: Params, _: Places) -> int:
+def file_restore_folder(params: Params, places: Places) -> int:
     """Make a folder again that is gone, empty, with its owner and mode."""
     path = str(params["path"])
     uid, gid = _ids(params)
+    made.note(f"folder {path}", places)
     with disk.parent_of(path) as (folder, name):
         os.mkdir(name, 0o700, dir_fd=folder)
-        made = _open_any(folder, name, path)
+        opened = _open_any(folder, name, path)
         try:
-            os.fchown(made, uid, gid)
-            os.fchmod(made, int(str(params["mode"]), 8))
-            os.fsync(made)
+            os.fchown(opened, uid, gid)
+            os.fchmod(opened, int(str(params["mode"]), 8))
+            os.fsync(opened)
         except OSError as error:
             os.rmdir(name, dir_fd=folder)
             raise Failed(f"{path} could not be made: {error.strerror}") from None
         finally:
-            os.close(made)
+            os.close(opened)
         os.fsync(folder)
     return answer({"path": path, "owner": params["owner"], "group": params["group"]})
 
 
-def file_remove_folder(params: Params, _: Places) -> int:
-    """Remove a folder in which nothing lies."""
+def file_remove_folder(params: Params, places: Places) -> int:
+    """Remove a folder that this gate has made and in which nothing lies."""
     path = str(params["path"])
+    if made.noted(f"folder {path}", places) is None:
+        raise Failed(f"{path} was not made by the gate; it is left alone")
     with disk.parent_of(path) as (folder, name):
         try:
             os.rmdir(name, dir_fd=folder)
         except OSError as error:
             raise Failed(f"{path} is left alone: {error.strerror}") from None
         os.fsync(folder)
+    made.forget(f"folder {path}", places)
     return answer({"path": path, "removed": True})
 
 
@@ -193,11 +197,14 @@ def _open_any(folder: int, name: str, path: str) -> int:
 
 
 def _ids(params: Params) -> tuple[int, int]:
+    """User and group; a number is what stands for an account that is gone."""
     owner, group = str(params["owner"]), str(params["group"])
     try:
-        return pwd.getpwnam(owner).pw_uid, grp.getgrnam(group).gr_gid
+        uid = int(owner) if owner.isdigit() else pwd.getpwnam(owner).pw_uid
+        gid = int(group) if group.isdigit() else grp.getgrnam(group).gr_gid
     except KeyError as missing:
         raise Failed(f"this host has no such account or group: {missing}") from None
+    return uid, gid
 
 
 def _copy_marks(folder: int, name: str, file: int) -> None:

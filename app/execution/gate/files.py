@@ -52,6 +52,8 @@ def config_read(params: Params, _: Places) -> int:
     """ConfigFileFacts. The caller takes out secrets before anybody sees the text."""
     path = str(params["path"])
     content, state = _content(path)
+    if b"PRIVATE KEY" in content:
+        raise Failed(f"{path} holds a private key; it is not shown")
     return answer(
         {
             "path": path,

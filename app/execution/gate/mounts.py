@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 import subprocess
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from . import disk
 from .answers import Params, answer, text_at
 from .parameters import is_refused
 from .places import Places
@@ -46,6 +48,13 @@ class Mount(NamedTuple):
     @property
     def read_only(self) -> bool:
         return "ro" in self.options or "ro" in self.super_options
+
+    @property
+    def write(self) -> str:
+        """rw, ro, or ro-here: read-only at this place alone."""
+        if not self.read_only:
+            return "rw"
+        return "ro" if "ro" in self.super_options else "ro-here"
 
     @property
     def size_kb(self) -> int | None:
@@ -114,7 +123,7 @@ def mount_state(params: Params, _: Places) -> int:
         | _facts(found)
         | {
             "mounted": "yes",
-            "write": "ro" if found.read_only else "rw",
+            "write": found.write,
             "in_memory": "no" if size is None else "yes",
         }
     )
@@ -127,26 +136,36 @@ def mount_attach(params: Params, _: Places) -> int:
         raise Failed(f"/etc/fstab declares nothing for {path}")
     if _at(path) is not None:
         raise Failed(f"something is mounted at {path} already")
+    with disk.parent_of(path) as (folder, name):
+        state = disk.state_of(folder, name)
+        if state is None or not stat.S_ISDIR(state.st_mode):
+            raise Failed(f"{path} is no folder")  # a link there would cover something else
     _run("/usr/bin/mount", "--", path)
     return answer({"path": path, "source": _require(path).source})
 
 
 def mount_detach(params: Params, _: Places) -> int:
-    """Unmount what is mounted at a place; what is in use stays."""
+    """Unmount what /etc/fstab declares and nothing uses; what lies in memory alone stays."""
     path = str(params["path"])
-    _require(path)
+    found = _require(path)
+    if not any((one["path"], one["fstype"]) == (path, found.fstype) for one in declared()):
+        raise Failed(f"what is mounted at {path} is not what /etc/fstab declares")
+    if found.fstype == "tmpfs" and os.listdir(path):
+        raise Failed(f"what lies in {path} is in memory alone and would be lost")
     _run("/usr/bin/umount", "--", path)
     return answer({"path": path})
 
 
 def mount_set_write(params: Params, _: Places) -> int:
-    """Make a mount writable, or read-only again; only this mount where the file system is not."""
+    """Make a mount writable; or, to undo that, read-only: wholly (ro), or here alone (ro-here)."""
     path, wanted = str(params["path"]), str(params["write"])
     found = _require(path)
-    whole = ("ro" in found.super_options) if wanted == "rw" else ("ro" not in found.options)
-    _remount(path, wanted if whole else f"bind,{wanted}")
-    if _require(path).read_only is (wanted == "rw"):
-        raise Failed(f"{path} was mounted anew and is not {wanted}")
+    if wanted == "rw":
+        _remount(path, "rw" if "ro" in found.super_options else "bind,rw")
+    else:
+        _remount(path, "ro" if wanted == "ro" else "bind,ro")
+    if _require(path).write != wanted:
+        raise Failed(f"{path} was mounted anew and is {_require(path).write}, not {wanted}")
     return answer({"path": path, "write": wanted})
 
 
@@ -156,6 +175,9 @@ def mount_resize(params: Params, _: Places) -> int:
     before = _require(path).size_kb
     if before is None:
         raise Failed(f"{path} is no file system in memory")
+    whole = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 1024
+    if wanted > whole:
+        raise Failed(f"{wanted} kB are more than this host's memory, {whole} kB")
     _remount(path, f"size={wanted}k")
     return answer({"path": path, "size_kb": _require(path).size_kb, "before": before})
 

@@ -14,6 +14,12 @@ from .refusal import Failed
 
 _CHUNK = 4 * 1024 * 1024
 _LARGEST = 20 * 1024**3
+_FIRST_PERSON = 1000
+_SIGNS_OF_DATABASES = (
+    "PG_VERSION", "ibdata1", "aria_log_control", "mysql.ibd", "auto.cnf", "dump.rdb",
+    "appendonlydir", "appendonly.aof", "WiredTiger", "mongod.lock", "member/wal", "CURRENT",
+    "rpmdb.sqlite",
+)  # fmt: skip
 _ROOM_KEPT = 0.1
 """Of the other volume: what stays free there."""
 
@@ -25,13 +31,18 @@ def file_move_aside(params: Params, places: Places) -> int:
         file = disk.open_regular(folder, name, path)
         try:
             state = os.fstat(file)
+            _require_nobodys(path, state)
             _require_idle(path, state)
             target = f"{places.aside}/{_stem(path)}"
             _require_room(places.aside, state)
             _copy(file, target, state)
+            disk.write_whole(target + ".from", path.encode())
+            if _is_touched(file, folder, name, state):
+                os.unlink(target)
+                os.unlink(target + ".from")
+                raise Failed(f"{path} was used while it was copied; it stays")
         finally:
             os.close(file)
-        disk.write_whole(target + ".from", path.encode())
         os.unlink(name, dir_fd=folder)
         os.fsync(folder)
     return answer({"path": path, "moved_to": target, "bytes": state.st_size})
@@ -59,6 +70,30 @@ def _stem(path: str) -> str:
     return f"{hashlib.sha256(path.encode()).hexdigest()[:12]}-{os.path.basename(path)}"
 
 
+def _require_nobodys(path: str, state: os.stat_result) -> None:
+    """Failed where it belongs to a service, or lies among the files of a database."""
+    if 0 < state.st_uid < _FIRST_PERSON:
+        raise Failed(f"{path} belongs to the service account {state.st_uid}")
+    folder = os.path.dirname(path)
+    while folder != "/":
+        for sign in _SIGNS_OF_DATABASES:
+            if os.path.lexists(f"{folder}/{sign}"):
+                raise Failed(f"{path} lies among the files of a database ({folder}/{sign})")
+        folder = os.path.dirname(folder)
+
+
+def _is_touched(file: int, folder: int, name: str, state: os.stat_result) -> bool:
+    """Whether anybody wrote to it, replaced it or opened it since it was looked at."""
+    now, there = os.fstat(file), disk.state_of(folder, name)
+    same = there is not None and (there.st_dev, there.st_ino) == (state.st_dev, state.st_ino)
+    written = (now.st_mtime_ns, now.st_size) != (state.st_mtime_ns, state.st_size)
+    return not same or written or any(_holds(pid, state) for pid in _others())
+
+
+def _others() -> list[str]:
+    return [pid for pid in process_ids() if pid != str(os.getpid())]
+
+
 def _require_idle(path: str, state: os.stat_result) -> None:
     """Failed where a process, a loop device or the swap uses it."""
     if state.st_size > _LARGEST:
@@ -68,18 +103,22 @@ def _require_idle(path: str, state: os.stat_result) -> None:
     for device in os.listdir("/sys/block"):
         if text_at(f"/sys/block/{device}/loop/backing_file").strip() == path:
             raise Failed(f"{path} is a volume of its own ({device})")
-    for pid in process_ids():
-        if pid != str(os.getpid()) and _holds(pid, state):
+    for pid in _others():
+        if _holds(pid, state):
             raise Failed(f"{path} is open in process {pid}")
 
 
 def _holds(pid: str, state: os.stat_result) -> bool:
-    with contextlib.suppress(OSError):
-        for number in os.listdir(f"/proc/{pid}/fd"):
-            with contextlib.suppress(OSError):
-                held = os.stat(f"/proc/{pid}/fd/{number}")
-                if (held.st_dev, held.st_ino) == (state.st_dev, state.st_ino):
-                    return True
+    """Whether a process has the file open, mapped into its memory, or runs it."""
+    places = [f"/proc/{pid}/exe"]
+    for folder in ("fd", "map_files"):
+        with contextlib.suppress(OSError):
+            places += [f"/proc/{pid}/{folder}/{one}" for one in os.listdir(f"/proc/{pid}/{folder}")]
+    for place in places:
+        with contextlib.suppress(OSError):
+            held = os.stat(place)
+            if (held.st_dev, held.st_ino) == (state.st_dev, state.st_ino):
+                return True
     return False
 
 

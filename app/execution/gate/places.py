@@ -26,14 +26,9 @@ class Places(NamedTuple):
         return self.state + "/baseline"
 
     @property
-    def indexes(self) -> str:
-        """The indexes that the gate built, one file for each: these alone may it drop."""
-        return self.state + "/indexes"
-
-    @property
-    def accounts(self) -> str:
-        """What the gate did to accounts, one file for each, so that it can take that back."""
-        return self.state + "/accounts"
+    def made(self) -> str:
+        """What the gate made or set, one file for each, so that it takes back nothing else."""
+        return self.state + "/made"
 
     @property
     def fence(self) -> str:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import re
 
-from . import disk
+from . import made
 from .answers import Params, answer
 from .clusters import ask, at_port, change
 from .places import Places
@@ -68,50 +67,58 @@ def postgres_vacuum(params: Params, _: Places) -> int:
 
 def postgres_index(params: Params, _: Places) -> int:
     """PostgresIndexFacts."""
-    schema, index = _parts(params, "index")
-    asked = _INDEX.format(schema=schema, index=index)
-    found = ask(at_port(int(params["port"])), asked, str(params["database"]))
-    return answer({"index": params["index"]} | (found or {"state": "missing"}))
+    return answer({"index": params["index"], "state": _index_state(params)})
 
 
 def postgres_create_index(params: Params, places: Places) -> int:
     """Build an index of plain columns without keeping anybody from the table."""
     cluster, database = at_port(int(params["port"])), str(params["database"])
-    index = _parts(params, "index")[1]
+    (schema, index), (of_table, _) = _parts(params, "index"), _parts(params)
+    if schema != of_table:
+        raise Failed(f"an index of {params['table']} lies in {of_table}, not in {schema}")
+    if _index_state(params) != "missing":
+        raise Failed(f"there is an index {params['index']} already; it is left alone")
     columns = ", ".join(f'"{_plain(name)}"' for name in str(params["columns"]).split(","))
     unique = "UNIQUE " if params["unique"] == "yes" else ""
     built = (
         f'CREATE {unique}INDEX CONCURRENTLY "{index}" ON {_quoted(params)} '
         f"USING {_plain(str(params['method']))} ({columns})"
     )
-    disk.make_folder(places.indexes)
-    disk.write_whole(_mark(params, places), b"")
+    made.note(_named(params), places)
     try:
         change(cluster, built, _INDEX_SECONDS, database)
     except Failed:
-        _drop_index(params, places)  # one that was begun stays as an invalid one
+        if _index_state(params) == "invalid":  # begun and not ended: it was not there before
+            _drop_index(params)
+        made.forget(_named(params), places)
         raise
     return answer({"index": params["index"], "built": True})
 
 
 def postgres_drop_index(params: Params, places: Places) -> int:
     """Drop an index that this gate has built, without keeping anybody from the table."""
-    if not os.path.exists(_mark(params, places)):
+    if made.noted(_named(params), places) is None:
         raise Failed(f"{params['index']} was not built by the gate; it is left alone")
-    _drop_index(params, places)
+    _drop_index(params)
+    made.forget(_named(params), places)
     return answer({"index": params["index"], "dropped": True})
 
 
-def _drop_index(params: Params, places: Places) -> None:
+def _index_state(params: Params) -> str:
+    schema, index = _parts(params, "index")
+    asked = _INDEX.format(schema=schema, index=index)
+    found = ask(at_port(int(params["port"])), asked, str(params["database"]))
+    return "missing" if found is None else str(found["state"])
+
+
+def _drop_index(params: Params) -> None:
     schema, index = _parts(params, "index")
     dropped = f'DROP INDEX CONCURRENTLY IF EXISTS "{schema}"."{index}"'
     change(at_port(int(params["port"])), dropped, _SLOT_SECONDS, str(params["database"]))
-    os.unlink(_mark(params, places))
 
 
-def _mark(params: Params, places: Places) -> str:
-    """Where it is noted that an index is the gate's own."""
-    return f"{places.indexes}/{params['port']}.{params['database']}.{params['index']}"
+def _named(params: Params) -> str:
+    return f"index {params['port']} {params['database']} {params['index']}"
 
 
 def postgres_slot(params: Params, _: Places) -> int:

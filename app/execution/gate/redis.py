@@ -11,6 +11,7 @@ import socket
 import time
 from typing import Any, NamedTuple
 
+from . import made
 from .answers import (
     Params,
     answer,
@@ -89,14 +90,17 @@ def redis_memory(params: Params, _: Places) -> int:
     return answer({"port": server.port, "maxmemory": int(limit or 0), "policy": policy or ""})
 
 
-def redis_set_maxmemory(params: Params, _: Places) -> int:
-    """Set how much memory a running server may use, never below what it uses now."""
+def redis_set_maxmemory(params: Params, places: Places) -> int:
+    """Let a full server that throws nothing away use more memory, or as much as before again."""
     server, wanted = _at_port(int(params["port"])), int(params["bytes"])
     with _connected(server) as talk:
-        used, whole = _number(talk, "used_memory"), _number(talk, "total_system_memory")
-        if wanted < used or wanted > whole * _SHARE_OF_HOST:
-            raise Failed(f"{wanted} bytes are not between {used}, used now, and half of {whole}")
-        before = _setting(talk, "maxmemory")
+        before, whole = int(_setting(talk, "maxmemory") or 0), _number(talk, "total_system_memory")
+        back = made.noted(f"redis {server.port}", places) == str(wanted)
+        if not back and not (0 < before < wanted <= whole * _SHARE_OF_HOST):
+            raise Failed(f"{wanted} bytes are not between {before}, as now, and half of {whole}")
+        if _setting(talk, "maxmemory-policy") != "noeviction":
+            raise Failed("the server throws entries away by itself; it is left alone")
+        made.note(f"redis {server.port}", places, str(before))
         try:
             talk.say("CONFIG", "SET", "maxmemory", str(wanted))
         except Wrong as error:

@@ -32,6 +32,18 @@ class Store:
             disk.write_whole(self.path(sha256), content)
         return sha256
 
+    def bind(self, sha256: str, path: str) -> None:
+        """Keep that a content stood at a path."""
+        if not self.is_bound(sha256, path):
+            disk.write_whole(self._bond(sha256, path), b"")
+
+    def is_bound(self, sha256: str, path: str) -> bool:
+        """Whether a content ever stood there."""
+        return os.path.exists(self._bond(sha256, path))
+
+    def _bond(self, sha256: str, path: str) -> str:
+        return f"{self.path(sha256)}.at.{hashlib.sha256(path.encode()).hexdigest()}"
+
     def put_note(self, sha256: str, note: bytes) -> None:
         """Keep beside a content what putting it back needs to know."""
         disk.write_whole(self.path(sha256) + ".note", note)

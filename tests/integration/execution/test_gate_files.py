@@ -83,6 +83,10 @@ def test_a_folder_is_made_again_and_only_an_empty_one_is_removed(bench: Bench, e
     assert path.stat().st_mode & 0o7777 == 0o2750
     again = bench.change("i-2", "file.restore_folder", params)
     assert again["exit_code"] == 1
+    other = etc / "others.d"
+    other.mkdir()
+    told = bench.change("i-5", "file.remove_folder", {"path": str(other)})
+    assert (told["exit_code"], "not made by the gate" in told["output"]) == (1, True)
     (path / "kept").touch()
     refused = bench.change("i-3", "file.remove_folder", {"path": str(path)})
     assert (refused["exit_code"], "is left alone" in refused["output"]) == (1, True)

@@ -73,13 +73,24 @@ def test_one_place_that_was_closed_is_opened_and_no_other(bench: Bench, volume: 
         _run("mount", "-o", "remount,bind,ro", str(volume))
         _run("mount", "-o", "remount,bind,ro", str(other))
         told = bench.facts("mount.state", path=str(volume))
-        assert (told["write"], told["only_here"]) == ("ro", True)
+        assert (told["write"], told["only_here"]) == ("ro-here", True)
         done = bench.change("i-1", "mount.set_write", {"path": str(volume), "write": "rw"})
         assert done["exit_code"] == 0, done
         assert bench.facts("mount.state", path=str(volume))["write"] == "rw"
-        assert bench.facts("mount.state", path=str(other))["write"] == "ro"
+        assert bench.facts("mount.state", path=str(other))["write"] == "ro-here"
+        undone = bench.change("i-2", "mount.set_write", {"path": str(volume), "write": "ro-here"})
+        assert undone["exit_code"] == 0, undone
+        assert bench.facts("mount.state", path=str(volume))["write"] == "ro-here"
+        bench.change("i-3", "mount.set_write", {"path": str(other), "write": "rw"})
+        assert bench.facts("mount.state", path=str(other))["write"] == "rw", "not all was closed"
     finally:
         _run("umount", str(other))
+
+
+def test_what_no_file_declares_is_not_unmounted(bench: Bench, volume: Path) -> None:
+    bench.allow_paths("mount.detach", volume.parent)
+    told = bench.change("i-1", "mount.detach", {"path": str(volume)})
+    assert (told["exit_code"], "is not what /etc/fstab" in told["output"]) == (1, True)
 
 
 def test_it_may_hold_more_again(bench: Bench, volume: Path) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import getpass
 import grp
 import hashlib
 import json
 import os
 import signal
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -22,7 +22,10 @@ GROUP = grp.getgrgid(os.getegid()).gr_name
 
 
 @pytest.fixture
-def places(tmp_path: Path) -> Places:
+def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Places:
+    config = SimpleNamespace(account="agent")
+    for module in (access, accounts):
+        monkeypatch.setattr(module, "load_config", lambda _path: config)
     return Places(config=str(tmp_path / "gate.json"), state=str(tmp_path / "state"))
 
 
@@ -46,8 +49,11 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def restoring(path: Path, content: str, places: Places) -> Params:
+    if os.geteuid() != 0:
+        pytest.skip("only root may give files to root")
     sha256 = Store(places).put(content.encode())
-    shape = {"owner": getpass.getuser(), "group": GROUP, "mode": "0644"}
+    Store(places).bind(sha256, str(path))
+    shape = {"owner": "root", "group": GROUP, "mode": "0644"}
     return {"path": str(path), "sha256": sha256, **shape}
 
 
@@ -86,6 +92,64 @@ def test_what_sshd_refuses_is_taken_back_at_once(
         access.access_restore(restoring(path, "Bad", places), places)
     assert (path.read_text() if path.exists() else None) == before
     assert not (folder.parent / "systemctl.log").exists()
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"owner": "nobody"}, {"mode": "0664"}, {"sha256": "0" * 64}, {"path": "sshd_other"}]
+)
+def test_only_what_stood_there_goes_there_and_is_roots(
+    wrong: Params, folder: Path, places: Places
+) -> None:
+    """Another file's content there would be another file's writer in charge of who logs in."""
+    good = restoring(folder / "sshd_config", "MaxStartups 10", places)
+    if "path" in wrong:
+        wrong = {"path": str(folder / str(wrong["path"]))}
+    with pytest.raises(Failed, match=r"never stood at|is root's"):
+        access.access_restore({**good, **wrong}, places)
+    assert list(folder.iterdir()) == []
+
+
+def test_a_pam_file_that_would_keep_the_agent_out_is_taken_back(
+    tmp_path: Path, places: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "common-account"
+    path.write_text("good")
+    refuses = f"grep -q good {path} || {{ echo 'account locked' >&2; exit 1; }}"
+    monkeypatch.setattr(access, "RUNUSER", program(tmp_path / "runuser", refuses))
+    with pytest.raises(Failed, match="account locked"):
+        access.access_restore(restoring(path, "bad", places), places)
+    assert path.read_text() == "good"
+    seen = hashlib.sha256(b"good").hexdigest()
+    with pytest.raises(Failed, match="keep the agent out"):
+        access.access_remove({"path": str(path), "sha256": seen}, places)
+    assert path.read_text() == "good"
+
+
+@pytest.mark.parametrize(
+    ("now", "wanted", "closed"),
+    [(0o666, "0600", True), (0o664, "0644", True), (0o600, "0644", False), (0o700, "0600", False)],
+)
+def test_keys_are_closed_to_others_and_never_to_their_owner(
+    now: int, wanted: str, closed: bool, tmp_path: Path, places: Places
+) -> None:
+    keys = tmp_path / "ann" / ".ssh" / "authorized_keys"
+    keys.parent.mkdir(parents=True)
+    keys.touch()
+    keys.chmod(now)
+    asked: Params = {"path": str(keys), "mode": wanted}
+    if closed:
+        access.access_set_mode(asked, places)
+    else:
+        with pytest.raises(Failed, match="would open it, or close it"):
+            access.access_set_mode(asked, places)
+    assert keys.stat().st_mode & 0o777 == (int(wanted, 8) if closed else now)
+
+
+def test_the_agents_own_keys_are_left_alone(tmp_path: Path, places: Places) -> None:
+    keys = tmp_path / "agent" / ".ssh"
+    keys.mkdir(parents=True)
+    with pytest.raises(Failed, match="the agent's own"):
+        access.access_set_mode({"path": str(keys), "mode": "0700"}, places)
 
 
 def test_what_is_removed_is_exactly_what_was_seen(folder: Path, places: Places) -> None:
@@ -147,7 +211,12 @@ def test_an_account_is_made_with_its_group_and_no_home(commands: Path, places: P
 
 
 @pytest.mark.parametrize(
-    ("other", "why"), [({"uid": 901}, "is app's now"), ({"gid": 901}, "another one's now")]
+    ("other", "why"),
+    [
+        ({"uid": 901}, "is app's now"),
+        ({"gid": 901}, "another one's now"),
+        ({"account": "agent"}, "the agent's own"),
+    ],
 )
 def test_ids_that_are_somebody_elses_now_are_not_given(
     other: Params, why: str, commands: Path, places: Places
@@ -165,7 +234,12 @@ def test_only_an_account_that_the_gate_made_is_removed(commands: Path, places: P
 
 @pytest.mark.parametrize(
     ("account", "shell", "why"),
-    [("app", "/bin/bash", "not meant to log in"), ("ann", "/tmp/sh", "none of /etc/shells")],
+    [
+        ("app", "/bin/bash", "not meant to log in"),
+        ("ann", "/tmp/sh", "none of /etc/shells"),
+        ("root", "/bin/sh", "has a shell"),
+        ("agent", "/bin/sh", "the agent's own"),
+    ],
 )
 def test_no_account_gets_a_shell_that_it_should_not_have(
     account: str, shell: str, why: str, commands: Path, places: Places

@@ -62,6 +62,30 @@ def test_what_a_program_has_open_stays(left: Path, places: Places) -> None:
     assert list(Path(places.aside).iterdir()) == []
 
 
+def test_files_around_a_database_stay(left: Path, places: Places) -> None:
+    """Also while its server is down and has nothing open."""
+    (left.parent / "ibdata1").touch()
+    with pytest.raises(Failed, match="among the files of a database"):
+        moving.file_move_aside({"path": str(left)}, places)
+    assert left.exists()
+
+
+def test_what_is_written_while_it_is_copied_stays(
+    left: Path, places: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copied = moving._copy
+
+    def and_written(file: int, target: str, state: os.stat_result) -> None:
+        copied(file, target, state)
+        left.write_bytes(b"x" * state.st_size)
+
+    monkeypatch.setattr(moving, "_copy", and_written)
+    with pytest.raises(Failed, match="used while it was copied"):
+        moving.file_move_aside({"path": str(left)}, places)
+    assert left.read_bytes().startswith(b"x")
+    assert list(Path(places.aside).iterdir()) == []
+
+
 def test_it_is_not_moved_within_its_own_volume(left: Path, tmp_path: Path, places: Places) -> None:
     near = places._replace(aside=str(tmp_path / "aside"))
     with pytest.raises(Failed, match="same volume"):

@@ -207,6 +207,14 @@ def test_an_index_is_told_built_again_and_only_that_one_is_dropped(
     }  # fmt: skip
     with pytest.raises(Failed, match="not built by the gate"):
         postgres_upkeep.postgres_drop_index(named_, places)
+    for wrong in ({"index": "public.bills_by_half"}, {"index": "other.bills_by_day"}):
+        with pytest.raises(Failed, match=r"already|lies in"):
+            postgres_upkeep.postgres_create_index({**shape, **wrong}, places)
+    with pytest.raises(Failed, match="does not exist"):
+        postgres_upkeep.postgres_create_index({**shape, "columns": "nope"}, places)
+    with psycopg.connect(url) as session:
+        query = "SELECT count(*) FROM pg_indexes WHERE tablename = 'bills'"
+        assert session.execute(query).fetchone() == (3,), "what was there is there"
     postgres_upkeep.postgres_create_index(shape, places)
     with psycopg.connect(url) as session:
         query = "SELECT indexdef FROM pg_indexes WHERE indexname = 'bills_by_day'"
@@ -218,3 +226,22 @@ def test_an_index_is_told_built_again_and_only_that_one_is_dropped(
     assert told(capsys)["state"] == "missing"
     with psycopg.connect(url, autocommit=True) as session:
         session.execute("DROP TABLE bills")
+
+
+def test_functions_of_a_databases_users_are_not_run_for_them(
+    url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A function of theirs that fits better than the server's own would run as its master."""
+    with psycopg.connect(url, autocommit=True) as session:
+        session.execute(
+            "CREATE FUNCTION public.array_to_string(text[], text) RETURNS text LANGUAGE plpgsql AS "
+            "$$ BEGIN RAISE EXCEPTION 'run as %', current_user; END $$"
+        )
+        session.execute("CREATE TABLE lured (n int) WITH (autovacuum_enabled = off)")
+    try:
+        seen = cluster(url, capsys)
+        assert "public.lured" in {table.table for table in seen.autovacuum_off}
+    finally:
+        with psycopg.connect(url, autocommit=True) as session:
+            session.execute("DROP FUNCTION public.array_to_string(text[], text)")
+            session.execute("DROP TABLE lured")

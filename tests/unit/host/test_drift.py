@@ -54,6 +54,14 @@ def test_a_removed_folder_is_one_change_with_all_that_lay_in_it() -> None:
     ]
 
 
+@pytest.mark.parametrize(("uid", "changed"), [(901, False), (1234, True)])
+def test_an_owner_is_a_number_first(uid: int, changed: bool) -> None:
+    """Whose account is gone shows as a number: the file is as it was if it is the same number."""
+    then = entry("/etc/a").model_copy(update={"owner": "app", "uid": 901, "gid": 0})
+    now = then.model_copy(update={"owner": str(uid), "uid": uid})
+    assert bool(changes(manifest(then), manifest(now))) is changed
+
+
 def test_an_unchanged_host_has_no_drift() -> None:
     same = manifest(entry("/etc/a"), entry("/etc/b"))
     assert changes(same, same) == ()
