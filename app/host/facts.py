@@ -142,6 +142,7 @@ class Filesystem(Value):
     used_percent: float | None = None
     inodes_used_percent: float | None = None
     read_only: bool | None = None
+    answers: bool | None = None  # of one that another host or a program serves
 
 
 class Account(Value):

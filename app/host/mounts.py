@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable
 from enum import StrEnum
 
 from app.domain.value import Value
-from app.host.facts import DeclaredMount, FilesystemsFacts, Mount
+from app.host.facts import DeclaredMount, Filesystem, FilesystemsFacts, Mount
 from app.host.view import HostView
 
 ASKED = "filesystems.list"
-MOUNTED, SIZED = "mounted", "sized"
+MOUNTED, SIZED, ANSWERS = "mounted", "sized", "answers"
 
 _SMALLER = 0.9
 """A file system in memory that may not become so large as it could: below this share of it."""
@@ -23,6 +23,7 @@ class MountFault(StrEnum):
 
     GONE = "gone"
     READ_ONLY = "read-only"
+    HANGS = "hangs"  # served by another host or a program that does not answer
     SMALL = "small"  # in memory, and may not become so large as it could
 
 
@@ -47,8 +48,9 @@ def amiss(now: HostView, then: HostView | None) -> tuple[AmissMount, ...]:
     declared = {mount.path: mount for mount in found[0].declared}
     if not mounted:
         return ()  # the host was asked in a way that does not tell
+    hanging = frozenset(one.mount for one in _served(now) if one.answers is False)
     judged = (
-        (wanted, was, _fault(wanted, mounted.get(wanted.path)))
+        (wanted, was, _fault(wanted, mounted.get(wanted.path), hanging))
         for wanted, was in _wanted(found[0], then)
     )
     return tuple(
@@ -72,6 +74,7 @@ def learned(then: HostView) -> Iterable[tuple[str, str]]:
         yield MOUNTED, mount.path
         if mount.size_kb:
             yield SIZED, f"{mount.path} {mount.size_kb}"
+    yield from ((ANSWERS, one.mount) for one in _served(then) if one.answers)
 
 
 def declared(now: HostView) -> Iterable[tuple[str, str]]:
@@ -103,15 +106,31 @@ def _is_sized(view: HostView, subject: str) -> Said | None:
     return enough, f"{path} may hold {now.size_kb} kB, and could hold {size} kB while healthy"
 
 
+def _does_answer(view: HostView, path: str) -> Said | None:
+    one = next((one for one in _served(view) if one.mount == path), None)
+    if one is None:
+        return None
+    said = f"{path} ({one.source}, {one.fstype}) does not answer: whoever asks it hangs"
+    return one.answers is True, said
+
+
 JUDGED_BY: dict[str, Callable[[HostView, str], Said | None]] = {
     MOUNTED: _is_mounted,
     SIZED: _is_sized,
+    ANSWERS: _does_answer,
 }
 
 
 def _mounts(view: HostView) -> tuple[Mount, ...]:
     found = view.facts(FilesystemsFacts, ASKED)
     return () if found is None else found[0].mounts
+
+
+def _served(view: HostView) -> tuple[Filesystem, ...]:
+    """File systems for which another host or a program answers."""
+    found = view.facts(FilesystemsFacts, ASKED)
+    listed = () if found is None else found[0].filesystems
+    return tuple(one for one in listed if one.answers is not None)
 
 
 def _wanted(facts: FilesystemsFacts, then: HostView | None) -> Iterable[tuple[Mount, str]]:
@@ -125,9 +144,11 @@ def _wanted(facts: FilesystemsFacts, then: HostView | None) -> Iterable[tuple[Mo
             yield mount, "as /etc/fstab declares it"
 
 
-def _fault(wanted: Mount, now: Mount | None) -> MountFault | None:
+def _fault(wanted: Mount, now: Mount | None, hanging: frozenset[str]) -> MountFault | None:
     if now is None:
         return MountFault.GONE
+    if wanted.path in hanging:
+        return MountFault.HANGS
     if now.read_only and not wanted.read_only:
         return MountFault.READ_ONLY
     if now.size_kb and wanted.size_kb and now.size_kb < _SMALLER * wanted.size_kb:
@@ -142,5 +163,7 @@ def _said(wanted: Mount, fault: MountFault, was: str) -> str:
             return f"{what} is not mounted at {wanted.path}; it should be, {was}"
         case MountFault.READ_ONLY:
             return f"{wanted.path} is mounted read-only; it should be writable, {was}"
+        case MountFault.HANGS:
+            return f"{wanted.path} ({wanted.source}, {wanted.fstype}) does not answer"
         case MountFault.SMALL:
             return f"{wanted.path} may hold less than {wanted.size_kb} kB, {was}"

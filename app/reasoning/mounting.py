@@ -22,6 +22,7 @@ ERRORS_READ = 100
 _COMPLAINTS = {
     MountFault.GONE: r"no such file|does not exist|not found|not a mount ?point|enoent",
     MountFault.READ_ONLY: r"read-only file ?system|erofs|permission denied",
+    MountFault.HANGS: r"not responding|timed out|stale file handle|transport endpoint|i/o error",
     MountFault.SMALL: r"no space left|enospc|could not resize shared memory|cannot allocate",
 }
 """What is said by who misses it."""

@@ -45,13 +45,15 @@ def filesystems(_: Params, __: Places) -> int:
     for mount in mounts.every():
         if mount.device in seen and mount.fstype != "overlay":
             continue
-        remote = mount.fstype in mounts.REMOTE  # a dead server would hang the answer
+        served = mount.is_served and not is_refused(mount.path, mounts.OF_CONTAINERS)
+        answers = mounts.answers(mount.path) if served else None
         seen[mount.device] = {
             "mount": mount.path,
             "source": mount.source,
             "fstype": mount.fstype,
             "read_only": mount.read_only,
-            **({} if remote else _space(mount.path)),
+            "answers": answers,
+            **({} if mount.is_served else _space(mount.path)),  # a dead server would hang ours
         }
     return answer(
         {
@@ -65,7 +67,8 @@ def filesystems(_: Params, __: Places) -> int:
 def local_mounts() -> list[str]:
     """Mount points of this host's own volumes: no other host serves them, so to look into them
     cannot hang, and no container lives in them."""
-    own = (m.path for m in mounts.every() if m.fstype not in mounts.NO_VOLUMES)
+    every = mounts.every()
+    own = (m.path for m in every if m.fstype not in mounts.NO_VOLUMES and not m.is_served)
     return sorted({path for path in own if not is_refused(path, mounts.OF_CONTAINERS)})
 
 

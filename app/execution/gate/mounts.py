@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+import select
+import signal
 import stat
 import subprocess
 from collections.abc import Iterator
@@ -28,7 +31,12 @@ OF_CONTAINERS = (
 )  # fmt: skip
 """Below these, mounts come and go by themselves."""
 
+_OF_THE_KERNEL = ("/proc", "/sys", "/dev/*", *OF_CONTAINERS)
+_SHARED_MEMORY = "/dev/shm"  # noqa: S108 - no file is made there
 _MOST = 200
+_PATIENCE = 1.5
+"""Seconds within which a file system that another program or host serves must answer."""
+
 _SECONDS = 25
 _OCTAL = re.compile(r"\\([0-7]{3})")
 _SIZE = re.compile(r"size=([0-9]+)([kKmMgG%]?)")
@@ -48,6 +56,11 @@ class Mount(NamedTuple):
     @property
     def read_only(self) -> bool:
         return "ro" in self.options or "ro" in self.super_options
+
+    @property
+    def is_served(self) -> bool:
+        """Whether another host or a program answers for it: where that does not, who asks hangs."""
+        return self.fstype in REMOTE or self.fstype == "fuse" or self.fstype.startswith("fuse.")
 
     @property
     def write(self) -> str:
@@ -82,9 +95,32 @@ def every() -> Iterator[Mount]:
             )
 
 
+def answers(path: str) -> bool:
+    """Whether a served file system answers; asked by a process of its own, which may hang."""
+    told, tell = os.pipe()
+    child = os.fork()
+    if child == 0:
+        with contextlib.suppress(OSError):
+            os.statvfs(path)
+        os.write(tell, b".")
+        os._exit(0)
+    os.close(tell)
+    ready, _, _ = select.select([told], [], [], _PATIENCE)
+    os.close(told)
+    if ready:
+        os.waitpid(child, 0)
+    else:
+        os.kill(child, signal.SIGKILL)  # it ends when, and if, it is answered
+    return bool(ready)
+
+
 def lasting() -> list[dict[str, object]]:
     """Mounts that do not come and go with containers and logins, as facts."""
-    shown = {m.path: m for m in every() if not is_refused(m.path, OF_CONTAINERS)}
+    shown = {
+        m.path: m
+        for m in every()
+        if m.path == _SHARED_MEMORY or not is_refused(m.path, _OF_THE_KERNEL)
+    }
     return [_facts(mount) for mount in list(shown.values())[:_MOST]]
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from app.execution.gate import mounts
 from tests.integration.execution.gate_bench import Bench
 
 ACTIONS = ("mount.state", "mount.set_write", "mount.resize")
@@ -111,3 +113,16 @@ def test_what_is_not_mounted_is_not_made_writable(bench: Bench, volume: Path) ->
     told = bench.change("i-1", "mount.set_write", params)
     assert told["exit_code"] == 1
     assert "nothing is mounted" in told["output"]
+
+
+def test_a_file_system_that_answers_is_told_from_one_that_hangs(
+    volume: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert mounts.answers(str(volume))
+
+    def hang(_path: str) -> None:
+        time.sleep(60)
+
+    monkeypatch.setattr(mounts, "_PATIENCE", 0.2)
+    monkeypatch.setattr(os, "statvfs", hang)
+    assert not mounts.answers(str(volume))

@@ -108,6 +108,22 @@ async def test_what_nobody_misses_is_not_mounted() -> None:
 CANNOT = f"OSError: [Errno 30] Read-only file system: '{PLACE}/7.bin'"
 
 
+@pytest.mark.parametrize(("answers", "hangs"), [(False, True), (True, False)])
+async def test_what_another_host_serves_and_does_not_answer_is_told(
+    answers: bool, hangs: bool
+) -> None:
+    given_ = given([volume()], [DECLARED], "nfs: server heap not responding", **unchanged())
+    served = {"mount": PLACE, "source": "heap:/x", "fstype": "nfs4", "answers": answers}
+    told = filesystems([volume()], [DECLARED]) | {"filesystems": [served]}
+    evidence = tuple(
+        e.model_copy(update={"facts": told}) if e.action == "filesystems.list" else e
+        for e in given_.evidence
+    )
+    judged = await judge(given_.model_copy(update={"evidence": evidence}))
+    assert judged.repair is None
+    assert ("does not answer" in judged.statement) is hangs
+
+
 async def test_one_place_that_was_closed_is_opened() -> None:
     judged = await judge(given([volume(read_only=True)], [DECLARED], CANNOT, **unchanged()))
     assert steps(judged) == [f"mount.set_write path={PLACE} write=rw"]
