@@ -59,7 +59,7 @@ FILTER = "filter"
 _MADE_BY_PROGRAMS = re.compile(r"\b(?:DOCKER|docker|br-[0-9a-f]|f2b-|KUBE-|cni)")
 """Rules that come and go with containers and bans."""
 
-_TURNING_AWAY = frozenset({"drop", "reject"})
+TURNING_AWAY = frozenset({"drop", "reject"})
 
 
 def text_of(incident: Incident) -> str:
@@ -99,7 +99,7 @@ def filters_of(host: Host, now: HostView, then: HostView | None) -> tuple[Probe,
     return tuple(
         asked_of(host, FILTER, rule.text)
         for rule in (() if found is None else found[0])
-        if rule.verdict in _TURNING_AWAY
+        if rule.verdict in TURNING_AWAY
     )
 
 

@@ -20,8 +20,6 @@ from app.reasoning.space import cleaners_off, filler, foreign, journal_changes
 from app.reasoning.subjects import Subject
 from app.reasoning.unit_facts import unit_facts
 
-_TURNING_AWAY = ("drop", "reject")
-
 _NAMING_FILES = frozenset({"/etc/hosts", "/etc/resolv.conf", "/etc/nsswitch.conf"})
 
 
@@ -150,7 +148,7 @@ def _rules(case: HostCase) -> Iterable[Subject]:
         return
     for rule in found[0].rules:
         in_question = not rule.ports or ports & {*rule.ports} or rule.text in doubted
-        if rule.verdict in _TURNING_AWAY and in_question:
+        if rule.verdict in network_state.TURNING_AWAY and in_question:
             yield _rule(case, rule, found[1])
 
 

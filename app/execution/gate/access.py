@@ -1,4 +1,5 @@
-"""Files that say who may log in: put back only whole, only if sshd accepts them, and in effect."""
+"""Files that say who may log in: put back only to where they stood, and only if sshd, and sudo for
+the agent, still work with them; then sshd reads them."""
 
 from __future__ import annotations
 

@@ -68,9 +68,15 @@ def file_restore_folder(params: Params, places: Places) -> int:
     """Make a folder again that is gone, empty, with its owner and mode."""
     path = str(params["path"])
     uid, gid = _ids(params)
-    made.note(f"folder {path}", places)
     with disk.parent_of(path) as (folder, name):
-        os.mkdir(name, 0o700, dir_fd=folder)
+        if disk.state_of(folder, name) is not None:
+            raise Failed(f"{path} is there already; it is left alone")
+        made.note(f"folder {path}", places)
+        try:
+            os.mkdir(name, 0o700, dir_fd=folder)
+        except OSError as error:
+            made.forget(f"folder {path}", places)  # whoever was quicker made it, not the gate
+            raise Failed(f"{path} could not be made: {error.strerror}") from None
         opened = _open_any(folder, name, path)
         try:
             os.fchown(opened, uid, gid)
@@ -78,6 +84,7 @@ def file_restore_folder(params: Params, places: Places) -> int:
             os.fsync(opened)
         except OSError as error:
             os.rmdir(name, dir_fd=folder)
+            made.forget(f"folder {path}", places)
             raise Failed(f"{path} could not be made: {error.strerror}") from None
         finally:
             os.close(opened)

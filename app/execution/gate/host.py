@@ -42,17 +42,18 @@ def filesystems(_: Params, __: Places) -> int:
     """FilesystemsFacts: each mounted file system once, by its first mount point; the mounts that
     last; and those that /etc/fstab declares."""
     seen: dict[str, dict[str, object]] = {}
-    for mount in mounts.every():
+    every = list(mounts.every())
+    served = {m.path for m in every if m.is_served and not is_refused(m.path, mounts.OF_CONTAINERS)}
+    answers = mounts.answering(sorted(served))
+    for mount in every:
         if mount.device in seen and mount.fstype != "overlay":
             continue
-        served = mount.is_served and not is_refused(mount.path, mounts.OF_CONTAINERS)
-        answers = mounts.answers(mount.path) if served else None
         seen[mount.device] = {
             "mount": mount.path,
             "source": mount.source,
             "fstype": mount.fstype,
             "read_only": mount.read_only,
-            "answers": answers,
+            "answers": answers.get(mount.path),
             **({} if mount.is_served else _space(mount.path)),  # a dead server would hang ours
         }
     return answer(

@@ -9,6 +9,7 @@ import select
 import signal
 import stat
 import subprocess
+import time
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -17,14 +18,15 @@ from .answers import Params, answer, text_at
 from .parameters import is_refused
 from .places import Places
 from .refusal import Failed
+from .security import TEMPORARY
 
 PSEUDO = frozenset(
     ["proc", "sysfs", "cgroup", "cgroup2", "devpts", "mqueue", "debugfs", "tracefs", "securityfs",
      "pstore", "bpf", "configfs", "fusectl", "hugetlbfs", "autofs", "nsfs", "binfmt_misc",
      "rpc_pipefs", "efivarfs", "selinuxfs", "ramfs"]
 )  # fmt: skip
-REMOTE = frozenset(["nfs", "nfs4", "cifs", "smb3", "ceph", "glusterfs", "fuse.sshfs"])
-NO_VOLUMES = REMOTE | {"overlay", "aufs", "squashfs", "devtmpfs"}
+_REMOTE = frozenset(["nfs", "nfs4", "cifs", "smb3", "ceph", "glusterfs", "fuse"])
+NO_VOLUMES = frozenset(["overlay", "aufs", "squashfs", "devtmpfs"])
 OF_CONTAINERS = (
     "/var/lib/docker", "/var/lib/containers", "/var/lib/containerd", "/var/lib/kubelet",
     "/var/lib/lxc*", "/var/lib/snapd", "/run",
@@ -32,7 +34,6 @@ OF_CONTAINERS = (
 """Below these, mounts come and go by themselves."""
 
 _OF_THE_KERNEL = ("/proc", "/sys", "/dev/*", *OF_CONTAINERS)
-_SHARED_MEMORY = "/dev/shm"  # noqa: S108 - no file is made there
 _MOST = 200
 _PATIENCE = 1.5
 """Seconds within which a file system that another program or host serves must answer."""
@@ -60,7 +61,7 @@ class Mount(NamedTuple):
     @property
     def is_served(self) -> bool:
         """Whether another host or a program answers for it: where that does not, who asks hangs."""
-        return self.fstype in REMOTE or self.fstype == "fuse" or self.fstype.startswith("fuse.")
+        return self.fstype.partition(".")[0] in _REMOTE
 
     @property
     def write(self) -> str:
@@ -95,8 +96,15 @@ def every() -> Iterator[Mount]:
             )
 
 
-def answers(path: str) -> bool:
-    """Whether a served file system answers; asked by a process of its own, which may hang."""
+def answering(paths: list[str]) -> dict[str, bool]:
+    """Which served file systems answer; each is asked by a process of its own, which may hang."""
+    asked = {path: _ask(path) for path in paths}
+    until = time.monotonic() + _PATIENCE  # of all together: one dead server may have many mounts
+    return {path: _answered(*child, until) for path, child in asked.items()}
+
+
+def _ask(path: str) -> tuple[int, int]:
+    """A process that asks for the space of a file system, and where it tells that it was told."""
     told, tell = os.pipe()
     child = os.fork()
     if child == 0:
@@ -105,7 +113,11 @@ def answers(path: str) -> bool:
         os.write(tell, b".")
         os._exit(0)
     os.close(tell)
-    ready, _, _ = select.select([told], [], [], _PATIENCE)
+    return child, told
+
+
+def _answered(child: int, told: int, until: float) -> bool:
+    ready, _, _ = select.select([told], [], [], max(until - time.monotonic(), 0))
     os.close(told)
     if ready:
         os.waitpid(child, 0)
@@ -119,7 +131,7 @@ def lasting() -> list[dict[str, object]]:
     shown = {
         m.path: m
         for m in every()
-        if m.path == _SHARED_MEMORY or not is_refused(m.path, _OF_THE_KERNEL)
+        if f"{m.path}/" in TEMPORARY or not is_refused(m.path, _OF_THE_KERNEL)
     }
     return [_facts(mount) for mount in list(shown.values())[:_MOST]]
 

@@ -85,6 +85,8 @@ def test_a_folder_is_made_again_and_only_an_empty_one_is_removed(bench: Bench, e
     assert again["exit_code"] == 1
     other = etc / "others.d"
     other.mkdir()
+    there = bench.change("i-6", "file.restore_folder", params | {"path": str(other)})
+    assert (there["exit_code"], "is there already" in there["output"]) == (1, True)
     told = bench.change("i-5", "file.remove_folder", {"path": str(other)})
     assert (told["exit_code"], "not made by the gate" in told["output"]) == (1, True)
     (path / "kept").touch()
@@ -102,8 +104,10 @@ def test_a_frozen_file_is_thawed_and_frozen_again(bench: Bench, etc: Path) -> No
     bench.allow_paths("file.set_frozen", etc)
     frozen = {"path": str(path), "frozen": "yes"}
     told = bench.change("i-1", "file.set_frozen", frozen)
-    if "knows no such mark" in told["output"]:
-        pytest.skip("the file system here knows no such mark")
+    if told["exit_code"] != 0:  # a file system such as tmpfs: the gate says so and does nothing
+        assert "knows no such mark" in told["output"]
+        path.write_text("changed")
+        return
     assert bench.facts("file.state", path=str(path))["frozen"] == "yes"
     with pytest.raises(PermissionError):
         path.write_text("changed")

@@ -18,6 +18,7 @@ from app.execution.gate.places import Places
 from app.execution.gate.refusal import Failed
 from app.execution.gate.store import Store
 
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files to root")
 GROUP = grp.getgrgid(os.getegid()).gr_name
 
 
@@ -49,8 +50,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def restoring(path: Path, content: str, places: Places) -> Params:
-    if os.geteuid() != 0:
-        pytest.skip("only root may give files to root")
     sha256 = Store(places).put(content.encode())
     Store(places).bind(sha256, str(path))
     shape = {"owner": "root", "group": GROUP, "mode": "0644"}
