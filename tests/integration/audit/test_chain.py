@@ -77,7 +77,7 @@ DOORS = {
     workers.Workers: {"beat", "mark_late_dead", "give_up", "leave"},
 }  # fmt: skip
 READS = {"get", "latest", "listed", "to_resume", "of_execution", "unsettled", "recent", "holder",
-         "live", "anchor_line", "head", "newest_closed", "all", "resets"}  # fmt: skip
+         "live", "anchor_line", "head", "newest_closed", "all", "resets", "spent"}  # fmt: skip
 
 
 async def entries(database: Database) -> list[tuple[str, str]]:
