@@ -246,9 +246,26 @@ class ServiceNowUnavailable(ServiceNowError):
 
 
 class ServiceNowUncertain(ServiceNowUnavailable):
-    """A write was sent and no usable answer came: look first whether it was done."""
+    """A write was sent and no usable answer came: look first whether it was done.
+
+    `at_work`: ServiceNow itself has not answered, so it may still be carrying the write out.
+    """
 
     code = "servicenow-uncertain"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str = "",
+        retry_after_seconds: float | None = None,
+        everyone: bool = True,
+        at_work: bool = False,
+    ) -> None:
+        super().__init__(
+            message, hint=hint, retry_after_seconds=retry_after_seconds, everyone=everyone
+        )
+        self.at_work = at_work
 
 
 class ServiceNowRefused(ServiceNowError):

@@ -8,7 +8,8 @@ A row is claimed only when every earlier row of its ticket is settled, so each t
 order while tickets are told side by side. The claim is committed before anything is sent: whoever
 finds `attempts` above one looks on the ticket for the marker before it sends again. That look is
 worth something only once nothing of the earlier attempt can arrive any more: no claim is taken over
-before that, not even a dead worker's.
+before that, not even a dead worker's, and where a connection was cut nothing is sent again before
+`unsure_until`, whoever looks.
 """
 
 from __future__ import annotations
@@ -70,7 +71,12 @@ class Outbox(Writer):
                 row.next_try_at = now  # this try's beginning, while it lasts
                 row.attempts += 1
             known = await _sys_ids(session, [row.incident_number for row in rows])
-            return tuple(_value(row, known.get(row.incident_number)) for row in rows)
+            return tuple(
+                _value(row, known.get(row.incident_number)).model_copy(
+                    update={"unsure_seconds": _unsure(row, now)}
+                )
+                for row in rows
+            )
 
         return await self._write("A claim on the outbox", work)
 
@@ -106,9 +112,18 @@ class Outbox(Writer):
         return await self._write(f"The outcome of outbox row {delivery.id}", work)
 
     async def postpone(
-        self, delivery: Delivery, *, worker: str, seconds: float, error: str
+        self,
+        delivery: Delivery,
+        *,
+        worker: str,
+        seconds: float,
+        error: str,
+        unsure_seconds: float | None = None,
     ) -> None:
-        """Try a claimed row again later, unless the claim was lost to another meanwhile."""
+        """Try a claimed row again later, unless the claim was lost to another meanwhile.
+
+        `unsure_seconds`: for so long what was sent now, and not answered, may still arrive.
+        """
 
         async def work(session: AsyncSession) -> None:
             row = await _mine(session, delivery, worker)
@@ -118,6 +133,8 @@ class Outbox(Writer):
             row.state, row.last_error = OutboxState.PENDING, error
             row.next_try_at = now + timedelta(seconds=seconds)
             row.claimed_by = row.claimed_until = None
+            if unsure_seconds is not None:
+                row.unsure_until = now + timedelta(seconds=unsure_seconds)
 
         await self._write(f"The delay of outbox row {delivery.id}", work)
 
@@ -247,6 +264,13 @@ def is_stuck() -> ColumnElement[bool]:
         OutboxRow.state == OutboxState.PARKED,
         and_(OutboxRow.state.in_(UNSETTLED), OutboxRow.attempts >= STUCK_AFTER_ATTEMPTS),
     )
+
+
+def _unsure(row: OutboxRow, now: datetime) -> float:
+    """For how many seconds more what an earlier attempt sent may still arrive."""
+    if row.unsure_until is None:
+        return 0.0
+    return max(0.0, (row.unsure_until - now).total_seconds())
 
 
 async def _mine(session: AsyncSession, delivery: Delivery, worker: str) -> OutboxRow | None:

@@ -94,6 +94,7 @@ class Delivery(Value):
     state: OutboxState
     attempts: int  # claims so far; above 1 it may have been written before
     next_try_at: datetime  # while it is being sent: when that began
+    unsure_seconds: float = 0  # when claimed: so long what was sent earlier may still arrive
     last_error: str  # of the last attempt, in ServiceNow's words where it had any
     result: JsonObject = Field(default_factory=dict)  # what was written, what was left and why
     created_at: datetime

@@ -24,7 +24,7 @@ class OutboxRow(Base):
     __audited__ = Audited(
         may_change=frozenset({"state", "result", "settled_at"}),
         outside=frozenset({
-            "attempts", "next_try_at", "claimed_by", "claimed_until", "last_error",
+            "attempts", "next_try_at", "claimed_by", "claimed_until", "last_error", "unsure_until",
         }),
     )  # fmt: skip
     __table_args__ = (
@@ -50,6 +50,7 @@ class OutboxRow(Base):
     claimed_by: Mapped[str | None]  # a worker's id
     claimed_until: Mapped[datetime | None]  # by the database's clock
     last_error: Mapped[str]
+    unsure_until: Mapped[datetime | None]  # what was sent unanswered may arrive until then
     result: Mapped[JsonObject]
     created_at: Mapped[Written]
     settled_at: Mapped[datetime | None]

@@ -24,6 +24,7 @@ LONGEST_WAIT = 3600.0
 WORDS_MAX = 400
 PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
 """What passes by itself. 401 does too, once somebody has mended the credential."""
+GIVEN_UP = frozenset({408, 502, 504})  # said by what stands before it, while it may work on
 
 
 class Answer(Value):
@@ -64,8 +65,9 @@ def failure_of(answer: Answer, *, write: bool) -> ServiceNowError:
     wait = retry_after(answer.headers, datetime.now(UTC))
     if answer.status == 429:
         return ServiceNowUnavailable(said, retry_after_seconds=wait)
-    kind = ServiceNowUncertain if write else ServiceNowUnavailable
-    return kind(said, retry_after_seconds=wait)
+    if not write:
+        return ServiceNowUnavailable(said, retry_after_seconds=wait)
+    return ServiceNowUncertain(said, retry_after_seconds=wait, at_work=answer.status in GIVEN_UP)
 
 
 def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:

@@ -131,8 +131,10 @@ class Client:
                 "private authority signed its certificate.",
             ) from error
         except (httpx.HTTPError, TimeoutError) as error:
-            kind = ServiceNowUncertain if write else ServiceNowUnavailable
-            raise kind(f"{self.instance} did not answer to the end: {_reason(error)}.") from error
+            said = f"{self.instance} did not answer to the end: {_reason(error)}."
+            if write:
+                raise ServiceNowUncertain(said, at_work=True) from error
+            raise ServiceNowUnavailable(said) from error
         _log.debug(
             "asked ServiceNow",
             method=request.method,

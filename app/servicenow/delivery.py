@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from app.audit.tickets import Tickets
 from app.domain.ticket import OVER, READ_ONLY, Delivery, OutboxState, SeenTicket, TicketState, Told
 from app.domain.value import JsonObject, Value
-from app.errors import ServiceNowRefused
+from app.errors import ServiceNowRefused, ServiceNowUncertain
 from app.servicenow.records import JournalEntry, Records, Ticket, usual_close_code
 from app.settings import Settings
 
@@ -79,6 +79,12 @@ class Postman:
         journal = await self._records.work_notes(ticket.sys_id) if needs_notes else ()
         own = _own_user(delivery, journal, self._records.own_user)
         noted = any(delivery.marker in entry.text and _is_by(own, entry) for entry in journal)
+        if delivery.unsure_seconds and not noted:
+            raise ServiceNowUncertain(
+                "What was sent before is not on the ticket yet, and may still arrive.",
+                retry_after_seconds=delivery.unsure_seconds,
+                everyone=False,
+            )
         try:
             change = await self._change(delivery, ticket, journal)
         except ServiceNowRefused as refusal:

@@ -36,10 +36,11 @@ class Pace:
     idle: float = 0.5  # between looks for rows while there are none
     first: float = 1.0  # after a first failure; doubles with each further one
     longest: float = 30.0  # an outage of ServiceNow as a whole is waited out by the circuit
-    uncertain: float = 5.0  # at least, before a write that may still be at work is looked for
+    uncertain: float = 5.0  # at least, before a write without an answer is looked for
     closed_after: int = 5  # failures of ServiceNow as a whole in a row that open the circuit
     rest: float = 2.0  # of an open circuit, at first
-    late: float = WHOLE_SECONDS  # after a dead worker's last sign of life: its request has ended
+    # after a cut connection, or a dead worker's last sign of life: the request has ended by then
+    late: float = WHOLE_SECONDS
 
 
 class Circuit:
@@ -173,7 +174,7 @@ class Sender:
             await self._later(delivery, error)
             return
         except TimeoutError:
-            slow = ServiceNowUncertain(f"It took more than {DELIVERY_SECONDS:.0f} s.")
+            slow = ServiceNowUncertain(f"It took more than {DELIVERY_SECONDS:.0f} s.", at_work=True)
             await self._later(delivery, slow)
             return
         if delivered.asked:
@@ -210,8 +211,13 @@ class Sender:
             seconds=round(seconds, 1),
             reason=str(error),
         )
+        at_work = isinstance(error, ServiceNowUncertain) and error.at_work
         await self._outbox.postpone(
-            delivery, worker=self._worker, seconds=seconds, error=str(error)
+            delivery,
+            worker=self._worker,
+            seconds=seconds,
+            error=str(error),
+            unsure_seconds=self._pace.late if at_work else None,
         )
 
     def _pause(self, attempts: int, error: ServiceNowUnavailable) -> float:

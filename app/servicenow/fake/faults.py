@@ -25,6 +25,7 @@ class FaultKind(StrEnum):
     SLOW = "slow"  # the answer drips, over `seconds`
     CUT_BEFORE = "cut_before"  # the connection ends, nothing was done
     CUT_AFTER = "cut_after"  # the connection ends after the request was carried out
+    CUT_LATE = "cut_late"  # the connection ends, and `seconds` later the request is carried out
     TOKENS_EXPIRE = "tokens_expire"  # every access token ends just before this request
     EDITED = "edited"  # another user changes a row just before this request is carried out
 

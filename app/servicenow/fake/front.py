@@ -24,7 +24,7 @@ CONTROL = "/fake"
 CUT = "sre-agent.cut"
 """The name, among a scope's extensions, of the function that ends the connection at once."""
 
-CUTS = frozenset({FaultKind.CUT_BEFORE, FaultKind.CUT_AFTER})
+CUTS = frozenset({FaultKind.CUT_BEFORE, FaultKind.CUT_AFTER, FaultKind.CUT_LATE})
 WITH_SECRETS = frozenset({"/oauth_token.do"})
 DRIPS = 10
 
@@ -62,6 +62,9 @@ class Front:
         user = _asker(instance, scope)
         if fault is not None:
             _before(instance, fault)
+        if fault is not None and fault.kind is FaultKind.CUT_LATE:
+            await _cut(scope, receive)
+            await asyncio.sleep(fault.seconds)
         held = await self._answer(instance, scope, body, fault)
         cut = fault is not None and fault.kind in CUTS
         instance.requests.add(
@@ -76,6 +79,8 @@ class Front:
                 fault=None if fault is None else fault.kind,
             )
         )
+        if fault is not None and fault.kind is FaultKind.CUT_LATE:
+            return
         if cut:
             await _cut(scope, receive)
         else:

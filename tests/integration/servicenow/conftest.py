@@ -32,7 +32,7 @@ from app.settings import Settings
 from tests.integration.audit.values import NOON, incident, probe_result
 
 QUICK = Pace(
-    idle=0.01, first=0.02, longest=0.1, uncertain=0.02, closed_after=5, rest=0.05, late=0.05
+    idle=0.01, first=0.02, longest=0.1, uncertain=0.02, closed_after=5, rest=0.05, late=1.0
 )
 
 

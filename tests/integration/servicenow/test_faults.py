@@ -28,6 +28,7 @@ EVERY_WAY = [
     FaultKind.TRUNCATED,
     FaultKind.CUT_BEFORE,
     FaultKind.CUT_AFTER,
+    FaultKind.CUT_LATE,
 ]
 
 
@@ -37,12 +38,13 @@ async def test_one_failure_of_each_kind(
     site: Site, fake: Control, kind: FaultKind, method: str
 ) -> None:
     number = site.ticket()
-    fake.arm(Fault(kind=kind, method=method, path="/api/now", seconds=0))
+    # arrives later than it is first looked for, and sooner than it is given up (conftest.QUICK)
+    fake.arm(Fault(kind=kind, method=method, path="/api/now", seconds=0.2))
     execution_id = await site.begin(number)
     await site.end(execution_id)
     rows = await site.settled()
     assert [row.state for row in rows] == [OutboxState.SENT] * 2
-    assert max(row.attempts for row in rows) == 2
+    assert max(row.attempts for row in rows) in {2, 3}
     assert fake.notes(number) == [row.note for row in rows]
     assert fake.row(number)["state"] == "6"
 

@@ -93,3 +93,14 @@ def test_servicenows_words_are_repeated_and_pages_are_not() -> None:
 )
 def test_how_long_to_wait(headers: dict[str, Any], seconds: float | None) -> None:
     assert retry_after(headers, NOON) == seconds
+
+
+@pytest.mark.parametrize(
+    ("status", "at_work"), [(500, False), (503, False), (502, True), (504, True)]
+)
+def test_a_gateway_that_gave_up_waiting_says_nothing_of_the_write(
+    status: int, at_work: bool
+) -> None:
+    failure = failure_of(answer(status), write=True)
+    assert isinstance(failure, ServiceNowUncertain)
+    assert failure.at_work is at_work
