@@ -15,7 +15,7 @@ from app.domain.action import ActionCall
 from app.domain.host import Host, asked_of
 from app.domain.incident import Incident
 from app.domain.probe import Probe, ProbeResult
-from app.host import accounts, databases, kept, load, mounts, network_state
+from app.host import accounts, databases, kept, load, locks, mounts, network_state
 from app.host.drift import program
 from app.host.facts import Filesystem
 from app.host.view import HostView, config_test_of
@@ -28,9 +28,8 @@ _WORDS_OF_STORAGE = re.compile(
     r"|upload|write|df|mount)\b"
 )
 _ABOUT = {
-    "cron": re.compile(
-        r"\b(cron\w*|jobs?|back-?ups?|schedul\w*|nightly|hourly|daily|dump|report)\b"
-    ),
+    "cron": locks.ABOUT_JOBS,
+    locks.CHECK: locks.ABOUT_JOBS,
     "clock": re.compile(r"\b(clock\w*|time|ntp|chrony|sync\w*|drift\w*|kerberos|token)\b"),
     load.CHECK: load.ABOUT_LOAD,
     accounts.CHECK: accounts.ABOUT,
@@ -70,13 +69,19 @@ def learned(then: HostView) -> tuple[Probe, ...]:
         *(asked_of(then.host, check, subject) for check, subject in load.learned(then)),
         *(asked_of(then.host, check, subject) for check, subject in mounts.learned(then)),
         *(asked_of(then.host, check, subject) for check, subject in accounts.learned(then)),
+        *(asked_of(then.host, check, subject) for check, subject in locks.learned(then)),
     ]
     return tuple(found)
 
 
 def declared(now: HostView) -> tuple[Probe, ...]:
     """The checks that the host's own files ask for, where it was never seen healthy."""
-    pairs = (*network_state.declared(now), *load.declared(now), *mounts.declared(now))
+    pairs = (
+        *network_state.declared(now),
+        *load.declared(now),
+        *mounts.declared(now),
+        *locks.declared(now),
+    )
     return tuple(asked_of(now.host, check, subject) for check, subject in pairs)
 
 
@@ -280,6 +285,7 @@ _ASKED_BY: dict[str, _Asks] = {
     "config": lambda unit: (config_test_of(unit) or "", {}),
     load.CHECK: _whole(load.ASKED),
     accounts.CHECK: _whole(accounts.ASKED),
+    locks.CHECK: _whole(locks.ASKED),
     kept.CHECK: lambda path: (kept.ASKED, {"path": path}),
     "room": _whole("filesystems.list"),
     "writable": _whole("filesystems.list"),
@@ -298,6 +304,7 @@ _JUDGED_BY: dict[str, Callable[[HostView, str], Said | None]] = {
     "config": _config_passes,
     load.CHECK: load.nothing_runs_away,
     accounts.CHECK: accounts.can_log_in,
+    locks.CHECK: locks.is_free,
     "room": _has_room,
     "writable": _is_writable,
     "container": _container_runs,

@@ -66,7 +66,13 @@ _CONFIG_FOLDERS = {
     "named": ("/etc/bind", "/etc/named.conf", "/etc/named"),
     "docker": ("/etc/docker",),
     "ssh": ("/etc/ssh",),
-    "cron": ("/etc/crontab", "/etc/cron.d", "/etc/cron.daily", "/etc/cron.hourly"),
+    "cron": (
+        "/etc/crontab",
+        "/etc/cron.d",
+        "/etc/cron.daily",
+        "/etc/cron.hourly",
+        "/var/spool/cron",
+    ),
     "apache2": ("/etc/apache2",),
     "httpd": ("/etc/httpd",),
 }

@@ -131,7 +131,7 @@ class Handover(_Part):
 Subject = Literal[
     "unit", "change", "mount", "name", "rule", "container", "host",
     "route", "link", "shaper", "setting", "database", "session", "process",
-    "difference", "mounting", "account", "table", "index", "changes",
+    "difference", "mounting", "account", "table", "index", "changes", "lock",
 ]  # fmt: skip
 
 

@@ -14,9 +14,9 @@ from app.knowledge.expressions import Facts
 from app.knowledge.failure_mode import FailureMode, Remedy, RemedyStep, fill, parameters
 from app.reasoning.port import Repair
 
-_GENTLE = ("file.", "access.", "mount.", "account.", "log.", "daemon.reload", "service.start",
-           "service.enable", "service.reset_failed", "service.reload", "service.unmask",
-           "container.start", "container.set_restart_policy", "process.continue",
+_GENTLE = ("file.", "lock.", "access.", "mount.", "account.", "log.", "daemon.reload",
+           "service.start", "service.enable", "service.reset_failed", "service.reload",
+           "service.unmask", "container.start", "container.set_restart_policy", "process.continue",
            "route.add", "route.replace", "link.up", "qdisc.remove",
            "kernel.set", "redis.save", "trust.update", "mariadb.set_global",
            "postgres.create_index", "postgres.set_autovacuum", "postgres.vacuum",

@@ -21,7 +21,7 @@ from app.host.view import beneath
 from app.reasoning.change_subjects import comments_of, diff_ask
 from app.reasoning.host_case import HostCase
 
-CONFIGURATION = ("/etc", "/usr/local", "/usr/lib/systemd/system")
+CONFIGURATION = ("/etc", "/usr/local", "/usr/lib/systemd/system", "/var/spool/cron")
 """Below these every difference counts; elsewhere only that a path may not be used as before."""
 
 _WRITTEN_BY_THE_SYSTEM = re.compile(

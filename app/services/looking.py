@@ -211,10 +211,13 @@ async def look_again(at: Progress, effects: Effects, key: str) -> Progress:
     )
     at = at.step(holding=None, case=emptied)
     at = await look(at, effects, key, hosts, during=Step.VERIFY)
-    pages = (p.probe for p in at.known.red if p.probe.kind is ProbeKind.HTTP)
-    probes = tuple({p.name: p for p in (*user_probes(at.known), *pages)}.values())
+    failed = (p.probe for p in at.known.red)
+    probes = tuple({p.name: p for p in (*user_probes(at.known), *failed)}.values())
     asked = await effects.probe(f"{key}.probe", Step.VERIFY, probes, "What do users see now?")
-    return at.with_probes(asked).step(next=Step.HYPOTHESIZE)
+    at = at.with_probes(asked)
+    if not at.known.red:
+        at = await ask_the_host(at, effects, f"{key}.host")
+    return at.step(next=Step.HYPOTHESIZE)
 
 
 def hosts_behind(case: Case, grant: Grant | None) -> tuple[Host, ...]:

@@ -18,12 +18,13 @@ from .parameters import Unfit, check, is_refused
 from .places import Places
 from .refusal import Failed
 from .request import load_config
-from .security import TEMPORARY
+from .security import CRONTABS, TEMPORARY
 from .store import Store, read_file
 
 CONTENT_ROOTS = ("/etc", "/usr/local", "/opt", "/srv", "/var/www", "/usr/lib/systemd/system")
 """Whose files are hashed."""
 
+# beside these the tables of cron that users have
 FOLDER_ROOTS = ("/var/log", "/var/lib", "/var/spool", "/var/cache", "/run")
 """Whose folders are noted with owner and mode, two levels deep; their files are data."""
 
@@ -104,6 +105,10 @@ class Survey:
             yield from _walk(root, depth=2, folders_only=True)
         for root in SHARED_FOLDERS:
             yield from _walk(root, depth=0, folders_only=True)
+        for folder in CRONTABS:
+            for path, state in _entries(folder):
+                if stat.S_ISREG(state.st_mode):
+                    yield path, state
         for home, state in (*_walk(HOMES, depth=1, folders_only=True), *_alone("/root")):
             if home != "/root":
                 yield home, state

@@ -42,6 +42,7 @@ from .frozen import file_set_frozen
 from .host import filesystems, identity, persons
 from .kernel_settings import kernel_set, kernel_setting, kernel_settings
 from .links import link_down, link_show, link_up
+from .locks import job_locks, lock_remove
 from .mariadb import (
     mariadb_set_global,
     mariadb_state,
@@ -129,6 +130,7 @@ BUILTINS: dict[str, Builtin] = {
         firewall_rule,
         http_local,
         identity,
+        job_locks,
         kernel_set,
         kernel_setting,
         kernel_settings,
@@ -136,6 +138,7 @@ BUILTINS: dict[str, Builtin] = {
         link_show,
         link_up,
         listeners,
+        lock_remove,
         log_tail,
         log_truncate,
         log_truncate_deleted,

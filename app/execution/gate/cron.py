@@ -29,6 +29,17 @@ def cron_tables(_: Params, __: Places) -> int:
     return answer({"tables": [_table(path, system) for path, system in _tables()][:_MOST]})
 
 
+def commands() -> Iterator[tuple[str, str]]:
+    """Every table and what a line of it runs; also lines that are commented out."""
+    for path, system in _tables():
+        for line in text_at(path, _TABLE_BYTES).splitlines():
+            words = line.lstrip("# \t").split()
+            times = 1 if words and words[0].startswith("@") else 5
+            timed = all(word[0] == "@" or _FIELD.fullmatch(word) for word in words[:times])
+            if len(words) > times and timed:
+                yield path, " ".join(words[times + 1 if system else times :])
+
+
 def _tables() -> Iterator[tuple[str, bool]]:
     """Paths, and whether the table has a column for the user."""
     if os.path.exists(SYSTEM_TABLE):

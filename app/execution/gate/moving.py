@@ -74,12 +74,32 @@ def _require_nobodys(path: str, state: os.stat_result) -> None:
     """Failed where it belongs to a service, or lies among the files of a database."""
     if 0 < state.st_uid < _FIRST_PERSON:
         raise Failed(f"{path} belongs to the service account {state.st_uid}")
+    sign = lies_among_databases(path)
+    if sign is not None:
+        raise Failed(f"{path} lies among the files of a database ({sign})")
+
+
+def lies_among_databases(path: str) -> str | None:
+    """By which file the folder of a path, or one above it, is known as a database's; None: none."""
     folder = os.path.dirname(path)
     while folder != "/":
         for sign in _SIGNS_OF_DATABASES:
             if os.path.lexists(f"{folder}/{sign}"):
-                raise Failed(f"{path} lies among the files of a database ({folder}/{sign})")
+                return f"{folder}/{sign}"
         folder = os.path.dirname(folder)
+    return None
+
+
+def keep_copy(file: int, path: str, state: os.stat_result, places: Places) -> str:
+    """Keep a whole copy of a small file, from which `file_move_back` puts it back; its path."""
+    disk.make_folder(places.aside)
+    target = f"{places.aside}/{_stem(path)}"
+    for older in (target, target + ".from"):
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(older)
+    _copy(file, target, state)
+    disk.write_whole(target + ".from", path.encode())
+    return target
 
 
 def _is_touched(file: int, folder: int, name: str, state: os.stat_result) -> bool:
