@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from app.domain.probe import Probe
 from app.domain.value import Value
 from app.host.view import HostView
 
@@ -19,6 +20,7 @@ class Amiss(Value):
     key: str
     text: str
     evidence_id: int
+    check: Probe | None = None  # that tells whether it is mended; None: nobody can be asked
 
 
 def filling_up(before: HostView, after: HostView, mounts: Iterable[str]) -> tuple[Amiss, ...]:

@@ -15,7 +15,7 @@ from app.domain.action import ActionCall
 from app.domain.host import Host, asked_of
 from app.domain.incident import Incident
 from app.domain.probe import Probe, ProbeResult
-from app.host import accounts, databases, kept, load, locks, mounts, network_state
+from app.host import accounts, database_losses, databases, kept, load, locks, mounts, network_state
 from app.host.drift import program
 from app.host.facts import Filesystem
 from app.host.view import HostView, config_test_of
@@ -87,7 +87,7 @@ def declared(now: HostView) -> tuple[Probe, ...]:
 
 def concerns(probe: Probe, incident: Incident, host: Host) -> bool:
     """Whether a ticket may be about it: by a word that they share, or by what the host is for."""
-    if probe.check in ("database", databases.UPKEEP):
+    if probe.check in ("database", *database_losses.JUDGED_BY):
         return True  # on the incident's own host its trouble always matters
     topical = probe.check in _OF_STORAGE or probe.check in _ABOUT
     declared = not topical and program(probe.subject) in host.services
@@ -293,7 +293,7 @@ _ASKED_BY: dict[str, _Asks] = {
     "container": _whole("containers.list"),
     "cron": _whole("cron.tables"),
     "clock": _whole("clock.chrony"),
-    databases.UPKEEP: _whole(databases.ACTIONS["postgres"]),
+    **dict.fromkeys(database_losses.JUDGED_BY, _whole(databases.ACTIONS["postgres"])),
     "database": lambda subject: (databases.ACTIONS[subject.partition(":")[0]], {}),
 }
 
@@ -311,5 +311,5 @@ _JUDGED_BY: dict[str, Callable[[HostView, str], Said | None]] = {
     "cron": _cron_runs_it,
     "clock": _clock_follows,
     "database": _database_is_well,
-    databases.UPKEEP: databases.is_looked_after,
+    **database_losses.JUDGED_BY,
 }

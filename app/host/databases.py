@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 
-from app.domain.host import Host, asked_of
-from app.domain.probe import Probe
 from app.domain.value import Value
-from app.host.amiss import Amiss
 from app.host.database_facts import (
-    DatabaseIndex,
     MariadbFacts,
     MariadbServer,
     PostgresCluster,
@@ -19,15 +14,11 @@ from app.host.database_facts import (
     RedisFacts,
     RedisServer,
     ReplicationSlot,
-    TableWithoutVacuum,
 )
 from app.host.view import HostView
 
 ACTIONS = {"postgres": "postgres.state", "mariadb": "mariadb.state", "redis": "redis.state"}
 """The diagnostic of each kind of server."""
-
-UPKEEP = "upkeep"
-"""The check that a table is vacuumed by itself, as it was while the host was healthy."""
 
 ENDS_IDLE = frozenset({"postgres.terminate_idle", "mariadb.terminate_idle"})
 """The changes that end idle sessions of a group."""
@@ -49,12 +40,6 @@ _STRONG = frozenset({"AccessExclusiveLock", "ExclusiveLock", "ShareRowExclusiveL
 
 _PINNED_SHARE, _PINNED_BYTES = 0.1, 1024**3
 _FULL_SHARE = 0.98
-
-_MOST_INDEXES = 400
-"""So many are told of one database (app/execution/gate/postgres.py)."""
-
-_COMES_BACK = 4
-"""A quarter of what was ended, within the time that health is watched, comes back to stay."""
 
 
 class Found(Value):
@@ -94,109 +79,6 @@ def troubles(view: HostView, found: Found) -> tuple[str, ...]:
     if isinstance(one, MariadbServer):
         return tuple(_of_mariadb(one))
     return tuple(_of_redis(one))
-
-
-def losses(now: HostView, then: HostView | None) -> tuple[Amiss, ...]:
-    """What is missing inside the databases, or was switched off in them, since they were healthy.
-
-    Nothing fails by it, and everything that used it is slow, or will be.
-    """
-    if then is None:
-        return ()
-    before = {one.subject: one.server for one in servers(then)}
-    tables = (
-        Amiss(
-            key=f"autovacuum {one.database}.{one.table}",
-            text=f"autovacuum of {one.database}'s table {one.table} was switched off",
-            evidence_id=found.evidence_id,
-        )
-        for found, one in unvacuumed(now, then)
-    )
-    lost = (
-        loss
-        for one in servers(now)
-        if isinstance(one.server, PostgresCluster)
-        and one.server.reachable
-        and isinstance(was := before.get(one.subject), PostgresCluster)
-        for loss in _lost(one.server, was, one.evidence_id)
-    )
-    return (*lost, *tables)
-
-
-def unvacuumed(
-    now: HostView, then: HostView | None
-) -> tuple[tuple[Found, TableWithoutVacuum], ...]:
-    """Tables for which autovacuum was switched off since the host was healthy, by server."""
-    before = {} if then is None else {one.subject: one.server for one in servers(then)}
-    found = []
-    for one in servers(now):
-        was = before.get(one.subject)
-        if isinstance(one.server, PostgresCluster) and isinstance(was, PostgresCluster):
-            off = {(table.database, table.table) for table in was.autovacuum_off}
-            new = (t for t in one.server.autovacuum_off if (t.database, t.table) not in off)
-            found += [(one, table) for table in new]
-    return tuple(found)
-
-
-def upkeep_of(host: Host, now: HostView, then: HostView | None) -> tuple[Probe, ...]:
-    """Whether such tables are looked after again."""
-    return tuple(
-        asked_of(host, UPKEEP, f"{found.server.port} {table.database} {table.table}")
-        for found, table in unvacuumed(now, then)
-    )
-
-
-def is_looked_after(view: HostView, subject: str) -> tuple[bool, str] | None:
-    """Whether autovacuum looks after a table."""
-    facts = view.facts(PostgresFacts, ACTIONS["postgres"])
-    port, database, table = subject.split(" ")
-    known = () if facts is None else facts[0].clusters
-    one = next((c for c in known if c.port == int(port) and c.reachable), None)
-    if one is None or database in one.not_looked_at:
-        return None
-    off = any((t.database, t.table) == (database, table) for t in one.autovacuum_off)
-    return not off, f"autovacuum of {database}'s table {table} was switched off"
-
-
-def filling_again(view: HostView, group: str, ended: int) -> tuple[Amiss, ...]:
-    """Whether sessions of a group of which so many were ended come back to stay."""
-    return tuple(
-        Amiss(
-            key=f"sessions {group}",
-            text=f"{one.user} has {one.idle} idle sessions again; {ended} were ended just now",
-            evidence_id=found.evidence_id,
-        )
-        for found in servers(view)
-        if isinstance(found.server, PostgresCluster | MariadbServer)
-        for one in found.server.groups
-        if one.id == group and one.idle * _COMES_BACK >= ended
-    )
-
-
-def lost_indexes(
-    now: PostgresCluster, then: PostgresCluster
-) -> Iterable[tuple[DatabaseIndex, bool]]:
-    """Indexes that were valid while the host was healthy, each with whether it is still there."""
-    unseen = set(now.not_looked_at)
-    told = Counter(index.database for index in now.indexes)
-    unseen |= {name for name, many in told.items() if many >= _MOST_INDEXES}
-    valid = {(i.database, i.table, i.name) for i in now.indexes if i.valid}
-    there = {(i.database, i.table, i.name) for i in now.indexes}
-    for index in then.indexes:
-        name = (index.database, index.table, index.name)
-        if index.valid and index.database not in unseen and name not in valid:
-            yield index, name in there
-
-
-def _lost(now: PostgresCluster, then: PostgresCluster, ident: int) -> Iterable[Amiss]:
-    for index, is_there in lost_indexes(now, then):
-        how = "is no longer valid" if is_there else "is gone"
-        text = f"the index {index.name} of {index.database}'s table {index.table} {how}"
-        key = f"index {index.database}.{index.table}.{index.name}"
-        yield Amiss(key=key, text=text, evidence_id=ident)
-    if then.autovacuum and now.autovacuum is False:
-        text = f"autovacuum of PostgreSQL on port {now.port} was switched off"
-        yield Amiss(key=f"autovacuum {now.port}", text=text, evidence_id=ident)
 
 
 def forgotten(cluster: PostgresCluster) -> tuple[PostgresSession, ...]:

@@ -7,19 +7,17 @@ from typing import Any
 
 from app.domain.host import Host
 from app.host.database_facts import MariadbServer, PostgresCluster, PostgresSession, RedisServer
+from app.host.database_losses import INDEX, UPKEEP, lost_indexes, unvacuumed
 from app.host.databases import (
     ACTIONS,
     NAMES,
-    UPKEEP,
     Found,
     forgotten,
     full,
-    lost_indexes,
     pinning,
     server,
     servers,
     troubles,
-    unvacuumed,
     waiting_for,
 )
 from app.reasoning.host_case import HostCase
@@ -66,8 +64,9 @@ def table_subjects(case: HostCase) -> Iterable[Subject]:
 
 
 def index_subjects(case: HostCase) -> Iterable[Subject]:
-    """Indexes that are gone since the host was healthy, where something is late."""
-    if case.then is None or not any(p.late or p.error == "timeout" for p in case.case.red):
+    """Indexes that are gone since the host was healthy, where that is asked about or users wait."""
+    waiting = any(p.late or p.error == "timeout" for p in case.case.red)
+    if case.then is None or not (waiting or any(p.probe.check == INDEX for p in case.red)):
         return
     for found in servers(case.view):
         before = server(case.then, found.subject)

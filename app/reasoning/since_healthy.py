@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from app.domain.action import ActionCall
 from app.domain.hypothesis import Hypothesis, Support
 from app.domain.value import Value
-from app.host import databases, network_state
+from app.host import database_losses, databases, network_state
 from app.host.drift import Change, ChangeKind
 from app.host.network_state import text_of
 from app.host.ticket_pages import failing_requests
@@ -170,7 +170,7 @@ def _network(case: HostCase) -> Iterable[Finding]:
 
 def _databases(case: HostCase) -> Iterable[Finding]:
     """What is missing inside databases."""
-    for loss in databases.losses(case.view, case.then):
+    for loss in database_losses.losses(case.view, case.then):
         text = f"on {case.host.name} {loss.text}"
         shared = _shared(case, text)
         yield Finding(key=loss.key, text=text, evidence_id=loss.evidence_id, shared=shared)

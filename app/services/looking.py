@@ -9,7 +9,7 @@ from app.domain.event import EntryStatus, ProvenanceLink, TimelineEntry
 from app.domain.execution import Outcome, Step
 from app.domain.host import Host
 from app.domain.probe import Probe, ProbeKind, ProbeResult
-from app.host import checks, databases, kept
+from app.host import checks, database_losses, kept
 from app.host.network_state import ABOUT_ARRIVING, ABOUT_FLAPPING, filters_of, text_of
 from app.host.probes import ABOUT_CERTIFICATES, certificates, derive
 from app.host.ticket_pages import bears_out, failing_pages, failing_requests, named_pages
@@ -176,7 +176,7 @@ async def ask_the_host(at: Progress, effects: Effects, key: str) -> Progress:
     doubted = checks.doubted(known, view, case.incident, own.touched)
     changed = (c for those in own.themed.values() for c in those)
     doubted += kept.probes_of(case.host, changed)
-    doubted += databases.upkeep_of(case.host, view, own.then)
+    doubted += database_losses.doubted(view, own.then, case.incident)
     if not doubted:
         return at
     why = "Does what held on the host while it was healthy still hold?"
@@ -286,6 +286,8 @@ def concluded(at: Progress, outcome: Outcome, statement: str | None = None) -> C
     leader = judged.leader if judged is not None else None
     known = leader is not None and leader.confidence >= 0.5
     said = statement or (judged.statement if judged is not None else "")
+    if at.kept:
+        said = f"{said}. Users are served since {at.repaired}"
     cause = leader.text if leader is not None and known and outcome is not Outcome.NO_FAULT else ""
     explained = judged.explanation if judged is not None else ""
     return Conclusion(

@@ -33,6 +33,7 @@ class Progress:
     assessment: Assessment | None = None
     decision: Decision | None = None
     applied: tuple[Applied, ...] = ()  # not (yet) undone; the last is the one being verified
+    kept: tuple[Applied, ...] = ()  # proven to have served users again: never undone
     verification: Verification | None = None
     conclusion: Conclusion | None = None
     waiting_for: str | None = None  # the proposal that a person is asked about
@@ -47,6 +48,12 @@ class Progress:
         """Count a visit; the key under which this visit's effects are recorded."""
         count = self.visits.get(state, 0) + 1
         return self.step(visits={**self.visits, state: count}), f"{state.value}-{count}"
+
+    @property
+    def repaired(self) -> str:
+        """What was done that stands, as people read it."""
+        plans = (*self.kept, *self.applied)
+        return "; ".join(step.label() for one in plans for step in one.plan.steps)
 
     @property
     def known(self) -> Case:

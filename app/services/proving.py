@@ -62,6 +62,10 @@ async def verify(at: Progress, effects: Effects, times: WatchTimes) -> Progress:
     amiss = await relief.left(at, effects, key, applied, before)
     if not amiss:
         return await _healed(at, effects, key)
+    checks = [one.check for one in amiss if one.check is not None]
+    if len(checks) == len(amiss) and not at.kept:
+        told = "; ".join(one.text for one in amiss[:3])
+        return await relief.go_on(at, effects, key, checks, told)
     assert at.assessment is not None
     assert at.assessment.leader is not None
     proving = _proving(at.assessment.leader, proof)
@@ -143,12 +147,11 @@ async def _healed(at: Progress, effects: Effects, key: str) -> Progress:
     assert at.verification is not None
     confirmed = leader.model_copy(update={"status": HypothesisStatus.CONFIRMED})
     await effects.record(f"{key}.confirmed", hypotheses=[confirmed])
-    steps = "; ".join(s.label() for a in at.applied for s in a.plan.steps)
-    said = f"{leader.text}. Repaired by {steps}. {at.verification.statement}."
+    causes = "; ".join([*(one.plan.cause_text for one in at.kept), leader.text])
     conclusion = Conclusion(
         outcome=Outcome.RESOLVED,
-        root_cause=leader.text,
-        summary=said,
+        root_cause=causes,
+        summary=f"{causes}. Repaired by {at.repaired}. {at.verification.statement}.",
         confidence=leader.confidence,
         evidence_ids=_proving(leader, at.verification),
     )

@@ -7,16 +7,17 @@ kept, and a person is told what is left.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from app.domain.action import ActionCall
 from app.domain.evidence import Evidence
 from app.domain.execution import Outcome, Step
-from app.host import databases
+from app.domain.probe import Probe
+from app.host import database_losses, databases
 from app.host.amiss import Amiss, filling_up
 from app.host.network_state import ABOUT_SPEED, text_of
 from app.host.view import HostView
-from app.services.looking import say
+from app.services.looking import look_again, say
 from app.services.ports import Conclusion, Effects
 from app.services.progress import Applied, Progress
 
@@ -51,11 +52,11 @@ async def left(
         host, baseline = at.known.host_named(name), at.known.baseline_of(name)
         view = HostView(host, again)
         found += filling_up(HostView(host, before), view, mounts)
-        found += databases.losses(view, None if baseline is None else baseline.view(host))
+        found += database_losses.losses(view, None if baseline is None else baseline.view(host))
         steps = [s for s in applied.plan.steps if s.host == name]
         ended = [s.params for s in steps if s.action in databases.ENDS_IDLE]
         for params in ended:
-            found += databases.filling_again(view, str(params["group"]), int(params["count"]))
+            found += database_losses.filling_again(view, str(params["group"]), int(params["count"]))
     return tuple(found)
 
 
@@ -74,6 +75,17 @@ def _about_databases(at: Progress, applied: Applied) -> Iterable[ActionCall]:
     return (ActionCall(action=e.action, host=e.host, params=e.params) for e in asked.values())
 
 
+async def go_on(
+    at: Progress, effects: Effects, key: str, checks: Sequence[Probe], told: str
+) -> Progress:
+    """Users are served, and the host can be asked for what is left amiss: look into that too."""
+    await say(effects, f"{key}.left", Step.VERIFY, f"Users are served; looking into it that {told}")
+    why = "Is that mended which is still amiss?"
+    asked = await effects.probe(f"{key}.left.asked", Step.VERIFY, checks, why)
+    at = at.step(kept=(*at.kept, *at.applied), applied=()).with_probes(asked)
+    return await look_again(at, effects, f"{key}.again")
+
+
 async def relieved(
     at: Progress, effects: Effects, key: str, amiss: tuple[Amiss, ...], proving: Iterable[int]
 ) -> Progress:
@@ -82,13 +94,12 @@ async def relieved(
     assert at.assessment.leader is not None
     assert at.verification is not None
     leader = at.assessment.leader
-    steps = "; ".join(s.label() for a in at.applied for s in a.plan.steps)
     told = "; ".join(one.text for one in amiss[:3])
     await say(effects, f"{key}.left", Step.VERIFY, f"Users are served, yet {told}")
     conclusion = Conclusion(
         outcome=Outcome.ESCALATED,
         root_cause=f"{leader.text}; {told}",
-        summary=f"{leader.text}. Relieved by {steps}: {at.verification.statement}. "
+        summary=f"{leader.text}. Relieved by {at.repaired}: {at.verification.statement}. "
         f"Not solved: {told}.",
         confidence=leader.confidence,
         evidence_ids=tuple(dict.fromkeys([*proving, *(one.evidence_id for one in amiss)])),

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from app.domain.probe import Probe, ProbeKind, ProbeResult
-from app.host import checks, databases
+from app.host import checks, database_losses, databases
 from app.host.view import HostView
 from app.reasoning.port import Advice, Assessment, Case
 from tests.unit.reasoning import cases
@@ -135,7 +135,7 @@ async def test_a_table_is_left_to_autovacuum_again_once_a_person_agrees() -> Non
     now, then = cluster(autovacuum_off=[off]), cluster()
     given = told("postgres:5544", {"postgres__state": now}, {"postgres__state": then})
     view, before = HostView(HOST, given.evidence), given.baselines[0].view(HOST)
-    (probe,) = databases.upkeep_of(HOST, view, before)
+    (probe,) = database_losses.doubted(view, before, given.incident)
     red = given.probes[0].model_copy(update={"probe": probe})
     judged = await settled(given.model_copy(update={"probes": (red,)}))
     assert steps(judged) == [
@@ -144,8 +144,8 @@ async def test_a_table_is_left_to_autovacuum_again_once_a_person_agrees() -> Non
     ]
     assert judged.repair is not None
     assert judged.repair.requires_person
-    assert databases.upkeep_of(HOST, before, before) == ()
-    assert databases.is_looked_after(before, probe.subject or "") == (
+    assert database_losses.doubted(before, before, given.incident) == ()
+    assert database_losses.is_looked_after(before, probe.subject or "") == (
         True, "autovacuum of sales's table public.bills was switched off"
     )  # fmt: skip
 
@@ -224,16 +224,18 @@ OFF = {"database": "sales", "table": "public.bills", "dead": 9, "live": 1}
 def test_what_a_database_has_lost_since_it_was_healthy(now: dict[str, Any], lost: str) -> None:
     then = {"indexes": [INDEX], "autovacuum": True}
     seen = HostView(HOST, evidence({"postgres.state": cluster(**then | now)}))
-    found = databases.losses(seen, HostView(HOST, evidence({"postgres.state": cluster(**then)})))
+    found = database_losses.losses(
+        seen, HostView(HOST, evidence({"postgres.state": cluster(**then)}))
+    )
     assert [lost in one.text for one in found] == ([True] if lost else [])
-    assert databases.losses(seen, None) == ()
+    assert database_losses.losses(seen, None) == ()
 
 
 @pytest.mark.parametrize(("idle", "again"), [(30, True), (8, True), (7, False), (0, False)])
 def test_idle_sessions_that_come_back_are_seen(idle: int, *, again: bool) -> None:
     seen = HostView(HOST, evidence({"postgres.state": cluster(groups=[group(idle=idle)])}))
-    assert bool(databases.filling_again(seen, GROUP, 30)) is again
-    assert databases.filling_again(seen, "8" * 64, 30) == ()
+    assert bool(database_losses.filling_again(seen, GROUP, 30)) is again
+    assert database_losses.filling_again(seen, "8" * 64, 30) == ()
 
 
 @pytest.mark.parametrize(

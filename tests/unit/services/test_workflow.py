@@ -11,7 +11,7 @@ from app.domain.execution import STEP_MOVES, Outcome, Step
 from app.domain.host import Host
 from app.domain.hypothesis import HypothesisStatus
 from app.domain.probe import Probe, ProbeKind, ProbeResult
-from app.domain.verdict import ChangeResult, ChangeStatus, Verdict
+from app.domain.verdict import ChangeResult, ChangeStatus, Decision, Verdict
 from app.host.baseline import Baseline
 from app.host.checks import answer
 from app.host.view import HostView
@@ -59,9 +59,19 @@ async def test_a_stopped_service_is_started_and_proven() -> None:
 class WithDatabase(World):
     """The host runs a database too, and an index of it was dropped since it was healthy."""
 
+    columns: tuple[str, ...] | None = None
+
+    async def decide(self, key: str, plan: Plan) -> Decision:
+        decision = await super().decide(key, plan)
+        if plan.requires_person is None:
+            return decision
+        self.asked_about = [step.action for step in plan.steps]
+        return decision.model_copy(update={"verdict": Verdict.NEEDS_APPROVAL})
+
     async def baseline(self, key: str, host: str) -> Baseline | None:
         await super().baseline(key, host)
-        index = {"database": "sales", "table": "public.bills", "name": "bills_by_day"}
+        index = {"database": "sales", "table": "public.bills", "name": "bills_by_day",
+                 "columns": self.columns, "method": "btree"}  # fmt: skip
         self.indexes = [index]
         asked = ("units.show", "postgres.state")
         looked = [self._evidence(ActionCall(action=action, host=host)) for action in asked]
@@ -95,6 +105,33 @@ async def test_users_who_are_served_slowly_are_not_called_healed(
     assert ending.outcome is outcome
     assert world.conclusion is not None
     assert ("bills_by_day" in world.conclusion.root_cause) is (outcome is Outcome.ESCALATED)
+    assert world.changed == ["service.start"], "what helped is kept"
+    assert world.undone == []
+
+
+class WithIndexes(WithDatabase):
+    """The database's checks are answered by what it tells."""
+
+    def _asked(self, probe: Probe) -> ProbeResult:
+        if not probe.check:
+            return super()._asked(probe)
+        told = self._facts(ActionCall(action="postgres.state", host=HOST.name))
+        seen = HostView(HOST, evidence({"postgres.state": told}))
+        return answer(probe, seen, taken_at=START, simulated=False)
+
+
+async def test_what_is_left_and_can_be_mended_is_proposed_beside_what_helped() -> None:
+    world = WithIndexes()
+    world.columns = ("day",)
+    world.start("postgresql.service")
+    world.stop()
+    starts(world)
+    given = world.given()
+    told = {"short_description": "edge is slow since the clean-up, now it is down"}
+    incident = given.incident.model_copy(update=told)
+    ending = await run_execution(world, given.model_copy(update={"incident": incident}), LIMITS)
+    assert ending.kind is EndingKind.WAITING_APPROVAL
+    assert world.asked_about == ["postgres.create_index"]
     assert world.changed == ["service.start"], "what helped is kept"
     assert world.undone == []
 
