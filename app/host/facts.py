@@ -606,6 +606,7 @@ class CronTable(Value):
     path: str
     jobs: int
     problems: tuple[str, ...] = ()  # why cron does not run them as they are meant, as sentences
+    programs: tuple[str, ...] = ()  # files that they name; also those of lines commented out
 
 
 class CronFacts(Value):

@@ -8,7 +8,7 @@ other question, and answered by the file itself.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from app.domain.host import Host, asked_of
 from app.domain.incident import Incident
@@ -85,23 +85,31 @@ _LEAST = 4
 
 
 def themes(
-    changes: Iterable[Change], incident: Incident, jobs: frozenset[str]
+    changes: Iterable[Change],
+    incident: Incident,
+    jobs: frozenset[str],
+    programs: Mapping[str, str] | None = None,
 ) -> dict[str, tuple[Change, ...]]:
-    """What changed, by what the ticket may be about; `jobs`: units that timers start."""
+    """What changed, by what the ticket may be about.
+
+    `jobs`: units that timers start; `programs`: files that jobs run or read, each with its job.
+    """
     text = text_of(incident)
     found: dict[str, list[Change]] = {}
     for change in changes:
-        name = _theme_of(change, text, jobs)
+        name = _theme_of(change, text, jobs, programs or {})
         if name is not None and _is_told(change):
             found.setdefault(name, []).append(change)
     return {name: tuple(those) for name, those in found.items()}
 
 
-def _theme_of(change: Change, text: str, jobs: frozenset[str]) -> str | None:
+def _theme_of(
+    change: Change, text: str, jobs: frozenset[str], programs: Mapping[str, str]
+) -> str | None:
     for theme in THEMES:
         if theme.files.fullmatch(change.path) and theme.words.search(text):
             return theme.name
-    job = job_of(change.path, jobs)
+    job = job_of(change.path, jobs) or programs.get(change.path)
     if job is not None and any(word in text for word in _words(job)):
         return f"job {job}"
     return None

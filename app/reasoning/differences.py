@@ -9,7 +9,7 @@ from app.domain.action import ActionCall
 from app.host.drift import Change
 from app.host.kept import timer_of
 from app.reasoning.change_subjects import comments_of, diff_ask
-from app.reasoning.host_case import HostCase
+from app.reasoning.host_case import OF_A_JOB, HostCase
 from app.reasoning.subjects import Subject
 
 _RUNNING = ("cron.service",)
@@ -33,6 +33,7 @@ def difference_subjects(case: HostCase) -> Iterable[Subject]:
             "words_unread": len(said) < len(asks),
             "comments": "\n".join(text for text, _ in said),
             "timers": _timers(changes),
+            "jobs": _jobs(case, changes),
             "of_a_unit": any(c.path.startswith("/etc/systemd/system/") for c in changes),
             "running": [{"unit": name} for name in _RUNNING if case.view.steady(name)],
         }
@@ -60,6 +61,17 @@ def difference_asks(case: HostCase) -> Iterable[ActionCall]:
 
 def _ask(case: HostCase, change: Change) -> ActionCall | None:
     return diff_ask(case, change.model_dump(mode="json"))
+
+
+def _jobs(case: HostCase, changes: tuple[Change, ...]) -> list[dict[str, Any]]:
+    """The jobs of timers that ran with what changed, and so may have done nothing useful since."""
+    ran = (
+        unit.name
+        for unit in case.timed
+        if unit.type == "oneshot"
+        and any(case.relation_of(c.path, unit) in OF_A_JOB for c in changes)
+    )
+    return [{"unit": name} for name in dict.fromkeys(ran)]
 
 
 def _timers(changes: tuple[Change, ...]) -> list[dict[str, Any]]:

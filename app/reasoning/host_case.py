@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from app.host import kept
-from app.host.drift import Change, ChangeKind, Relation, changes, relation
+from app.host.drift import Change, ChangeKind, Relation, changes, program, relation
 from app.host.facts import Manifest, UnitFacts
 from app.host.hops import HopState, Layer, Walk
 from app.host.path import PathWalker
@@ -24,6 +24,9 @@ _NEAREST = tuple(Relation)
 
 _READ_AT_START = frozenset({Relation.DEFINITION, Relation.ENVIRONMENT, Relation.CONFIGURATION})
 """What a service reads when it starts or reloads, and not again."""
+
+OF_A_JOB = frozenset({Relation.ENVIRONMENT, Relation.CONFIGURATION, Relation.PROGRAM})
+"""What a job runs and reads; how it is run stands in its unit."""
 
 _KILLED = re.compile(
     r"oom-?kill|out of memory|memory cgroup|killed process|status=9/KILL|\bSIGKILL\b|signal 9\b",
@@ -166,9 +169,24 @@ class HostCase:
         """What changed on the incident's own host that its ticket may be about, by theme."""
         if self.drift is None or not self.is_own:
             return {}
-        started = (unit for unit, _ in self.view.units.values() if unit.triggered_by)
-        timed = (u.name for u in started if any(t.endswith(".timer") for t in u.triggered_by))
-        return kept.themes(self.drift[0], self.case.incident, frozenset(timed))
+        jobs = frozenset(unit.name for unit in self.timed)
+        programs = {
+            change.path: program(unit.name)
+            for unit in self.timed
+            for change, how in self.related(unit)
+            if how in OF_A_JOB
+        }
+        for view in (self.then, self.view):
+            for table in view.cron[0].tables if view is not None and view.cron else ():
+                job = table.path.rsplit("/", 1)[-1]
+                programs |= {one: f"{job} {one.rsplit('/', 1)[-1]}" for one in table.programs}
+        return kept.themes(self.drift[0], self.case.incident, jobs, programs)
+
+    @cached_property
+    def timed(self) -> tuple[UnitFacts, ...]:
+        """Services that timers start."""
+        found = (unit for unit, _ in self.view.units.values())
+        return tuple(u for u in found if any(t.endswith(".timer") for t in u.triggered_by))
 
     @cached_property
     def touched(self) -> frozenset[str]:

@@ -20,6 +20,8 @@ _TABLE_BYTES = 256 * 1024
 _READ_NAMES = re.compile(r"[A-Za-z0-9_-]+")  # others are passed over, as run-parts does
 _SETTING = re.compile(r"[A-Za-z_\"'][\w\"' ]*\s*=")
 _FIELD = re.compile(r"[0-9A-Za-z*/,\-~]+")
+PATH = re.compile(r"(?<![\w.$}/])/[\w.@/-]*[\w]")
+_MOST_PROGRAMS = 20
 _BARE_PERCENT = re.compile(r"(?<!\\)%")
 _NO_TABLES = frozenset({".placeholder"})  # what packages put there so that the folder stays
 
@@ -32,12 +34,16 @@ def cron_tables(_: Params, __: Places) -> int:
 def commands() -> Iterator[tuple[str, str]]:
     """Every table and what a line of it runs; also lines that are commented out."""
     for path, system in _tables():
-        for line in text_at(path, _TABLE_BYTES).splitlines():
-            words = line.lstrip("# \t").split()
-            times = 1 if words and words[0].startswith("@") else 5
-            timed = all(word[0] == "@" or _FIELD.fullmatch(word) for word in words[:times])
-            if len(words) > times and timed:
-                yield path, " ".join(words[times + 1 if system else times :])
+        yield from _commands(path, system)
+
+
+def _commands(path: str, system: bool) -> Iterator[tuple[str, str]]:
+    for line in text_at(path, _TABLE_BYTES).splitlines():
+        words = line.lstrip("# \t").split()
+        times = 1 if words and words[0].startswith("@") else 5
+        timed = all(word[0] == "@" or _FIELD.fullmatch(word) for word in words[:times])
+        if len(words) > times and timed:
+            yield path, " ".join(words[times + 1 if system else times :])
 
 
 def _tables() -> Iterator[tuple[str, bool]]:
@@ -64,7 +70,13 @@ def _table(path: str, system: bool) -> dict[str, Any]:
     lines = [line.strip() for line in text.splitlines()]
     jobs = [line for line in lines if line and line[0] != "#" and not _SETTING.match(line)]
     problems = [*_of_file(path, text, system), *(p for job in jobs for p in _of_job(job, system))]
-    return {"path": path, "jobs": len(jobs), "problems": problems[:20]}
+    named = dict.fromkeys(p for _, said in _commands(path, system) for p in PATH.findall(said))
+    return {
+        "path": path,
+        "jobs": len(jobs),
+        "problems": problems[:20],
+        "programs": [one for one in named if os.path.isfile(one)][:_MOST_PROGRAMS],
+    }
 
 
 def _of_file(path: str, text: str, system: bool) -> Iterator[str]:

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from . import disk
 from .answers import Params, answer, kind_of, process_ids, read_program, start_time_of, text_at
-from .cron import commands
+from .cron import PATH, commands
 from .moving import keep_copy, lies_among_databases
 from .places import Places
 from .refusal import Failed
@@ -24,7 +24,6 @@ from .refusal import Failed
 _SCRIPT_BYTES = 64 * 1024
 _MOST = 100
 _SECONDS = 20.0
-_PATH = re.compile(r"(?<![\w.$}/])/[\w.@/-]*[\w]")
 _LOCK_NAME = re.compile(
     r"(?:[\w.@-]*\.(?:lock|lck|pid|running)|(?:[\w.@-]*[._-])?lock)", re.IGNORECASE
 )
@@ -154,7 +153,7 @@ def _runs(pid: str, script: str) -> bool:
 
 def _locks() -> Iterator[Lock]:
     for job, command in (*commands(), *_timed()):
-        for script in dict.fromkeys(_PATH.findall(command)):
+        for script in dict.fromkeys(PATH.findall(command)):
             yield from _named_by(script, job)
 
 
@@ -186,7 +185,7 @@ def _named_by(script: str, job: str) -> Iterator[Lock]:
     text = text_at(script, _SCRIPT_BYTES)
     if "\0" in text or _BY_THE_KERNEL.search(text):
         return
-    for path in dict.fromkeys(_PATH.findall(_spelt_out(text))):
+    for path in dict.fromkeys(PATH.findall(_spelt_out(text))):
         folder, name = os.path.split(path)
         if _LOCK_NAME.fullmatch(name):
             yield Lock(f"{os.path.realpath(folder)}/{name}", script, job, state.st_uid)

@@ -177,3 +177,24 @@ def test_only_files_that_changed_and_their_units_are_touched() -> None:
     known = known.model_copy(update={"manifest": then})
     own = HostCase(given.model_copy(update={"baselines": (known,)}), "alpha")
     assert own.touched == {"/etc/nginx/conf.d/tickets.conf", "nginx.service"}
+
+
+async def test_a_job_that_ran_with_what_was_changed_is_run_again_once_a_person_agrees() -> None:
+    script = "/opt/tolls/bin/settle"
+    job = cases.unit(
+        "tolls-settle.service", "inactive", "dead", type="oneshot", exec_start=[script, "--all"],
+        triggered_by=["tolls-settle.timer"],
+    )  # fmt: skip
+    given = drifted(script, **facts_of([*UP, job], HEALTHY_LISTENERS))
+    judged = await judge(given, "the settle run of tolls says it is done and books nothing")
+    assert steps(judged) == ["file.restore", "job.run"]
+    assert judged.repair is not None
+    assert judged.repair.requires_person
+    assert (await judge(given, "pages are slow")).repair is None
+
+
+async def test_a_script_that_cron_runs_is_put_back() -> None:
+    script = "/srv/bills/send.sh"
+    tables = {"tables": [{"path": "/etc/cron.d/bills", "jobs": 1, "programs": [script]}]}
+    judged = await judge(drifted(script, **{"cron.tables": tables}), "no bills came by mail today")
+    assert steps(judged) == ["file.restore"]
