@@ -141,6 +141,13 @@ class HostCase:
         )
 
     @property
+    def breaks_by_itself(self) -> bool:
+        """Whether a path breaks at a service that does not run here: what suffers and still
+        answers elsewhere is likely to suffer through it."""
+        firsts = [walk.first_failed for walk in self.walks]
+        return any(hop is not None and self.view.steady(hop.subject) is False for hop in firsts)
+
+    @property
     def manifest_now(self) -> Manifest | None:
         """The host's files and units as they are."""
         now = self.view.facts(Manifest, "baseline.manifest")
