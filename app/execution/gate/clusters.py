@@ -17,6 +17,7 @@ from .refusal import Failed
 
 MOST = 6
 _RECOVERING = re.compile(r"startup (?:process )?recovering (?P<segment>[0-9A-F]{8,24})")
+_LOCK_SECONDS = 2  # where others would queue behind a statement that waits for a lock
 _SAFE_NAMES = "-c search_path=pg_catalog"
 """Without it, who may make functions in a database could have them run by its administrator."""
 
@@ -85,12 +86,23 @@ def ask(cluster: Cluster, statement: str, database: str = "postgres") -> Any:
     raise Failed(f"PostgreSQL on port {cluster.port}: {_words(said)}")
 
 
-def change(cluster: Cluster, statement: str, seconds: int, database: str = "postgres") -> None:
+def change(
+    cluster: Cluster,
+    statement: str,
+    seconds: int,
+    database: str = "postgres",
+    *,
+    patient: bool = False,
+) -> None:
     """Run one statement that changes something, with so long for it. Raises Failed.
 
-    The caller vouches for every name in it; psql reads it as it stands.
+    The caller vouches for every name in it; psql reads it as it stands. `patient`: it waits for
+    others to end, and nobody waits for it meanwhile; anything else gives up its place in the queue.
     """
-    allowed = f"{_SAFE_NAMES} -c statement_timeout={1000 * seconds} -c lock_timeout=2000"
+    lock_seconds = seconds if patient else _LOCK_SECONDS
+    allowed = (
+        f"{_SAFE_NAMES} -c statement_timeout={1000 * seconds} -c lock_timeout={1000 * lock_seconds}"
+    )
     said = ""
     for role in dict.fromkeys((cluster.account, "postgres")):
         code, _out, said = _psql(cluster, role, database, statement, allowed, seconds + 5)

@@ -61,7 +61,7 @@ def postgres_set_autovacuum(params: Params, _: Places) -> int:
 def postgres_vacuum(params: Params, _: Places) -> int:
     """Vacuum and analyze one table; nobody is kept from it."""
     cluster, database = at_port(int(params["port"])), str(params["database"])
-    change(cluster, f"VACUUM (ANALYZE) {_quoted(params)}", _VACUUM_SECONDS, database)
+    change(cluster, f"VACUUM (ANALYZE) {_quoted(params)}", _VACUUM_SECONDS, database, patient=True)
     return answer({"table": params["table"], "vacuumed": True})
 
 
@@ -86,7 +86,7 @@ def postgres_create_index(params: Params, places: Places) -> int:
     )
     made.note(_named(params), places)
     try:
-        change(cluster, built, _INDEX_SECONDS, database)
+        change(cluster, built, _INDEX_SECONDS, database, patient=True)
     except Failed:
         if _index_state(params) == "invalid":  # begun and not ended: it was not there before
             _drop_index(params)
@@ -114,7 +114,8 @@ def _index_state(params: Params) -> str:
 def _drop_index(params: Params) -> None:
     schema, index = _parts(params, "index")
     dropped = f'DROP INDEX CONCURRENTLY IF EXISTS "{schema}"."{index}"'
-    change(at_port(int(params["port"])), dropped, _SLOT_SECONDS, str(params["database"]))
+    cluster, database = at_port(int(params["port"])), str(params["database"])
+    change(cluster, dropped, _SLOT_SECONDS, database, patient=True)
 
 
 def _named(params: Params) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -226,6 +227,31 @@ def test_an_index_is_told_built_again_and_only_that_one_is_dropped(
     assert told(capsys)["state"] == "missing"
     with psycopg.connect(url, autocommit=True) as session:
         session.execute("DROP TABLE bills")
+
+
+def test_an_index_is_built_beside_transactions_that_take_their_time(
+    url: str, tmp_path: Path
+) -> None:
+    places = Places(state=str(tmp_path))
+    waiting = (
+        "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'CREATE INDEX%'"
+        " AND wait_event_type = 'Lock' AND clock_timestamp() - query_start > '2.5 s'"
+    )
+    shape: dict[str, str | int] = {
+        "port": port_of(url), "database": "postgres", "table": "public.slow", "columns": "n",
+        "index": "public.slow_n", "unique": "no", "method": "btree",
+    }  # fmt: skip
+    with psycopg.connect(url, autocommit=True) as other, psycopg.connect(url) as writer:
+        shape["database"] = writer.info.dbname
+        other.execute("CREATE TABLE slow (n int)")
+        writer.execute("INSERT INTO slow VALUES (1)")
+        with ThreadPoolExecutor(1) as pool:
+            built = pool.submit(postgres_upkeep.postgres_create_index, shape, places)
+            while not built.done() and other.execute(waiting).fetchone() == (0,):
+                other.execute("SELECT pg_sleep(0.05)")
+            writer.commit()
+            assert built.result() == 0
+        other.execute("DROP TABLE slow")
 
 
 def test_functions_of_a_databases_users_are_not_run_for_them(
