@@ -15,7 +15,17 @@ from app.domain.action import ActionCall
 from app.domain.host import Host, asked_of
 from app.domain.incident import Incident
 from app.domain.probe import Probe, ProbeResult
-from app.host import accounts, database_losses, databases, kept, load, locks, mounts, network_state
+from app.host import (
+    accounts,
+    database_losses,
+    databases,
+    kept,
+    load,
+    locks,
+    mounts,
+    network_state,
+    web_limits,
+)
 from app.host.drift import program
 from app.host.facts import Filesystem
 from app.host.view import HostView, config_test_of
@@ -87,7 +97,7 @@ def declared(now: HostView) -> tuple[Probe, ...]:
 
 def concerns(probe: Probe, incident: Incident, host: Host) -> bool:
     """Whether a ticket may be about it: by a word that they share, or by what the host is for."""
-    if probe.check in ("database", *database_losses.JUDGED_BY):
+    if probe.check in ("database", web_limits.CHECK, *database_losses.JUDGED_BY):
         return True  # on the incident's own host its trouble always matters
     topical = probe.check in _OF_STORAGE or probe.check in _ABOUT
     declared = not topical and program(probe.subject) in host.services
@@ -286,6 +296,7 @@ _ASKED_BY: dict[str, _Asks] = {
     load.CHECK: _whole(load.ASKED),
     accounts.CHECK: _whole(accounts.ASKED),
     locks.CHECK: _whole(locks.ASKED),
+    web_limits.CHECK: _whole(web_limits.ASKED),
     kept.CHECK: lambda path: (kept.ASKED, {"path": path}),
     "room": _whole("filesystems.list"),
     "writable": _whole("filesystems.list"),
@@ -305,6 +316,7 @@ _JUDGED_BY: dict[str, Callable[[HostView, str], Said | None]] = {
     load.CHECK: load.nothing_runs_away,
     accounts.CHECK: accounts.can_log_in,
     locks.CHECK: locks.is_free,
+    web_limits.CHECK: web_limits.takes,
     "room": _has_room,
     "writable": _is_writable,
     "container": _container_runs,

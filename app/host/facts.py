@@ -280,6 +280,16 @@ class NginxUpstream(Value):
     location: str = "/"
 
 
+class NginxLimit(Value):
+    """A limit on requests, as one line of the configuration has it."""
+
+    directive: str
+    value: str  # as written: "20m", "2s"
+    file: str
+    line: int
+    location: str = ""  # that it is for; empty: the whole server
+
+
 class NginxServer(Value):
     """One server block."""
 
@@ -294,6 +304,7 @@ class NginxServer(Value):
     certificate_key: str | None = None
     upstreams: tuple[NginxUpstream, ...] = ()
     logs: tuple[str, ...] = ()
+    limits: tuple[NginxLimit, ...] = ()  # its own and its locations'; inherited where it has none
 
 
 class NginxFacts(Value):

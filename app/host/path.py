@@ -11,7 +11,17 @@ from collections.abc import Iterable
 
 from app.domain.action import ActionCall
 from app.domain.probe import ProbeKind, ProbeResult
-from app.host import accounts, checks, database_losses, kept, load, locks, mounts, network_state
+from app.host import (
+    accounts,
+    checks,
+    database_losses,
+    kept,
+    load,
+    locks,
+    mounts,
+    network_state,
+    web_limits,
+)
 from app.host.addresses import reaches
 from app.host.baseline import Baseline
 from app.host.facts import FirewallFacts, Listener, UnitFacts
@@ -23,7 +33,7 @@ from app.host.view import HostView, config_test_of
 
 _TOLD_BY_THEMSELVES = (
     "database", database_losses.UPKEEP, database_losses.INDEX, load.CHECK, locks.CHECK, kept.CHECK,
-    accounts.CHECK,
+    web_limits.CHECK, accounts.CHECK,
 )  # fmt: skip
 """Checks that say all there is to say: nothing is walked from them."""
 

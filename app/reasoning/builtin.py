@@ -29,6 +29,7 @@ from app.reasoning.odds import confidences, unknown
 from app.reasoning.port import Advice, Assessment, Case
 from app.reasoning.questions import ASKS_A_ROUND, not_asked
 from app.reasoning.rivals import LOOKED_AT, brought_forward, tie_broken, tied, triable
+from app.reasoning.web_limits import limit_asks
 from app.reasoning.without_suffering import without_suffering
 
 SURE_ENOUGH = 0.75
@@ -191,6 +192,7 @@ def _closer_look(host: HostCase) -> Iterable[ActionCall]:
     yield from network_asks(host)
     yield from difference_asks(host)
     yield from account_asks(host)
+    yield from limit_asks(host)
     for subject in subjects_of(host):
         if subject.kind == "change" and (ask := diff_ask(host, subject.facts["change"])):
             yield ask

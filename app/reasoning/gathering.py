@@ -20,6 +20,7 @@ from app.reasoning.processes import process_subjects
 from app.reasoning.space import cleaners_off, filler, foreign, journal_changes
 from app.reasoning.subjects import Subject
 from app.reasoning.unit_facts import unit_facts
+from app.reasoning.web_limits import limit_subjects
 
 _NAMING_FILES = frozenset({"/etc/hosts", "/etc/resolv.conf", "/etc/nsswitch.conf"})
 
@@ -32,6 +33,7 @@ def subjects_of(case: HostCase) -> tuple[Subject, ...]:
         *mounting_subjects(case),
         *account_subjects(case),
         *lock_subjects(case),
+        *limit_subjects(case),
         *_names(case),
         *_rules(case),
         *container_subjects(case),

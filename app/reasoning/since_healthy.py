@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from app.domain.action import ActionCall
 from app.domain.hypothesis import Hypothesis, Support
 from app.domain.value import Value
-from app.host import database_losses, databases, network_state
+from app.host import database_losses, databases, network_state, web_limits
 from app.host.drift import Change, ChangeKind
 from app.host.network_state import text_of
 from app.host.ticket_pages import failing_requests
@@ -27,9 +27,6 @@ CONFIGURATION = ("/etc", "/usr/local", "/usr/lib/systemd/system", "/var/spool/cr
 _WRITTEN_BY_THE_SYSTEM = re.compile(
     r"/etc/(?:mtab|ld\.so\.cache|\.pwd\.lock|adjtime|mailcap|subuid-?|subgid-?|[a-z]*-|.*~"
     r"|ssl/certs/.*|rc[0-9S]\.d/.*|sre-agent(?:/.*)?|motd|machine-id|.*/\.[^/]*)"
-)
-_ABOUT_SENDING = re.compile(
-    r"\b(?:up-?load\w*|attach\w*|send\w*|sent|pictures?|files?|documents?|too (?:large|big)|413)\b"
 )
 _OFTEN, _LATELY = 2, 600.0
 _MOST = 6
@@ -182,7 +179,7 @@ def _refused(case: HostCase) -> Iterable[Finding]:
     for one in failing_requests(case.view):
         if one.method == "GET" or one.failed < _OFTEN or one.last_ago > _LATELY or asked is None:
             continue
-        if one.too_large and not _ABOUT_SENDING.search(text_of(case.case.incident)):
+        if one.too_large and not web_limits.ABOUT_SENDING.search(text_of(case.case.incident)):
             continue  # what is too large for good reasons is refused every day
         text = (
             f"{one.method} {one.path} on {case.host.name} was answered {one.last_status} the last "

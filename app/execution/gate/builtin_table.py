@@ -53,6 +53,7 @@ from .mounts import mount_attach, mount_detach, mount_resize, mount_set_write, m
 from .moving import file_move_aside, file_move_back
 from .network import http_local, listeners, network, tcp_connect
 from .nginx import nginx_dump
+from .nginx_limits import nginx_set_limit
 from .path_access import path_access
 from .places import Places
 from .postgres import (
@@ -153,6 +154,7 @@ BUILTINS: dict[str, Builtin] = {
         mount_state,
         network,
         nginx_dump,
+        nginx_set_limit,
         packages_clean_cache,
         path_access,
         persons,

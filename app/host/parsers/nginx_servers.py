@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 
-from app.host.facts import NginxServer, NginxUpstream
+from app.host.facts import NginxLimit, NginxServer, NginxUpstream
 from app.host.parsers.nginx_syntax import Directive
 from app.host.parsers.nginx_upstreams import PASS_DIRECTIVES, Pools, leads_to, pool_of
 
@@ -20,6 +20,12 @@ Scopes = tuple[Scope, ...]
 """The blocks around a place, innermost last: main, http, server, location."""
 
 _NOT_HTTP = ("stream", "mail", "upstream", "map", "geo", "types")
+LIMITS = (
+    "client_max_body_size", "proxy_read_timeout", "fastcgi_read_timeout", "uwsgi_read_timeout",
+)  # fmt: skip
+"""Directives by which nginx refuses what it is asked, or gives up waiting for it."""
+
+_MOST_LIMITS = 200
 _PORT = re.compile(r"(?:.*:)?(\d{1,5})(?:-(\d{1,5}))?")
 _MOST_PORTS = 100
 _MOST_UPSTREAMS = 1000
@@ -89,6 +95,7 @@ def _server(server: Directive, around: Scopes, pools: Pools) -> NginxServer:
         certificate_key=first_argument(scopes, "ssl_certificate_key"),
         upstreams=tuple(dict.fromkeys(islice(upstreams, _MOST_UPSTREAMS))),
         logs=_logs(block, around),
+        limits=tuple(_limits(block, around)),
     )
 
 
@@ -144,6 +151,31 @@ def _logs(block: Sequence[Directive], around: Scopes) -> tuple[str, ...]:
         found.extend(own or ([inherited] if inherited else []))
     files = (path for path in found if not path.startswith(_NO_FILE) and "$" not in path)
     return tuple(dict.fromkeys(files))
+
+
+def _limits(block: Sequence[Directive], around: Scopes) -> Iterator[NginxLimit]:
+    """Limits of the server and of its locations; the inherited ones that it does not set itself."""
+    yield from islice(_limits_within(block, ""), _MOST_LIMITS)
+    own = scope_of(block)
+    for name in LIMITS:
+        inherited = next((s[name][-1] for s in reversed(around) if s.get(name)), None)
+        if name not in own and inherited is not None and inherited.args:
+            yield _limit(inherited, "")
+
+
+def _limits_within(block: Sequence[Directive], location: str) -> Iterator[NginxLimit]:
+    for one in block:
+        if one.name in LIMITS and one.args and one.block is None:
+            yield _limit(one, location)
+        elif one.block is not None and one.name not in ("server", *_NOT_HTTP):
+            inner = " ".join(one.args) if one.name == "location" and one.args else location
+            yield from _limits_within(one.block, inner)
+
+
+def _limit(one: Directive, location: str) -> NginxLimit:
+    return NginxLimit(
+        directive=one.name, value=one.args[0], file=one.file, line=one.line, location=location
+    )
 
 
 def _within(block: Sequence[Directive]) -> Iterator[Directive]:

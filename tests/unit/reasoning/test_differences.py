@@ -53,7 +53,8 @@ async def judge(given: Case, text: str) -> Assessment:
 
 def drifted(*paths: str, now: dict[str, str] | None = None, **more: Any) -> Case:
     """Paths that had another content while the host was healthy."""
-    facts = facts_of(UP, HEALTHY_LISTENERS, firewall__show={}, persons__list={}) | more
+    facts = facts_of(UP, HEALTHY_LISTENERS, firewall__show={}, persons__list={})
+    facts |= {name.replace("__", "."): value for name, value in more.items()}
     kept = tuple(file(path, "e" * 64) for path in paths)
     facts["baseline.manifest"] = manifest_now(*kept)
     for path in paths:
@@ -196,5 +197,5 @@ async def test_a_job_that_ran_with_what_was_changed_is_run_again_once_a_person_a
 async def test_a_script_that_cron_runs_is_put_back() -> None:
     script = "/srv/bills/send.sh"
     tables = {"tables": [{"path": "/etc/cron.d/bills", "jobs": 1, "programs": [script]}]}
-    judged = await judge(drifted(script, **{"cron.tables": tables}), "no bills came by mail today")
+    judged = await judge(drifted(script, cron__tables=tables), "no bills came by mail today")
     assert steps(judged) == ["file.restore"]

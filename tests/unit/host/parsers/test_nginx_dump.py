@@ -222,3 +222,16 @@ def test_braces_without_end_are_survived() -> None:
 def test_what_is_no_configuration_is_refused(text: str) -> None:
     with pytest.raises(ParseError):
         parse_nginx_dump(said(text, 1))
+
+
+def test_limits_are_told_with_their_place_and_inherited_where_a_server_has_none() -> None:
+    text = (
+        "http {\n client_max_body_size 4m;\n proxy_read_timeout 9s;\n server {\n"
+        "  client_max_body_size 8m;\n  location /api/ {\n   client_max_body_size 64m;\n  }\n }\n}\n"
+    )
+    (server,) = parse_nginx_files({ROOT: text}).servers
+    assert [(one.directive, one.value, one.line, one.location) for one in server.limits] == [
+        ("client_max_body_size", "8m", 5, ""),
+        ("client_max_body_size", "64m", 7, "/api/"),
+        ("proxy_read_timeout", "9s", 3, ""),
+    ]
