@@ -15,7 +15,7 @@ from app.host.view import CONFIG_TESTS, HostView
 
 KEPT = ("units.show", "unit_files.list", "sockets.listening", "filesystems.list", "nginx.dump",
         "network.show", "firewall.show", "security.signs", "containers.list",
-        "accounts.list", "cron.tables", "jobs.locks", "clock.chrony", "qdisc.list",
+        "accounts.list", "cron.tables", "jobs.scripts", "clock.chrony", "qdisc.list",
         "kernel.settings", "processors.busy",
         "postgres.state", "mariadb.state", "redis.state",
         *dict.fromkeys(CONFIG_TESTS.values()))  # fmt: skip

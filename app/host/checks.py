@@ -19,9 +19,9 @@ from app.host import (
     accounts,
     database_losses,
     databases,
+    job_scripts,
     kept,
     load,
-    locks,
     mounts,
     network_state,
     web_limits,
@@ -38,8 +38,9 @@ _WORDS_OF_STORAGE = re.compile(
     r"|upload|write|df|mount)\b"
 )
 _ABOUT = {
-    "cron": locks.ABOUT_JOBS,
-    locks.CHECK: locks.ABOUT_JOBS,
+    "cron": job_scripts.ABOUT_JOBS,
+    job_scripts.CHECK: job_scripts.ABOUT_JOBS,
+    job_scripts.PILES: re.compile(f"{job_scripts.ABOUT_JOBS.pattern}|{load.ABOUT_LOAD.pattern}"),
     "clock": re.compile(r"\b(clock\w*|time|ntp|chrony|sync\w*|drift\w*|kerberos|token)\b"),
     load.CHECK: load.ABOUT_LOAD,
     accounts.CHECK: accounts.ABOUT,
@@ -79,7 +80,8 @@ def learned(then: HostView) -> tuple[Probe, ...]:
         *(asked_of(then.host, check, subject) for check, subject in load.learned(then)),
         *(asked_of(then.host, check, subject) for check, subject in mounts.learned(then)),
         *(asked_of(then.host, check, subject) for check, subject in accounts.learned(then)),
-        *(asked_of(then.host, check, subject) for check, subject in locks.learned(then)),
+        *(asked_of(then.host, check, subject) for check, subject in job_scripts.learned(then)),
+        *(asked_of(then.host, check, subject) for check, subject in job_scripts.piles(then)),
     ]
     return tuple(found)
 
@@ -90,7 +92,7 @@ def declared(now: HostView) -> tuple[Probe, ...]:
         *network_state.declared(now),
         *load.declared(now),
         *mounts.declared(now),
-        *locks.declared(now),
+        *job_scripts.declared(now),
     )
     return tuple(asked_of(now.host, check, subject) for check, subject in pairs)
 
@@ -295,7 +297,8 @@ _ASKED_BY: dict[str, _Asks] = {
     "config": lambda unit: (config_test_of(unit) or "", {}),
     load.CHECK: _whole(load.ASKED),
     accounts.CHECK: _whole(accounts.ASKED),
-    locks.CHECK: _whole(locks.ASKED),
+    job_scripts.CHECK: _whole(job_scripts.ASKED),
+    job_scripts.PILES: _whole(job_scripts.ASKED),
     web_limits.CHECK: _whole(web_limits.ASKED),
     kept.CHECK: lambda path: (kept.ASKED, {"path": path}),
     "room": _whole("filesystems.list"),
@@ -315,7 +318,8 @@ _JUDGED_BY: dict[str, Callable[[HostView, str], Said | None]] = {
     "config": _config_passes,
     load.CHECK: load.nothing_runs_away,
     accounts.CHECK: accounts.can_log_in,
-    locks.CHECK: locks.is_free,
+    job_scripts.CHECK: job_scripts.is_free,
+    job_scripts.PILES: job_scripts.runs_alone,
     web_limits.CHECK: web_limits.takes,
     "room": _has_room,
     "writable": _is_writable,

@@ -15,9 +15,9 @@ from app.host import (
     accounts,
     checks,
     database_losses,
+    job_scripts,
     kept,
     load,
-    locks,
     mounts,
     network_state,
     web_limits,
@@ -32,8 +32,8 @@ from app.host.serving import Serving
 from app.host.view import HostView, config_test_of
 
 _TOLD_BY_THEMSELVES = (
-    "database", database_losses.UPKEEP, database_losses.INDEX, load.CHECK, locks.CHECK, kept.CHECK,
-    web_limits.CHECK, accounts.CHECK,
+    "database", database_losses.UPKEEP, database_losses.INDEX, load.CHECK, job_scripts.CHECK,
+    job_scripts.PILES, kept.CHECK, web_limits.CHECK, accounts.CHECK,
 )  # fmt: skip
 """Checks that say all there is to say: nothing is walked from them."""
 

@@ -21,6 +21,7 @@ from app.reasoning.differences import difference_asks
 from app.reasoning.first_look import first_look
 from app.reasoning.gathering import host_subject, subjects_of
 from app.reasoning.host_case import HostCase, host_cases
+from app.reasoning.job_scripts import piling_asks
 from app.reasoning.learned import with_history
 from app.reasoning.matching import Candidate, candidates
 from app.reasoning.missing import what_was_missing
@@ -193,6 +194,7 @@ def _closer_look(host: HostCase) -> Iterable[ActionCall]:
     yield from difference_asks(host)
     yield from account_asks(host)
     yield from limit_asks(host)
+    yield from piling_asks(host)
     for subject in subjects_of(host):
         if subject.kind == "change" and (ask := diff_ask(host, subject.facts["change"])):
             yield ask

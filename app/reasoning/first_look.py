@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from app.domain.action import ActionCall
 from app.domain.host import Host
-from app.host import accounts, load, locks
+from app.host import accounts, job_scripts, load
 from app.host.baseline import Baseline
 from app.host.network_state import ABOUT_REACH, ABOUT_SPEED, text_of
 from app.reasoning.databases import database_actions
@@ -34,8 +34,9 @@ def first_look(case: Case, host: Host) -> Iterable[ActionCall]:
         yield _call(host, load.ASKED)
     if accounts.ABOUT.search(text_of(case.incident)):
         yield _call(host, accounts.ASKED)
-    if locks.ABOUT_JOBS.search(text_of(case.incident)):
-        yield _call(host, locks.ASKED)
+    text = text_of(case.incident)
+    if job_scripts.ABOUT_JOBS.search(text) or load.ABOUT_LOAD.search(text):
+        yield _call(host, job_scripts.ASKED)
     for action in database_actions(case, host):
         yield _call(host, action)
     if baseline is not None:

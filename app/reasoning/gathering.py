@@ -13,7 +13,7 @@ from app.reasoning.containers import container_subjects
 from app.reasoning.databases import database_subjects, index_subjects, table_subjects
 from app.reasoning.differences import difference_subjects
 from app.reasoning.host_case import HostCase
-from app.reasoning.locks import lock_subjects
+from app.reasoning.job_scripts import lock_subjects, piling_subjects
 from app.reasoning.mounting import mounting_subjects
 from app.reasoning.network_subjects import network_subjects
 from app.reasoning.processes import process_subjects
@@ -33,6 +33,7 @@ def subjects_of(case: HostCase) -> tuple[Subject, ...]:
         *mounting_subjects(case),
         *account_subjects(case),
         *lock_subjects(case),
+        *piling_subjects(case),
         *limit_subjects(case),
         *_names(case),
         *_rules(case),

@@ -40,9 +40,9 @@ from .files import config_read, environment_read, file_diff, file_state, log_tai
 from .firewall import firewall_remove_rule, firewall_restore_rule, firewall_rule
 from .frozen import file_set_frozen
 from .host import filesystems, identity, persons
+from .job_scripts import job_end_extra_runs, job_scripts, lock_remove
 from .kernel_settings import kernel_set, kernel_setting, kernel_settings
 from .links import link_down, link_show, link_up
-from .locks import job_locks, lock_remove
 from .mariadb import (
     mariadb_set_global,
     mariadb_state,
@@ -131,7 +131,8 @@ BUILTINS: dict[str, Builtin] = {
         firewall_rule,
         http_local,
         identity,
-        job_locks,
+        job_end_extra_runs,
+        job_scripts,
         kernel_set,
         kernel_setting,
         kernel_settings,

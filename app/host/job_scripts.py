@@ -1,4 +1,4 @@
-"""Locks that jobs take by themselves, and runs that left theirs behind."""
+"""Scripts that cron and timers run: runs that pile up, and runs that left their lock behind."""
 
 from __future__ import annotations
 
@@ -8,7 +8,13 @@ from collections.abc import Iterable
 from app.domain.value import Value
 from app.host.view import HostView
 
-ASKED, CHECK = "jobs.locks", "lock"
+ASKED, CHECK = "jobs.scripts", "lock"
+PILES = "piles"
+"""The check that a job does not run beside itself again and again."""
+
+PILED_UP = 3
+"""Runs of one script at once: two may meet, three are no accident."""
+
 ABOUT_JOBS = re.compile(
     r"\b(cron\w*|jobs?|back-?ups?|schedul\w*|nightly|hourly|daily|dump|report)\b"
 )
@@ -45,14 +51,44 @@ class JobLock(Value):
         return "it was taken before the host started" if self.before_boot else "nobody is at it"
 
 
-class JobLocksFacts(Value):
+class JobScript(Value):
+    """A script that a job runs."""
+
+    path: str
+    job: str  # the table or the service that runs it
+    runs: int = 0  # at work now, those that it has forked itself not counted
+    oldest_seconds: int | None = None
+
+
+class JobScriptsFacts(Value):
+    scripts: tuple[JobScript, ...] = ()
     locks: tuple[JobLock, ...] = ()
 
 
 def known(view: HostView | None) -> dict[str, JobLock]:
     """Locks by path; none where they were not asked for."""
-    found = None if view is None else view.facts(JobLocksFacts, ASKED)
+    found = None if view is None else view.facts(JobScriptsFacts, ASKED)
     return {} if found is None else {one.path: one for one in found[0].locks}
+
+
+def scripts(view: HostView | None) -> dict[str, JobScript]:
+    """Scripts of jobs by path; none where they were not asked for."""
+    found = None if view is None else view.facts(JobScriptsFacts, ASKED)
+    return {} if found is None else {one.path: one for one in found[0].scripts}
+
+
+def piles(then: HostView) -> Iterable[tuple[str, str]]:
+    """Pairs of the check and a script that did not pile up."""
+    return ((PILES, one.path) for one in scripts(then).values() if one.runs < PILED_UP)
+
+
+def runs_alone(view: HostView, path: str) -> Said | None:
+    """Whether a job's script does not pile up; None where that is not known."""
+    if view.facts(JobScriptsFacts, ASKED) is None:
+        return None
+    one = scripts(view).get(path)
+    runs = 0 if one is None else one.runs
+    return runs < PILED_UP, f"{path} runs {runs} times at once: it is started faster than it ends"
 
 
 def learned(then: HostView) -> Iterable[tuple[str, str]]:
@@ -67,7 +103,7 @@ def declared(now: HostView) -> Iterable[tuple[str, str]]:
 
 def is_free(view: HostView, path: str) -> Said | None:
     """Whether a lock is free, or held by a run that is at work; None where that is not known."""
-    if view.facts(JobLocksFacts, ASKED) is None:
+    if view.facts(JobScriptsFacts, ASKED) is None:
         return None
     one = known(view).get(path)
     if one is None:

@@ -1,19 +1,22 @@
-"""Locks that runs of a job left behind: told from those of runs at work, and taken away whole."""
+"""Scripts of jobs: runs that pile up, and locks told from those of runs at work."""
 
 from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from app.execution.gate import cron, locks, moving
+from app.execution.gate import cron, job_scripts, moving
 from app.execution.gate.places import Places
 from app.execution.gate.refusal import Failed
-from app.host.locks import JobLock, JobLocksFacts
+from app.host.job_scripts import JobLock, JobScriptsFacts
 
 SCRIPT = """#!/bin/sh
 # tells others by {lock}.old that it is at it
@@ -44,8 +47,8 @@ def places(tmp_path: Path) -> Places:
 
 
 def told(capsys: pytest.CaptureFixture[str]) -> JobLock:
-    assert locks.job_locks({}, Places()) == 0
-    (found,) = JobLocksFacts.model_validate(json.loads(capsys.readouterr().out)).locks
+    assert job_scripts.job_scripts({}, Places()) == 0
+    (found,) = JobScriptsFacts.model_validate(json.loads(capsys.readouterr().out)).locks
     return found
 
 
@@ -64,7 +67,7 @@ def test_a_lock_of_a_run_that_was_killed(
     found = told(capsys)
     assert (found.path, found.script) == (str(lock), str(job / "job.sh"))
     assert (found.ended, found.left_behind, found.before_boot) == (True, True, False)
-    assert locks.lock_remove({"path": str(lock)}, places) == 0
+    assert job_scripts.lock_remove({"path": str(lock)}, places) == 0
     assert not lock.exists()
     assert moving.file_move_back({"path": str(lock)}, places) == 0
     assert lock.read_text(encoding="utf-8") == f"{found.pid}\n"
@@ -78,7 +81,7 @@ def test_the_lock_of_a_run_at_work_stays(
         lock.write_text(f"{run.pid}\n", encoding="utf-8")
         assert told(capsys).left_behind is False
         with pytest.raises(Failed, match=f"process {run.pid} runs"):
-            locks.lock_remove({"path": str(lock)}, places)
+            job_scripts.lock_remove({"path": str(lock)}, places)
         run.terminate()
     assert lock.exists()
 
@@ -103,7 +106,7 @@ def test_a_lock_that_names_nobody_stays(
     found = told(capsys)
     assert (found.left_behind, found.ended) == (True, False)
     with pytest.raises(Failed, match="does not say whose"):
-        locks.lock_remove({"path": str(lock)}, places)
+        job_scripts.lock_remove({"path": str(lock)}, places)
 
 
 def test_a_lock_that_is_open_stays(
@@ -116,7 +119,7 @@ def test_a_lock_that_is_open_stays(
         reader.stdout.read(1)  # it has opened the file
         assert told(capsys).open is True
         with pytest.raises(Failed, match="open"):
-            locks.lock_remove({"path": str(lock)}, places)
+            job_scripts.lock_remove({"path": str(lock)}, places)
         reader.terminate()
 
 
@@ -125,15 +128,15 @@ def test_a_file_that_the_kernel_locks_means_nothing_by_being_there(
 ) -> None:
     script = job / "job.sh"
     script.write_text(f"exec 9>{job}/run.lock\nflock -n 9 || exit 0\n", encoding="utf-8")
-    assert locks.job_locks({}, Places()) == 0
-    assert json.loads(capsys.readouterr().out) == {"locks": []}
+    assert job_scripts.job_scripts({}, Places()) == 0
+    assert json.loads(capsys.readouterr().out)["locks"] == []
 
 
 def test_what_no_job_names_is_not_touched(job: Path, places: Places) -> None:
     other = job / "other.lock"
     other.write_text(f"{ended_process()}\n", encoding="utf-8")
     with pytest.raises(Failed, match="names"):
-        locks.lock_remove({"path": str(other)}, places)
+        job_scripts.lock_remove({"path": str(other)}, places)
     assert other.exists()
 
 
@@ -143,3 +146,54 @@ def test_a_line_that_is_commented_out_still_tells_its_script(
     table = job / "cron.d" / "job"
     table.write_text("#" + table.read_text(encoding="utf-8"), encoding="utf-8")
     assert told(capsys).script == str(job / "job.sh")
+
+
+@contextmanager
+def running(script: Path, times: int) -> Iterator[list[subprocess.Popen[bytes]]]:
+    """So many runs of a script, each at work, and each with a child of its own."""
+    script.write_text("#!/bin/bash\n(sleep 60; true) &\necho on\nsleep 60; true\n", "utf-8")
+    runs = []
+    for _ in range(times):
+        run = subprocess.Popen(  # ends below, whatever happens
+            ["/bin/bash", str(script)], stdout=subprocess.PIPE, start_new_session=True
+        )
+        runs.append(run)
+        assert run.stdout is not None
+        assert run.stdout.readline() == b"on\n"
+    try:
+        yield runs
+    finally:
+        for run in runs:
+            os.killpg(run.pid, signal.SIGKILL)
+            run.wait()
+            assert run.stdout is not None
+            run.stdout.close()
+
+
+def runs_told(capsys: pytest.CaptureFixture[str]) -> int:
+    assert job_scripts.job_scripts({}, Places()) == 0
+    (one,) = JobScriptsFacts.model_validate(json.loads(capsys.readouterr().out)).scripts
+    return one.runs
+
+
+def test_a_pile_is_ended_but_for_its_first_run(
+    job: Path, places: Places, capsys: pytest.CaptureFixture[str]
+) -> None:
+    script = job / "job.sh"
+    with running(script, 4) as runs:
+        assert runs_told(capsys) == 4
+        assert job_scripts.job_end_extra_runs({"script": str(script)}, places) == 0
+        assert json.loads(capsys.readouterr().out)["kept"] == runs[0].pid
+        assert [run.wait(timeout=30) for run in runs[1:]] == [-signal.SIGTERM] * 3
+        assert runs[0].poll() is None
+        assert runs_told(capsys) == 1
+
+
+def test_what_is_no_pile_or_no_job_is_left(job: Path, places: Places) -> None:
+    script = job / "job.sh"
+    with running(script, 2) as runs:
+        with pytest.raises(Failed, match="no pile"):
+            job_scripts.job_end_extra_runs({"script": str(script)}, places)
+        with pytest.raises(Failed, match="no job"):
+            job_scripts.job_end_extra_runs({"script": "/bin/bash"}, places)
+        assert [run.poll() for run in runs] == [None, None]

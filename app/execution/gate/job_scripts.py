@@ -1,21 +1,31 @@
-"""Locks that the scripts of jobs take by themselves: a file that says somebody is at it.
+"""Scripts that cron and timers run: which of them run now, and the locks that they take.
 
-A job that was killed leaves its file behind, and every later run ends at once, often without a
+A job that was killed leaves its lock behind, and every later run ends at once, often without a
 word. Only files by which a script itself tells that it runs are meant: what a kernel's lock is put
-on (flock) means nothing by being there.
+on (flock) means nothing by being there. A job that is started faster than it ends piles up.
 """
 
 from __future__ import annotations
 
 import os
 import re
+import signal
 import stat
 import time
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from . import disk
-from .answers import Params, answer, kind_of, process_ids, read_program, start_time_of, text_at
+from .answers import (
+    Params,
+    answer,
+    kind_of,
+    process_ids,
+    read_program,
+    start_time_of,
+    stat_fields,
+    text_at,
+)
 from .cron import PATH, commands
 from .moving import keep_copy, lies_among_databases
 from .places import Places
@@ -23,6 +33,7 @@ from .refusal import Failed
 
 _SCRIPT_BYTES = 64 * 1024
 _MOST = 100
+_PILED_UP, _MOST_RUNS = 3, 200
 _SECONDS = 20.0
 _LOCK_NAME = re.compile(
     r"(?:[\w.@-]*\.(?:lock|lck|pid|running)|(?:[\w.@-]*[._-])?lock)", re.IGNORECASE
@@ -36,6 +47,14 @@ _PID = re.compile(r"\s*(\d{1,7})\b")
 _PROGRAM = re.compile(r"argv\[\]=(.*?) ; ignore_errors=")
 
 
+class Run(NamedTuple):
+    """One run of a script that is at work."""
+
+    pid: int
+    started: int  # clock ticks since boot
+    seconds: int  # since then
+
+
 class Lock(NamedTuple):
     """A lock file that a job's script names."""
 
@@ -45,16 +64,71 @@ class Lock(NamedTuple):
     owner: int  # of the script: who else may write it names no files of others
 
 
-def job_locks(_: Params, __: Places) -> int:
-    """JobLocksFacts: the locks that the scripts of jobs name, and who holds them."""
-    found = {lock.path: lock for lock in _locks()}
-    return answer({"locks": [_state(lock) for lock in list(found.values())[:_MOST]]})
+def job_scripts(_: Params, __: Places) -> int:
+    """JobScriptsFacts: the scripts of jobs and their runs; the locks that they name, and whose."""
+    scripts = dict(_scripts())
+    found = {one.path: one for path, job in scripts.items() for one in _named_by(path, job)}
+    shown = []
+    for path, job in list(scripts.items())[:_MOST]:
+        runs = _runs_of(path)
+        ages = [run.seconds for run in runs]
+        shown.append(
+            {"path": path, "job": job, "runs": len(runs), "oldest_seconds": max(ages, default=None)}
+        )
+    return answer({
+        "scripts": shown, "locks": [_state(lock) for lock in list(found.values())[:_MOST]],
+    })  # fmt: skip
+
+
+def job_end_extra_runs(params: Params, _: Places) -> int:
+    """Ask every run of a job's script to end but the one that was there first."""
+    path = str(params["script"])
+    if path not in dict(_scripts()):
+        raise Failed(f"no job here runs {path}")
+    runs = sorted(_runs_of(path), key=lambda run: (run.started, run.pid))
+    if len(runs) < _PILED_UP:
+        raise Failed(f"{path} runs {len(runs)} times: that is no pile")
+    if len(runs) > _MOST_RUNS:
+        raise Failed(f"{path} runs {len(runs)} times: so many are for a person to end")
+    ended = [run.pid for run in runs[1:] if _asked_to_end(run, path)]
+    return answer({"script": path, "kept": runs[0].pid, "asked_to_end": ended})
+
+
+def _asked_to_end(run: Run, script: str) -> bool:
+    """Whether exactly that run was there to be asked."""
+    try:
+        handle = os.pidfd_open(run.pid)
+    except ProcessLookupError:
+        return False
+    try:
+        if start_time_of(run.pid) != run.started or not _runs(str(run.pid), script):
+            return False
+        signal.pidfd_send_signal(handle, signal.SIGTERM)
+    except ProcessLookupError:
+        return False
+    finally:
+        os.close(handle)
+    return True
+
+
+def _runs_of(script: str) -> list[Run]:
+    """The runs of a script: its processes, but for those that one of them has forked."""
+    pids = {pid for pid in process_ids() if _runs(pid, script)}
+    found = []
+    for pid in pids:
+        fields = stat_fields(pid)
+        if fields is not None and fields[1] not in pids:
+            started = int(fields[19])
+            seconds = time.time() - _booted() - started / os.sysconf("SC_CLK_TCK")
+            found.append(Run(int(pid), started, max(0, int(seconds))))
+    return found
 
 
 def lock_remove(params: Params, places: Places) -> int:
     """Take away the lock of a run that has ended, a copy kept; Failed where that is not certain."""
     path = str(params["path"])
-    lock = next((one for one in _locks() if one.path == path), None)
+    named = (one for script, job in _scripts() for one in _named_by(script, job))
+    lock = next((one for one in named if one.path == path), None)
     if lock is None:
         raise Failed(f"no script of a job here names {path} as its lock")
     with disk.parent_of(path) as (folder, name):
@@ -151,10 +225,12 @@ def _runs(pid: str, script: str) -> bool:
     return script in text_at(f"/proc/{pid}/cmdline", 4096).split("\0")
 
 
-def _locks() -> Iterator[Lock]:
+def _scripts() -> Iterator[tuple[str, str]]:
+    """The scripts that jobs run, each with its table or service; programs are none."""
     for job, command in (*commands(), *_timed()):
         for script in dict.fromkeys(PATH.findall(command)):
-            yield from _named_by(script, job)
+            if _text_of(script) is not None:
+                yield script, job
 
 
 def _timed() -> Iterator[tuple[str, str]]:
@@ -176,19 +252,26 @@ def _timed() -> Iterator[tuple[str, str]]:
 
 def _named_by(script: str, job: str) -> Iterator[Lock]:
     """The locks that a script names; none where it leaves them to the kernel."""
-    try:
-        state = os.stat(script)
-    except OSError:
+    text = _text_of(script)
+    if text is None or _BY_THE_KERNEL.search(text):
         return
-    if not stat.S_ISREG(state.st_mode) or state.st_size > _SCRIPT_BYTES:
-        return
-    text = text_at(script, _SCRIPT_BYTES)
-    if "\0" in text or _BY_THE_KERNEL.search(text):
-        return
+    owner = os.stat(script).st_uid
     for path in dict.fromkeys(PATH.findall(_spelt_out(text))):
         folder, name = os.path.split(path)
         if _LOCK_NAME.fullmatch(name):
-            yield Lock(f"{os.path.realpath(folder)}/{name}", script, job, state.st_uid)
+            yield Lock(f"{os.path.realpath(folder)}/{name}", script, job, owner)
+
+
+def _text_of(script: str) -> str | None:
+    """What a script says; None for programs, and for what is not there."""
+    try:
+        state = os.stat(script)
+    except OSError:
+        return None
+    if not stat.S_ISREG(state.st_mode) or state.st_size > _SCRIPT_BYTES:
+        return None
+    text = text_at(script, _SCRIPT_BYTES)
+    return text if text and "\0" not in text else None
 
 
 def _spelt_out(text: str) -> str:
