@@ -53,6 +53,7 @@ class Run(NamedTuple):
     pid: int
     started: int  # clock ticks since boot
     seconds: int  # since then
+    forked: tuple[int, ...]
 
 
 class Lock(NamedTuple):
@@ -90,18 +91,19 @@ def job_end_extra_runs(params: Params, _: Places) -> int:
         raise Failed(f"{path} runs {len(runs)} times: that is no pile")
     if len(runs) > _MOST_RUNS:
         raise Failed(f"{path} runs {len(runs)} times: so many are for a person to end")
-    ended = [run.pid for run in runs[1:] if _asked_to_end(run, path)]
+    extra = [pid for run in runs[1:] for pid in (run.pid, *run.forked)]
+    ended = [pid for pid in extra if _asked_to_end(pid, path)]
     return answer({"script": path, "kept": runs[0].pid, "asked_to_end": ended})
 
 
-def _asked_to_end(run: Run, script: str) -> bool:
-    """Whether exactly that run was there to be asked."""
+def _asked_to_end(pid: int, script: str) -> bool:
+    """Whether that process was there to be asked, and runs the script."""
     try:
-        handle = os.pidfd_open(run.pid)
+        handle = os.pidfd_open(pid)
     except ProcessLookupError:
         return False
     try:
-        if start_time_of(run.pid) != run.started or not _runs(str(run.pid), script):
+        if not _runs(str(pid), script):
             return False
         signal.pidfd_send_signal(handle, signal.SIGTERM)
     except ProcessLookupError:
@@ -112,16 +114,26 @@ def _asked_to_end(run: Run, script: str) -> bool:
 
 
 def _runs_of(script: str) -> list[Run]:
-    """The runs of a script: its processes, but for those that one of them has forked."""
-    pids = {pid for pid in process_ids() if _runs(pid, script)}
+    """The runs of a script, each with the processes that it has forked and that run it too."""
+    states = {pid: stat_fields(pid) for pid in process_ids() if _runs(pid, script)}
+    parents = {int(pid): int(fields[1]) for pid, fields in states.items() if fields is not None}
     found = []
-    for pid in pids:
-        fields = stat_fields(pid)
-        if fields is not None and fields[1] not in pids:
-            started = int(fields[19])
-            seconds = time.time() - _booted() - started / os.sysconf("SC_CLK_TCK")
-            found.append(Run(int(pid), started, max(0, int(seconds))))
+    for pid, parent in parents.items():
+        fields = states[str(pid)]
+        if parent in parents or fields is None:
+            continue
+        started = int(fields[19])
+        seconds = time.time() - _booted() - started / os.sysconf("SC_CLK_TCK")
+        forked = tuple(one for one in parents if one != pid and _first_of(one, parents) == pid)
+        found.append(Run(pid, started, max(0, int(seconds)), forked))
     return found
+
+
+def _first_of(pid: int, parents: dict[int, int]) -> int:
+    """The process of a run that forked all its others."""
+    while parents[pid] in parents:
+        pid = parents[pid]
+    return pid
 
 
 def lock_remove(params: Params, places: Places) -> int:
