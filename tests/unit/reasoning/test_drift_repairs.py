@@ -311,6 +311,25 @@ async def test_a_site_that_was_switched_on_since_is_switched_off_again() -> None
     assert "file.remove_link path=/etc/nginx/conf.d/zz.conf target=/opt/zz.conf" in steps(judged)
 
 
+@pytest.mark.parametrize(
+    ("line", "action"),
+    [("listen.mode = 0600", "service.restart"), ("pm.max_children = 1", "service.reload")],
+)
+async def test_a_service_that_keeps_its_sockets_when_it_reloads_is_started_anew(
+    monkeypatch: pytest.MonkeyPatch, line: str, action: str
+) -> None:
+    pool = "/etc/tickets/pool.conf"
+    monkeypatch.setattr(cases, "FILES", (*cases.FILES, file(pool)))
+    changed = file(pool, "b" * 64, modified=DAY_BEFORE)
+    facts = serving(changed, behind={"can_reload": True})
+    facts[f"file.diff path={pool} sha256={'a' * 64}"] = {
+        "path": pool, "sha256_then": "a" * 64, "sha256_now": "b" * 64,
+        "diff": f"--- then\n+++ now\n@@ -1,2 +1,2 @@\n [pool]\n+{line}\n",
+    }  # fmt: skip
+    judged = await judge(case(facts, status=500))
+    assert steps(judged)[-1] == f"{action} unit=tickets.service"
+
+
 async def test_what_a_reload_did_not_heal_is_put_back_with_a_restart(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
