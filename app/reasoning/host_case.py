@@ -22,7 +22,7 @@ _OTHERS_DATA = (Relation.CONTENT, Relation.STATE)
 _NEAREST = tuple(Relation)
 """Relations, the most direct first."""
 
-_READ_AT_START = frozenset({Relation.DEFINITION, Relation.ENVIRONMENT, Relation.CONFIGURATION})
+READ_AT_START = frozenset({Relation.DEFINITION, Relation.ENVIRONMENT, Relation.CONFIGURATION})
 """What a service reads when it starts or reloads, and not again."""
 
 OF_A_JOB = frozenset({Relation.ENVIRONMENT, Relation.CONFIGURATION, Relation.PROGRAM})
@@ -272,7 +272,7 @@ class HostCase:
             return None
         if file.modified <= read:  # both ISO 8601 in UTC, by the host's own clock
             return False
-        if self._relation(file.path, unit) not in _READ_AT_START:
+        if self._relation(file.path, unit) not in READ_AT_START:
             return None
         written = datetime.fromisoformat(file.modified)
         return written - datetime.fromisoformat(read) >= _SAME_MOMENT

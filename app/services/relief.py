@@ -17,12 +17,14 @@ from app.host import database_losses, databases
 from app.host.amiss import Amiss, filling_up
 from app.host.network_state import ABOUT_SPEED, text_of
 from app.host.view import HostView
+from app.reasoning.host_case import READ_AT_START, HostCase
 from app.services.looking import look_again, say
 from app.services.ports import Conclusion, Effects
 from app.services.progress import Applied, Progress
 
 _STATES = frozenset(databases.ACTIONS.values())
 _ROOM = "filesystems.list"
+_MOST_TOLD = 3
 _MAKES_ROOM = frozenset(
     {"log.truncate", "log.truncate_deleted", "packages.clean_cache", "file.move_aside"}
 )
@@ -73,6 +75,27 @@ def _about_databases(at: Progress, applied: Applied) -> Iterable[ActionCall]:
         return ()
     asked = {(e.host, e.action): e for e in at.known.evidence if e.action in _STATES}
     return (ActionCall(action=e.action, host=e.host, params=e.params) for e in asked.values())
+
+
+def left_as_they_are(at: Progress, applied: Applied) -> tuple[str, ...]:
+    """Changes of the services that were mended which were not put back, as advice to a person.
+
+    Users are served without it, so it may be somebody's good work; it may also be half of a fault.
+    """
+    paths = {str(step.params["path"]) for step in applied.plan.steps if "path" in step.params}
+    case = HostCase(at.known, applied.plan.host)
+    found: dict[str, str] = {}
+    for unit, _ in case.view.units.values():
+        related = [(c, how) for c, how in case.related(unit) if how in READ_AT_START]
+        if not any(path in paths for change, _ in related for path in change.paths):
+            continue
+        for change, how in related:
+            if not paths.intersection(change.paths):
+                found[change.path] = (
+                    f"Decide whether this is meant, it was left: {change.path} ({how.value} of "
+                    f"{unit.name}) is not as it was while {case.host.name} was healthy either."
+                )
+    return tuple(found.values())[:_MOST_TOLD]
 
 
 async def go_on(

@@ -11,6 +11,17 @@ from app.execution.catalog import Catalog
 from app.reasoning.port import Case
 from app.services import relief
 from app.services.progress import Applied, Progress
+from tests.unit.reasoning.cases import (
+    ENV,
+    HEALTHY_LISTENERS,
+    UNIT_FILE,
+    case,
+    facts_of,
+    file,
+    manifest_now,
+    nginx,
+    tickets,
+)
 from tests.unit.services.world import HOST, World
 
 GROUP = "5" * 64
@@ -31,30 +42,34 @@ class WithSessions(World):
         return {"clusters": [shape | {"used": 3, "groups": [group]}]}
 
 
-async def looked(world: World, told: str, step: ActionCall) -> tuple[str, ...]:
-    """What is left amiss after a plan of this one step was proven."""
-    given = world.given()
-    incident = given.incident.model_copy(update={"short_description": told})
-    state = world._evidence(ActionCall(action="postgres.state", host=HOST.name))
-    case = Case(
-        incident=incident,
-        host=HOST,
-        hosts=(HOST,),
-        evidence=(state,),
-        probes=(),
-    )
-    plan = Plan(
+def plan_of(step: ActionCall, *evidence_ids: int) -> Plan:
+    return Plan(
         execution_id=1,
         host=HOST.name,
         cause="a-mode:x",
         cause_text="Something",
         confidence=0.9,
         steps=(step,),
-        evidence_ids=(state.id,),
+        evidence_ids=evidence_ids,
         red_probes=(),
         green_probes=(),
     )
-    at = Progress(given=given, case=case)
+
+
+async def looked(world: World, told: str, step: ActionCall) -> tuple[str, ...]:
+    """What is left amiss after a plan of this one step was proven."""
+    given = world.given()
+    incident = given.incident.model_copy(update={"short_description": told})
+    state = world._evidence(ActionCall(action="postgres.state", host=HOST.name))
+    known = Case(
+        incident=incident,
+        host=HOST,
+        hosts=(HOST,),
+        evidence=(state,),
+        probes=(),
+    )
+    plan = plan_of(step, state.id)
+    at = Progress(given=given, case=known)
     found = await relief.left(at, world, "verify-1", Applied(plan, ()), ())
     return tuple(one.text for one in found)
 
@@ -80,3 +95,19 @@ async def test_sessions_that_come_back_are_told(idle: int, back: bool) -> None:
     found = await looked(WithSessions(idle=idle), "no connections left", step)
     assert bool(found) is back
     assert all("till" in text for text in found)
+
+
+def test_other_changes_of_what_was_mended_are_told() -> None:
+    """Users are served without their going back: good work, or half of a fault."""
+    facts = facts_of([nginx(), tickets()], HEALTHY_LISTENERS)
+    facts["baseline.manifest"] = manifest_now(
+        file(ENV, "b" * 64), file(UNIT_FILE, "c" * 64), file("/etc/hosts", "d" * 64)
+    )
+    given = case(facts, status=200)
+    params: dict[str, str | int] = {"path": ENV, "sha256": "a" * 64}
+    step = ActionCall(action="file.restore", host="alpha", params=params)
+    at = Progress(given=World().given(), case=given)
+    (told,) = relief.left_as_they_are(at, Applied(plan_of(step), ()))
+    assert UNIT_FILE in told
+    other = ActionCall(action="service.restart", host="alpha", params={"unit": "tickets.service"})
+    assert relief.left_as_they_are(at, Applied(plan_of(other), ())) == ()
