@@ -316,6 +316,20 @@ class NginxFacts(Value):
     complete: bool = True  # False: read from files because the test failed
 
 
+class ApacheSite(Value):
+    """One name-based site of Apache."""
+
+    names: tuple[str, ...]  # its ServerName, then its aliases
+    address: str  # "*", "10.0.0.7", "[::1]"
+    port: int
+    file: str
+    line: int
+
+
+class ApacheFacts(Value):
+    sites: tuple[ApacheSite, ...] = ()
+
+
 class LogLine(Value):
     """Lines that are alike, once: numbers and names replaced by marks."""
 

@@ -178,9 +178,11 @@ def _words_in_both(one: str, two: str) -> tuple[str, ...]:
 
 
 def _of_sites(host: Host, view: HostView) -> Iterable[Probe]:
-    if view.nginx is None:
-        return
-    for server in view.nginx[0].servers:
+    for site in view.apache[0].sites if view.apache is not None else ():
+        if not site.address.startswith(("127.", "[::1]")):
+            name = next((n for n in site.names if _askable(n) and "." in n), None)
+            yield _http(host, site.port, name, tls=HTTP_PORTS.get(site.port, False))
+    for server in view.nginx[0].servers if view.nginx is not None else ():
         for port in server.ports or (80,):
             if not _listens_outside(server, port):
                 continue

@@ -16,6 +16,7 @@ from app.domain.evidence import Evidence
 from app.domain.host import Host
 from app.domain.value import Value, canonical_json
 from app.host.facts import (
+    ApacheFacts,
     ClockFacts,
     ConfigTestFacts,
     ContainerFacts,
@@ -106,6 +107,10 @@ class HostView:
     @cached_property
     def nginx(self) -> tuple[NginxFacts, int] | None:
         return self.facts(NginxFacts, "nginx.dump")
+
+    @cached_property
+    def apache(self) -> tuple[ApacheFacts, int] | None:
+        return self.facts(ApacheFacts, "apache.sites")
 
     @cached_property
     def containers(self) -> tuple[tuple[ContainerFacts, ...], int] | None:

@@ -24,6 +24,8 @@ def first_look(case: Case, host: Host) -> Iterable[ActionCall]:
         yield _call(host, action)
     if _may_run(host, case, "nginx", baseline):
         yield _call(host, "nginx.dump")
+    if any(_may_run(host, case, name, baseline) for name in ("apache2", "httpd")):
+        yield _call(host, "apache.sites")
     if _may_run(host, case, "docker", baseline):
         yield _call(host, "containers.list")
     if ABOUT_REACH.search(text_of(case.incident)):

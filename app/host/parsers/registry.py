@@ -8,6 +8,7 @@ from typing import get_type_hints
 
 from app.domain.value import JsonObject, Value
 from app.host import database_facts, facts, job_scripts, process_facts
+from app.host.parsers.apache_sites import parse_apache_sites
 from app.host.parsers.apache_test import parse_apache_test
 from app.host.parsers.chrony import parse_tracking
 from app.host.parsers.config_test import (
@@ -47,6 +48,7 @@ _OF_TOOLS: dict[str, TypedParser] = {
     "df": parse_df,
     "nginx-test": parse_nginx_test,
     "apache-test": parse_apache_test,
+    "apache-sites": parse_apache_sites,
     "chrony-tracking": parse_tracking,
     "sshd-test": parse_sshd_test,
     "named-test": parse_named_test,
@@ -69,6 +71,7 @@ _BY_ACTION: dict[str, str] = {
     "filesystems.list": "findmnt",
     "nginx.test": "nginx-test",
     "apache.test": "apache-test",
+    "apache.sites": "apache-sites",
     "clock.chrony": "chrony-tracking",
     "sshd.test": "sshd-test",
     "named.test": "named-test",

@@ -55,6 +55,22 @@ def test_sites_are_asked_by_their_name_on_each_port_that_others_reach() -> None:
     ]
 
 
+def test_sites_of_apache_are_asked_by_their_names_too() -> None:
+    place = {"address": "*", "file": "/etc/apache2/sites-enabled/x.conf", "line": 1}
+    sites = [
+        place | {"names": ["desk.example.net", "*.desk.example.net"], "port": 80},
+        place | {"names": ["vault.example.net"], "port": 443},
+        place | {"names": ["inner.example.net"], "port": 8081, "address": "127.0.0.1"},
+        place | {"names": ["alpha"], "port": 8080},
+    ]
+    seen = view(apache__sites={"sites": sites}, sockets__listening={"listeners": [listener(80)]})
+    assert [(p.name, p.tls) for p in derive(seen)] == [
+        ("http desk.example.net:80/", False),
+        ("https vault.example.net:443/", True),
+        ("http www.example.net:8080/", False),
+    ]
+
+
 def test_open_ports_are_asked_and_inner_or_clients_ones_are_not() -> None:
     listening = {
         "listeners": [
