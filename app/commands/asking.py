@@ -11,18 +11,17 @@ from app.commands.address import connect, server_url, shown
 from app.commands.screen import out
 from app.commands.server import Server, Url
 from app.domain.value import JsonObject
+from app.settings import read_settings
 
 app = typer.Typer(no_args_is_help=True, help="Plans that wait for a person")
 
 Asked = Annotated[int, typer.Argument(help="The question's number", min=1)]
 Reason = Annotated[str, typer.Option(help="Why; those who read it later will want to know")]
 Token = Annotated[
-    str,
+    str | None,
     typer.Option(
-        envvar="SRE_AGENT_TOKEN",
-        help="An approver's token, as POLICY_FILE names it; better in the environment",
-        prompt="Token",
-        hide_input=True,
+        help="An approver's token, as POLICY_FILE names it, or a reference to it; better in "
+        "SRE_AGENT_TOKEN, and asked for where neither is there",
     ),
 ]
 
@@ -42,21 +41,22 @@ def list_(
 
 
 @app.command()
-def approve(asked: Asked, token: Token, reason: Reason = "", url: Url = None) -> None:
+def approve(asked: Asked, token: Token = None, reason: Reason = "", url: Url = None) -> None:
     """Say yes to a plan. It is made anew with fresh evidence before it is carried out."""
     _decide(url, asked, "approve", token, reason)
 
 
 @app.command()
-def reject(asked: Asked, token: Token, reason: Reason = "", url: Url = None) -> None:
+def reject(asked: Asked, token: Token = None, reason: Reason = "", url: Url = None) -> None:
     """Say no to a plan. The execution ends and hands over what it found."""
     _decide(url, asked, "reject", token, reason)
 
 
-def _decide(url: str | None, number: int, decision: str, token: str, reason: str) -> None:
+def _decide(url: str | None, number: int, decision: str, token: str | None, reason: str) -> None:
     """Show what is decided on, then say it of exactly that plan."""
     path = f"/api/v1/approvals/{number}"
-    with Server(server_url(url), token=shown(token)) as server:
+    given = token or read_settings().sre_agent_token or typer.prompt("Token", hide_input=True)
+    with Server(server_url(url), token=shown(given)) as server:
         asked = server.get(path)
         _print(asked)
         said = {"decision": decision, "reason": reason, "plan_hash": asked["plan_hash"]}

@@ -67,3 +67,14 @@ def test_without_a_key_nothing_is_shown(tmp_path: Path, monkeypatch: pytest.Monk
     with connect("http://here") as server:
         assert isinstance(server, Server)
         assert "authorization" not in server._client.headers
+
+
+def test_who_answers_shows_the_key_of_the_settings_file_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, came: list[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("SRE_AGENT_TOKEN", raising=False)
+    (tmp_path / ".env").write_text(f"SRE_AGENT_TOKEN={KEY}\n", encoding="utf-8")
+    ended = CliRunner().invoke(asking.app, ["reject", "1", "--url", "http://here"])
+    assert isinstance(ended.exception, ServerError)
+    assert came == [f"Bearer {KEY}"]
