@@ -14,7 +14,7 @@ from app.host.facts import Manifest
 from app.host.view import CONFIG_TESTS, HostView
 
 KEPT = ("units.show", "unit_files.list", "sockets.listening", "filesystems.list", "nginx.dump",
-        "apache.sites",
+        "apache.sites", "packages.list",
         "network.show", "firewall.show", "security.signs", "containers.list",
         "accounts.list", "cron.tables", "jobs.scripts", "clock.chrony", "qdisc.list",
         "kernel.settings", "processors.busy",

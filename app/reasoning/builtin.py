@@ -27,6 +27,7 @@ from app.reasoning.matching import Candidate, candidates
 from app.reasoning.missing import what_was_missing
 from app.reasoning.network_subjects import network_asks
 from app.reasoning.odds import confidences, unknown
+from app.reasoning.packages import package_asks
 from app.reasoning.port import Advice, Assessment, Case
 from app.reasoning.questions import ASKS_A_ROUND, not_asked
 from app.reasoning.rivals import LOOKED_AT, brought_forward, tie_broken, tied, triable
@@ -193,6 +194,7 @@ def _closer_look(host: HostCase) -> Iterable[ActionCall]:
     yield from network_asks(host)
     yield from difference_asks(host)
     yield from account_asks(host)
+    yield from package_asks(host)
     yield from limit_asks(host)
     yield from piling_asks(host)
     for subject in subjects_of(host):

@@ -16,6 +16,7 @@ from app.reasoning.host_case import HostCase
 from app.reasoning.job_scripts import lock_subjects, piling_subjects
 from app.reasoning.mounting import mounting_subjects
 from app.reasoning.network_subjects import network_subjects
+from app.reasoning.packages import package_subjects
 from app.reasoning.processes import process_subjects
 from app.reasoning.space import cleaners_off, filler, foreign, journal_changes
 from app.reasoning.subjects import Subject
@@ -32,6 +33,7 @@ def subjects_of(case: HostCase) -> tuple[Subject, ...]:
         *_mounts(case),
         *mounting_subjects(case),
         *account_subjects(case),
+        *package_subjects(case),
         *lock_subjects(case),
         *piling_subjects(case),
         *limit_subjects(case),

@@ -54,6 +54,12 @@ from .moving import file_move_aside, file_move_back
 from .network import http_local, listeners, network, tcp_connect
 from .nginx import nginx_dump
 from .nginx_limits import nginx_set_limit
+from .packages import (
+    package_install_cached,
+    package_remove_installed,
+    package_state,
+    packages_list,
+)
 from .path_access import path_access
 from .places import Places
 from .postgres import (
@@ -156,7 +162,11 @@ BUILTINS: dict[str, Builtin] = {
         network,
         nginx_dump,
         nginx_set_limit,
+        package_install_cached,
+        package_remove_installed,
+        package_state,
         packages_clean_cache,
+        packages_list,
         path_access,
         persons,
         process_continue,

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import get_type_hints
 
 from app.domain.value import JsonObject, Value
-from app.host import database_facts, facts, job_scripts, process_facts
+from app.host import database_facts, facts, job_scripts, packages, process_facts
 from app.host.parsers.apache_sites import parse_apache_sites
 from app.host.parsers.apache_test import parse_apache_test
 from app.host.parsers.chrony import parse_tracking
@@ -93,7 +93,7 @@ def _facts_models() -> dict[str, type[Value]]:
     """Every model that the modules of facts define, by name."""
     return {
         name: model
-        for module in (facts, database_facts, process_facts, job_scripts)
+        for module in (facts, database_facts, process_facts, job_scripts, packages)
         for name, model in inspect.getmembers(module, inspect.isclass)
         if issubclass(model, Value) and model.__module__ == module.__name__
     }
