@@ -40,7 +40,8 @@ from .files import config_read, environment_read, file_diff, file_state, log_tai
 from .firewall import firewall_remove_rule, firewall_restore_rule, firewall_rule
 from .frozen import file_set_frozen
 from .host import filesystems, identity, persons
-from .job_scripts import job_end_extra_runs, job_scripts, lock_remove
+from .job_locks import lock_remove
+from .job_runs import job_end_extra_runs, job_scripts
 from .kernel_settings import kernel_set, kernel_setting, kernel_settings
 from .links import link_down, link_show, link_up
 from .mariadb import (

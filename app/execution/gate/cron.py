@@ -7,9 +7,10 @@ import pwd
 import re
 import stat
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from .answers import Params, answer, text_at, user_name
+from .parameters import is_refused
 from .places import Places
 
 SYSTEM_TABLE = "/etc/crontab"
@@ -20,8 +21,10 @@ _TABLE_BYTES = 256 * 1024
 _READ_NAMES = re.compile(r"[A-Za-z0-9_-]+")  # others are passed over, as run-parts does
 _SETTING = re.compile(r"[A-Za-z_\"'][\w\"' ]*\s*=")
 _FIELD = re.compile(r"[0-9A-Za-z*/,\-~]+")
-PATH = re.compile(r"(?<![\w.$}/])/[\w.@/-]*[\w]")
-_MOST_PROGRAMS = 20
+_PATH = re.compile(r"(?<![\w.$}/])/[\w.@/-]{0,400}")
+_LINE_CHARS = 1000
+_MOST_PROGRAMS, _PROGRAM_CHARS = 20, 200
+_NO_SCRIPTS = ("/bin", "/sbin", "/usr/bin", "/usr/sbin", "/dev", "/proc", "/sys")
 _BARE_PERCENT = re.compile(r"(?<!\\)%")
 _NO_TABLES = frozenset({".placeholder"})  # what packages put there so that the folder stays
 
@@ -31,19 +34,49 @@ def cron_tables(_: Params, __: Places) -> int:
     return answer({"tables": [_table(path, system) for path, system in _tables()][:_MOST]})
 
 
-def commands() -> Iterator[tuple[str, str]]:
-    """Every table and what a line of it runs; also lines that are commented out."""
+class Command(NamedTuple):
+    """What one line of a table, or a timer's service, runs."""
+
+    job: str  # the table, or the service
+    account: str
+    text: str
+    active: bool = True  # False: the line is commented out
+    of_a_user: bool = False  # a table that its account may write
+
+
+def commands() -> Iterator[Command]:
+    """What every line of every table runs; also lines that are commented out."""
     for path, system in _tables():
         yield from _commands(path, system)
 
 
-def _commands(path: str, system: bool) -> Iterator[tuple[str, str]]:
+def paths_in(text: str) -> list[str]:
+    """The absolute paths that a text names, each once."""
+    found = (path.rstrip("/.@-") for path in _PATH.findall(text))
+    return list(dict.fromkeys(path for path in found if path))
+
+
+def _commands(path: str, system: bool) -> Iterator[Command]:
+    owner = os.path.basename(path)
     for line in text_at(path, _TABLE_BYTES).splitlines():
+        if len(line) > _LINE_CHARS:
+            continue
         words = line.lstrip("# \t").split()
         times = 1 if words and words[0].startswith("@") else 5
         timed = all(word[0] == "@" or _FIELD.fullmatch(word) for word in words[:times])
-        if len(words) > times and timed:
-            yield path, " ".join(words[times + 1 if system else times :])
+        after = words[times:]
+        if timed and len(after) > int(system):
+            account = after[0] if system else owner
+            text = " ".join(after[1:] if system else after)
+            active = not line.lstrip().startswith("#")
+            yield Command(path, account, text, active, of_a_user=not system)
+
+
+def _programs(path: str, system: bool) -> list[str]:
+    """What its lines name, by their words alone: to look on a dead mount would hang."""
+    named = (one for said in _commands(path, system) for one in paths_in(said.text))
+    own = (one for one in named if len(one) <= _PROGRAM_CHARS and not is_refused(one, _NO_SCRIPTS))
+    return list(dict.fromkeys(own))[:_MOST_PROGRAMS]
 
 
 def _tables() -> Iterator[tuple[str, bool]]:
@@ -70,12 +103,11 @@ def _table(path: str, system: bool) -> dict[str, Any]:
     lines = [line.strip() for line in text.splitlines()]
     jobs = [line for line in lines if line and line[0] != "#" and not _SETTING.match(line)]
     problems = [*_of_file(path, text, system), *(p for job in jobs for p in _of_job(job, system))]
-    named = dict.fromkeys(p for _, said in _commands(path, system) for p in PATH.findall(said))
     return {
         "path": path,
         "jobs": len(jobs),
         "problems": problems[:20],
-        "programs": [one for one in named if os.path.isfile(one)][:_MOST_PROGRAMS],
+        "programs": _programs(path, system),
     }
 
 

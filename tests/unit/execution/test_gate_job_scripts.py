@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pwd
 import signal
 import subprocess
 import time
@@ -13,10 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from app.execution.gate import cron, job_scripts, moving
+from app.execution.gate import cron, job_locks, job_runs, moving
 from app.execution.gate.places import Places
 from app.execution.gate.refusal import Failed
 from app.host.job_scripts import JobLock, JobScriptsFacts
+
+ME = pwd.getpwuid(os.getuid()).pw_name
 
 SCRIPT = """#!/bin/sh
 # tells others by {lock}.old that it is at it
@@ -34,7 +37,9 @@ def job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     tables.mkdir()
     script = tmp_path / "job.sh"
     script.write_text(SCRIPT.format(folder=tmp_path, lock="run"), encoding="utf-8")
-    (tables / "job").write_text(f"* * * * * root {script} >/dev/null\n", encoding="utf-8")
+    script.chmod(0o755)
+    line = f"* * * * * {ME} [ -x {script} ] && nice {script} >/dev/null\n"
+    (tables / "job").write_text(line, encoding="utf-8")
     monkeypatch.setattr(cron, "SYSTEM_TABLE", str(tmp_path / "none"))
     monkeypatch.setattr(cron, "SYSTEM_FOLDER", str(tables))
     monkeypatch.setattr(cron, "USERS_FOLDERS", ())
@@ -47,7 +52,7 @@ def places(tmp_path: Path) -> Places:
 
 
 def told(capsys: pytest.CaptureFixture[str]) -> JobLock:
-    assert job_scripts.job_scripts({}, Places()) == 0
+    assert job_runs.job_scripts({}, Places()) == 0
     (found,) = JobScriptsFacts.model_validate(json.loads(capsys.readouterr().out)).locks
     return found
 
@@ -67,7 +72,7 @@ def test_a_lock_of_a_run_that_was_killed(
     found = told(capsys)
     assert (found.path, found.script) == (str(lock), str(job / "job.sh"))
     assert (found.ended, found.left_behind, found.before_boot) == (True, True, False)
-    assert job_scripts.lock_remove({"path": str(lock)}, places) == 0
+    assert job_locks.lock_remove({"path": str(lock)}, places) == 0
     assert not lock.exists()
     assert moving.file_move_back({"path": str(lock)}, places) == 0
     assert lock.read_text(encoding="utf-8") == f"{found.pid}\n"
@@ -81,7 +86,7 @@ def test_the_lock_of_a_run_at_work_stays(
         lock.write_text(f"{run.pid}\n", encoding="utf-8")
         assert told(capsys).left_behind is False
         with pytest.raises(Failed, match=f"process {run.pid} runs"):
-            job_scripts.lock_remove({"path": str(lock)}, places)
+            job_locks.lock_remove({"path": str(lock)}, places)
         run.terminate()
     assert lock.exists()
 
@@ -106,7 +111,7 @@ def test_a_lock_that_names_nobody_stays(
     found = told(capsys)
     assert (found.left_behind, found.ended) == (True, False)
     with pytest.raises(Failed, match="does not say whose"):
-        job_scripts.lock_remove({"path": str(lock)}, places)
+        job_locks.lock_remove({"path": str(lock)}, places)
 
 
 def test_a_lock_that_is_open_stays(
@@ -119,7 +124,7 @@ def test_a_lock_that_is_open_stays(
         reader.stdout.read(1)  # it has opened the file
         assert told(capsys).open is True
         with pytest.raises(Failed, match="open"):
-            job_scripts.lock_remove({"path": str(lock)}, places)
+            job_locks.lock_remove({"path": str(lock)}, places)
         reader.terminate()
 
 
@@ -127,16 +132,16 @@ def test_a_file_that_the_kernel_locks_means_nothing_by_being_there(
     job: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     script = job / "job.sh"
-    script.write_text(f"exec 9>{job}/run.lock\nflock -n 9 || exit 0\n", encoding="utf-8")
-    assert job_scripts.job_scripts({}, Places()) == 0
+    script.write_text(f"#!/bin/sh\nexec 9>{job}/run.lock\nflock -n 9\n", encoding="utf-8")
+    assert job_runs.job_scripts({}, Places()) == 0
     assert json.loads(capsys.readouterr().out)["locks"] == []
 
 
 def test_what_no_job_names_is_not_touched(job: Path, places: Places) -> None:
     other = job / "other.lock"
     other.write_text(f"{ended_process()}\n", encoding="utf-8")
-    with pytest.raises(Failed, match="names"):
-        job_scripts.lock_remove({"path": str(other)}, places)
+    with pytest.raises(Failed, match="takes"):
+        job_locks.lock_remove({"path": str(other)}, places)
     assert other.exists()
 
 
@@ -171,7 +176,7 @@ def running(script: Path, times: int) -> Iterator[list[subprocess.Popen[bytes]]]
 
 
 def runs_told(capsys: pytest.CaptureFixture[str]) -> int:
-    assert job_scripts.job_scripts({}, Places()) == 0
+    assert job_runs.job_scripts({}, Places()) == 0
     (one,) = JobScriptsFacts.model_validate(json.loads(capsys.readouterr().out)).scripts
     return one.runs
 
@@ -182,7 +187,7 @@ def test_a_pile_is_ended_but_for_its_first_run(
     script = job / "job.sh"
     with running(script, 4) as runs:
         assert runs_told(capsys) == 4
-        assert job_scripts.job_end_extra_runs({"script": str(script)}, places) == 0
+        assert job_runs.job_end_extra_runs({"script": str(script)}, places) == 0
         assert json.loads(capsys.readouterr().out)["kept"] == runs[0].pid
         assert [run.wait(timeout=30) for run in runs[1:]] == [-signal.SIGTERM] * 3
         assert runs[0].poll() is None
@@ -192,8 +197,76 @@ def test_a_pile_is_ended_but_for_its_first_run(
 def test_what_is_no_pile_or_no_job_is_left(job: Path, places: Places) -> None:
     script = job / "job.sh"
     with running(script, 2) as runs:
-        with pytest.raises(Failed, match="no pile"):
-            job_scripts.job_end_extra_runs({"script": str(script)}, places)
+        assert job_runs.job_end_extra_runs({"script": str(script)}, places) == 0
         with pytest.raises(Failed, match="no job"):
-            job_scripts.job_end_extra_runs({"script": "/bin/bash"}, places)
+            job_runs.job_end_extra_runs({"script": "/bin/bash"}, places)
         assert [run.poll() for run in runs] == [None, None]
+        other = subprocess.Popen(["/usr/bin/tail", "-f", str(script)], stdout=subprocess.PIPE)
+        assert job_runs.job_end_extra_runs({"script": str(script)}, places) == 0
+        assert other.poll() is None, "who only names it does not run it"
+        other.kill()
+        other.communicate()
+
+
+def test_runs_in_other_words_are_no_pile(job: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    script = job / "job.sh"
+    script.write_text("#!/bin/bash\necho on\nsleep 60; true\n", encoding="utf-8")
+    runs = [
+        subprocess.Popen(["/bin/bash", str(script), word], stdout=subprocess.PIPE)
+        for word in ("north", "south", "east")
+    ]
+    for run in runs:
+        assert run.stdout is not None
+        assert run.stdout.readline() == b"on\n"
+    assert runs_told(capsys) == 1
+    for run in runs:
+        subprocess.run(["/usr/bin/pkill", "-P", str(run.pid)], check=False)
+        run.kill()
+        run.communicate()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "kill -HUP $(cat {folder}/run.pid)",
+        "[ -e {folder}/run.pid ] && kill -0 $(cat {folder}/run.pid)\necho $$ > {folder}/run.pid",
+        "echo $$ > {folder}/run.pid",
+        "[ -e {folder}/run.pid ] && exit 0",
+    ],
+)
+def test_a_file_that_keeps_no_run_back_is_no_lock(
+    job: Path, text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = "#!/bin/sh\n" + text.format(folder=job) + "\n"
+    (job / "job.sh").write_text(lines, encoding="utf-8")
+    assert job_runs.job_scripts({}, Places()) == 0
+    assert json.loads(capsys.readouterr().out)["locks"] == []
+
+
+@pytest.mark.parametrize("said", ["2026-07-01 hold until the move is done\n", "10.0.0.5:4711\n"])
+def test_words_in_a_lock_name_no_process(
+    job: Path, places: Places, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lock = job / "run.lock"
+    lock.write_text(said, encoding="utf-8")
+    assert told(capsys).pid is None
+    with pytest.raises(Failed, match="does not say whose"):
+        job_locks.lock_remove({"path": str(lock)}, places)
+
+
+def test_a_script_that_others_may_write_is_not_believed(
+    job: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (job / "job.sh").chmod(0o757)
+    assert job_runs.job_scripts({}, Places()) == 0
+    assert json.loads(capsys.readouterr().out) == {"scripts": [], "locks": []}
+
+
+def test_a_script_that_would_grow_without_end_is_read_as_far_as_it_is_sane(
+    job: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rounds = [f"v{n + 1}=" + f"$v{n}" * 30 for n in range(9)]
+    text = "\n".join(["#!/bin/sh", "v0=/srv/x.lock", *rounds, "/-" * 30_000])
+    (job / "job.sh").write_text(text, encoding="utf-8")
+    assert job_runs.job_scripts({}, Places()) == 0
+    assert len(capsys.readouterr().out) < 65_536
