@@ -9,7 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 
-from app.domain.host import asked_of
+from app.domain.host import Host, asked_of
 from app.domain.incident import Incident
 from app.domain.probe import Probe
 from app.host.amiss import Amiss
@@ -57,7 +57,7 @@ def losses(now: HostView, then: HostView | None) -> tuple[Amiss, ...]:
             key=f"autovacuum {one.database}.{one.table}",
             text=f"autovacuum of {one.database}'s table {one.table} was switched off",
             evidence_id=found.evidence_id,
-            check=asked_of(now.host, UPKEEP, f"{found.server.port} {one.database} {one.table}"),
+            check=_check(now.host, UPKEEP, found.server.port, one.database, one.table),
         )
         for found, one in unvacuumed(now, then)
     )
@@ -72,10 +72,12 @@ def losses(now: HostView, then: HostView | None) -> tuple[Amiss, ...]:
     return (*lost, *tables)
 
 
-def doubted(now: HostView, then: HostView | None, incident: Incident) -> tuple[Probe, ...]:
-    """The checks of what is missing that a ticket may be about."""
+def doubted(
+    now: HostView, then: HostView | None, incident: Incident, *, agreed: bool = False
+) -> tuple[Probe, ...]:
+    """The checks of what is missing that a ticket may be about, or a person has agreed to mend."""
     checks = tuple(loss.check for loss in losses(now, then) if loss.check is not None)
-    meant = _ABOUT_INDEXES.search(text_of(incident)) is not None
+    meant = agreed or _ABOUT_INDEXES.search(text_of(incident)) is not None
     return tuple(c for c in checks if meant or c.check != INDEX)
 
 
@@ -149,6 +151,12 @@ def lost_indexes(
             yield index, name in there
 
 
+def _check(host: Host, check: str, port: int, *names: str) -> Probe | None:
+    """The check of something named so; None where its name would not be read again as it is."""
+    subject = " ".join((str(port), *names))
+    return asked_of(host, check, subject) if len(subject.split()) == 1 + len(names) else None
+
+
 def _lost(
     view: HostView, now: PostgresCluster, then: PostgresCluster, ident: int
 ) -> Iterable[Amiss]:
@@ -156,9 +164,7 @@ def _lost(
         how = "is no longer valid" if is_there else "is gone"
         text = f"the index {index.name} of {index.database}'s table {index.table} {how}"
         key = f"index {index.database}.{index.table}.{index.name}"
-        check = asked_of(
-            view.host, INDEX, f"{now.port} {index.database} {index.table} {index.name}"
-        )
+        check = _check(view.host, INDEX, now.port, index.database, index.table, index.name)
         yield Amiss(key=key, text=text, evidence_id=ident, check=check)
     if then.autovacuum and now.autovacuum is False:
         text = f"autovacuum of PostgreSQL on port {now.port} was switched off"

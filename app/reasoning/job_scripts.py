@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 from app.domain.action import ActionCall
 from app.host import job_scripts
-from app.host.drift import Change
+from app.host.drift import Change, ChangeKind
+from app.host.facts import FileDiffFacts
 from app.host.kept import timer_of
 from app.reasoning.change_subjects import comments_of, diff_ask
 from app.reasoning.host_case import HostCase
@@ -45,8 +46,10 @@ def piling_subjects(case: HostCase) -> Iterable[Subject]:
         sources["script"] = asked.id
         change = _schedule_changed(case, path)
         timer = None if change is None else timer_of(change.path)
+        of_it = change is not None and _is_of_it(case, change, path)
         facts["script"] |= {
-            "changed": "" if change is None else change.path,
+            "changed": change.path if change is not None and of_it else "",
+            "looked_at": of_it is not None,
             "timers": [] if timer is None else [{"unit": timer}],
         }
         if change is not None and case.drift is not None:
@@ -85,6 +88,21 @@ def _schedule_changed(case: HostCase, path: str) -> Change | None:
         return None
     timer = one.job.removesuffix(".service") + ".timer"
     for change in (case.drift or ((), 0))[0]:
-        if change.path == one.job or timer_of(change.path) == timer:
+        if timer_of(change.path) == timer:
+            return change
+        if change.path == one.job and change.kind is ChangeKind.CONTENT:
             return change
     return None
+
+
+def _is_of_it(case: HostCase, change: Change, path: str) -> bool | None:
+    """Whether a changed table says something else of this script; None where it was not read."""
+    if timer_of(change.path) is not None:
+        return True
+    then = change.then.sha256 if change.then is not None else None
+    asked = {"path": change.path, "sha256": then or ""}
+    diff = case.view.facts(FileDiffFacts, "file.diff", **asked)
+    if diff is None:
+        return None
+    lines = (line for line in diff[0].diff.splitlines() if line[:1] in "+-")
+    return any(path in line for line in lines)

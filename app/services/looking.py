@@ -54,6 +54,8 @@ async def analyze(at: Progress, effects: Effects) -> Progress:
     behind = hosts_behind(at.known, at.given.grant)
     if behind:
         at = await look(at, effects, f"{key}.behind", behind)
+    if at.known.agreed and behind:
+        at = await _ask_what_was_lost(at, effects, key, behind)
     await say(effects, f"{key}.start", Step.ANALYZE, _seen(at.known), detail=_red(at.known))
     if not HostView(hosts[0], at.known.evidence).reachable:
         return at.step(conclusion=_unreachable(at.known), next=Step.FINALIZE)
@@ -176,12 +178,26 @@ async def ask_the_host(at: Progress, effects: Effects, key: str) -> Progress:
     doubted = checks.doubted(known, view, case.incident, own.touched)
     changed = (c for those in own.themed.values() for c in those)
     doubted += kept.probes_of(case.host, changed)
-    doubted += database_losses.doubted(view, own.then, case.incident)
+    doubted += database_losses.doubted(view, own.then, case.incident, agreed=case.agreed)
     doubted += web_limits.doubted(view, case.incident)
     if not doubted:
         return at
     why = "Does what held on the host while it was healthy still hold?"
     return at.with_probes(await effects.probe(f"{key}.checks", Step.ANALYZE, doubted, why))
+
+
+async def _ask_what_was_lost(
+    at: Progress, effects: Effects, key: str, hosts: Sequence[Host]
+) -> Progress:
+    """Where a person agreed to mend what a database behind has lost: is it still missing?"""
+    doubted: list[Probe] = []
+    for host in hosts:
+        own = HostCase(at.known, host.name)
+        doubted += database_losses.doubted(own.view, own.then, at.known.incident, agreed=True)
+    if not doubted:
+        return at
+    why = "Is what a person agreed to mend still amiss?"
+    return at.with_probes(await effects.probe(f"{key}.lost", Step.ANALYZE, doubted, why))
 
 
 async def ask_the_firewall(at: Progress, effects: Effects, key: str) -> Progress:

@@ -65,7 +65,8 @@ async def verify(at: Progress, effects: Effects, times: WatchTimes) -> Progress:
     checks = [one.check for one in amiss if one.check is not None]
     if len(checks) == len(amiss) and not at.kept:
         told = "; ".join(one.text for one in amiss[:3])
-        return await relief.go_on(at, effects, key, checks, told)
+        at = await relief.go_on(at, effects, key, checks, told)
+        return at if at.known.red else await _healed(at, effects, key)
     assert at.assessment is not None
     assert at.assessment.leader is not None
     proving = _proving(at.assessment.leader, proof)

@@ -23,7 +23,7 @@ from app.services.ports import Conclusion, Effects
 from app.services.progress import Applied, Progress
 
 _STATES = frozenset(databases.ACTIONS.values())
-_ROOM = "filesystems.list"
+_ROOM, _RUNS_JOB = "filesystems.list", "job.run"
 _MOST_TOLD = 3
 _MAKES_ROOM = frozenset(
     {"log.truncate", "log.truncate_deleted", "packages.clean_cache", "file.move_aside"}
@@ -43,7 +43,7 @@ async def left(
     at: Progress, effects: Effects, key: str, applied: Applied, before: tuple[Evidence, ...]
 ) -> tuple[Amiss, ...]:
     """What is still amiss though users are served."""
-    calls = [*_about_room(applied), *_about_databases(at, applied)]
+    calls = [*_about_room(applied), *_about_databases(at, applied), *_about_jobs(applied)]
     if not calls:
         return ()
     again = await effects.observe(f"{key}.left", Step.VERIFY, calls, "Is anything left amiss?")
@@ -56,6 +56,7 @@ async def left(
         found += filling_up(HostView(host, before), view, mounts)
         found += database_losses.losses(view, None if baseline is None else baseline.view(host))
         steps = [s for s in applied.plan.steps if s.host == name]
+        found += _unended(view, [str(s.params["unit"]) for s in steps if s.action == _RUNS_JOB])
         ended = [s.params for s in steps if s.action in databases.ENDS_IDLE]
         for params in ended:
             found += database_losses.filling_again(view, str(params["group"]), int(params["count"]))
@@ -65,6 +66,28 @@ async def left(
 def _about_room(applied: Applied) -> Iterable[ActionCall]:
     hosts = {step.host for step in applied.plan.steps if step.action in _MAKES_ROOM}
     return (ActionCall(action=_ROOM, host=host) for host in sorted(hosts))
+
+
+def _about_jobs(applied: Applied) -> Iterable[ActionCall]:
+    return (
+        ActionCall(action="unit.show", host=step.host, params={"unit": step.params["unit"]})
+        for step in applied.plan.steps
+        if step.action == _RUNS_JOB
+    )
+
+
+def _unended(view: HostView, jobs: Sequence[str]) -> Iterable[Amiss]:
+    """Jobs that were started and have not ended, or not well: what they are for is not done."""
+    for name in jobs:
+        unit = view.units.get(name)
+        asked = view.evidence("unit.show", unit=name)
+        if unit is None or asked is None:
+            continue
+        at_work = unit[0].active_state == "activating"
+        if at_work or unit[0].result != "success":
+            how = "is still at work" if at_work else f"has failed ({unit[0].result})"
+            text = f"{name}, which was started anew, {how}"
+            yield Amiss(key=f"job {name}", text=text, evidence_id=asked.id)
 
 
 def _about_databases(at: Progress, applied: Applied) -> Iterable[ActionCall]:
@@ -105,7 +128,10 @@ async def go_on(
     await say(effects, f"{key}.left", Step.VERIFY, f"Users are served; looking into it that {told}")
     why = "Is that mended which is still amiss?"
     asked = await effects.probe(f"{key}.left.asked", Step.VERIFY, checks, why)
-    at = at.step(kept=(*at.kept, *at.applied), applied=()).with_probes(asked)
+    at = at.with_probes(asked)
+    if not at.known.red:
+        return at
+    at = at.step(kept=(*at.kept, *at.applied), applied=())
     return await look_again(at, effects, f"{key}.again")
 
 

@@ -87,6 +87,8 @@ class Survey:
         self._store = store
         self._restorable = restorable  # types of paths
         self._stored = 0
+        self._kept_at: dict[str, list[str]] = {}  # contents by hash, where each stands
+        self._of_users: set[str] = set()  # contents that somebody but root may have written
         self._until = time.monotonic() + _SECONDS
 
     def files(self) -> list[dict[str, object]]:
@@ -96,7 +98,15 @@ class Survey:
             found.append(self._described(path, state))
             if len(found) >= _MOST_FILES or time.monotonic() > self._until:
                 break
+        self._bind()
         return found
+
+    def _bind(self) -> None:
+        """Contents that users wrote go back only to where they stood: not to where root reads."""
+        for sha256 in self._of_users:
+            for path in self._kept_at[sha256]:
+                if self._store is not None:
+                    self._store.bind(sha256, path)
 
     def _below(self) -> Iterator[tuple[str, os.stat_result]]:
         for root in CONTENT_ROOTS:
@@ -147,9 +157,13 @@ class Survey:
             return {"sha256": None}  # gone or replaced in the meantime
         try:
             content, mark = read_file(file, path), frozen.is_frozen(file)
+            owner = os.fstat(file).st_uid
         finally:
             os.close(file)
-        return {"sha256": self._kept(path, content), **({"frozen": True} if mark else {})}
+        sha256 = self._kept(path, content)
+        if sha256 in self._kept_at and owner != 0 and content:
+            self._of_users.add(sha256)
+        return {"sha256": sha256, **({"frozen": True} if mark else {})}
 
     def _kept(self, path: str, content: bytes) -> str:
         kept = any(_fits(path, kind) for kind in self._restorable)
@@ -157,6 +171,7 @@ class Survey:
             return hashlib.sha256(content).hexdigest()
         self._stored += len(content)
         sha256 = self._store.put(content)
+        self._kept_at.setdefault(sha256, []).append(path)
         if _fits(path, self._restorable[_ACCESS]):
             self._store.bind(sha256, path)
         return sha256

@@ -11,8 +11,10 @@ from . import disk, made
 from .answers import Params, answer
 from .places import Places
 from .refusal import Failed
+from .security import CRONTABS
 from .store import Store, read_file
 
+_USERS_TABLES = "/var/spool/cron/"
 _COPIED = ("security.selinux", "system.posix_acl_access", "user.")
 
 
@@ -27,6 +29,7 @@ def put_back(params: Params, places: Places) -> str | None:
     path, sha256 = str(params["path"]), str(params["sha256"])
     content = Store(places).get(sha256)
     uid, gid = _ids(params)
+    _require_its_place(path, sha256, str(params["owner"]), places)
     with disk.parent_of(path) as (folder, name):
         replaced = _keep(folder, name, path, places)
         temporary = f".{name}.sre-agent-{os.getpid()}"
@@ -46,6 +49,15 @@ def put_back(params: Params, places: Places) -> str | None:
             os.close(file)
         os.fsync(folder)
     return replaced
+
+
+def _require_its_place(path: str, sha256: str, owner: str, places: Places) -> None:
+    """Failed where somebody could have what he wrote himself put to where root reads it."""
+    if not Store(places).is_for(sha256, path):
+        raise Failed(f"the content {sha256[:12]} never stood at {path}")
+    folder, name = os.path.split(path)
+    if path.startswith(_USERS_TABLES) and (folder not in CRONTABS or name != owner):
+        raise Failed(f"{path} is no table of cron that {owner} has")
 
 
 def file_restore_link(params: Params, places: Places) -> int:
@@ -192,7 +204,11 @@ def _keep(folder: int, name: str, path: str, places: Places) -> str | None:
         content = read_file(file, path)
     finally:
         os.close(file)
-    return Store(places).put(content)
+    store = Store(places)
+    sha256 = store.put(content)
+    if (state.st_uid != 0 and content) or not store.is_for(sha256, path):
+        store.bind(sha256, path)
+    return sha256
 
 
 def _open_any(folder: int, name: str, path: str) -> int:

@@ -37,6 +37,11 @@ class Store:
         if not self.is_bound(sha256, path):
             disk.write_whole(self._bond(sha256, path), b"")
 
+    def is_for(self, sha256: str, path: str) -> bool:
+        """Whether a content may go to a path: one that is bound goes only to where it stood."""
+        bound = any(name.startswith(f"{sha256}.at.") for name in os.listdir(self._root))
+        return not bound or self.is_bound(sha256, path)
+
     def is_bound(self, sha256: str, path: str) -> bool:
         """Whether a content ever stood there."""
         return os.path.exists(self._bond(sha256, path))

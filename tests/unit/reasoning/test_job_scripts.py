@@ -91,13 +91,14 @@ def test_whether_it_is_free() -> None:
 SCRIPT, TABLE = "/srv/ledger/close.sh", "/etc/cron.d/ledger"
 
 
-def piled(runs: int, *, changed: bool = True) -> Case:
+def piled(runs: int, *, changed: bool = True, of: str = SCRIPT) -> Case:
     script = {"path": SCRIPT, "job": TABLE, "runs": runs, "oldest_seconds": 500}
     facts = facts_of(UP, HEALTHY_LISTENERS, persons__list={}, jobs__scripts={"scripts": [script]})
     table = file(TABLE)
     facts["baseline.manifest"] = manifest_now(file(TABLE, "e" * 64) if changed else table)
     facts[f"file.diff path={TABLE} sha256={table.sha256}"] = {
-        "path": TABLE, "sha256_then": "a" * 64, "sha256_now": "e" * 64, "diff": "", "comments": [],
+        "path": TABLE, "sha256_then": "a" * 64, "sha256_now": "e" * 64, "comments": [],
+        "diff": f"-*/15 * * * * root {of}\n+* * * * * root {of}\n",
     }  # fmt: skip
     probe = asked_of(HOST, job_scripts.PILES, SCRIPT)
     red = ProbeResult(probe=probe, ok=False, error="check", taken_at=NOW, simulated=False)
@@ -113,6 +114,10 @@ async def test_a_job_that_is_started_too_often_since_its_table_changed() -> None
     assert judged.repair is not None
     assert [s.action for s in judged.repair.steps] == ["file.restore", "job.end_extra_runs"]
     assert judged.repair.steps[1].params == {"script": SCRIPT}
+
+
+async def test_a_change_of_another_jobs_line_is_left() -> None:
+    assert (await judge(piled(5, of="/opt/else.sh"))).repair is None
 
 
 async def test_a_job_that_takes_longer_than_it_did_is_left_to_people() -> None:

@@ -21,6 +21,7 @@ from tests.unit.reasoning.cases import (
     manifest_now,
     nginx,
     tickets,
+    unit,
 )
 from tests.unit.services.world import HOST, World
 
@@ -111,3 +112,28 @@ def test_other_changes_of_what_was_mended_are_told() -> None:
     assert UNIT_FILE in told
     other = ActionCall(action="service.restart", host="alpha", params={"unit": "tickets.service"})
     assert relief.left_as_they_are(at, Applied(plan_of(other), ())) == ()
+
+
+class WithJob(World):
+    """A job that is in some state after it was started."""
+
+    def __init__(self, active: str, result: str) -> None:
+        super().__init__()
+        self.job = unit("tolls.service", active, "start", type="oneshot", result=result)
+
+    def _facts(self, call: ActionCall) -> dict[str, Any] | None:
+        return {"unit": self.job} if call.action == "unit.show" else super()._facts(call)
+
+
+@pytest.mark.parametrize(
+    ("active", "result", "told"),
+    [
+        ("inactive", "success", ""),
+        ("activating", "success", "is still at work"),
+        ("failed", "exit-code", "has failed (exit-code)"),
+    ],
+)
+async def test_a_job_that_was_started_has_to_end_well(active: str, result: str, told: str) -> None:
+    step = ActionCall(action="job.run", host=HOST.name, params={"unit": "tolls.service"})
+    found = await looked(WithJob(active, result), "tolls are not booked", step)
+    assert [told in text for text in found] == ([True] if told else [])

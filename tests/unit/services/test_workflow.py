@@ -84,6 +84,13 @@ class WithDatabase(World):
         shape = {"port": 5432, "status": "ready", "reachable": True, "max_connections": 40}
         return {"clusters": [shape | {"used": 3, "indexes": self.indexes}]}
 
+    def _asked(self, probe: Probe) -> ProbeResult:
+        if not probe.check:
+            return super()._asked(probe)
+        told = self._facts(ActionCall(action="postgres.state", host=HOST.name))
+        seen = HostView(HOST, evidence({"postgres.state": told}))
+        return answer(probe, seen, taken_at=START, simulated=False)
+
 
 @pytest.mark.parametrize(
     ("told", "outcome"),
@@ -109,19 +116,8 @@ async def test_users_who_are_served_slowly_are_not_called_healed(
     assert world.undone == []
 
 
-class WithIndexes(WithDatabase):
-    """The database's checks are answered by what it tells."""
-
-    def _asked(self, probe: Probe) -> ProbeResult:
-        if not probe.check:
-            return super()._asked(probe)
-        told = self._facts(ActionCall(action="postgres.state", host=HOST.name))
-        seen = HostView(HOST, evidence({"postgres.state": told}))
-        return answer(probe, seen, taken_at=START, simulated=False)
-
-
 async def test_what_is_left_and_can_be_mended_is_proposed_beside_what_helped() -> None:
-    world = WithIndexes()
+    world = WithDatabase()
     world.columns = ("day",)
     world.start("postgresql.service")
     world.stop()
