@@ -122,7 +122,7 @@ class WithJob(World):
         self.job = unit("tolls.service", active, "start", type="oneshot", result=result)
 
     def _facts(self, call: ActionCall) -> dict[str, Any] | None:
-        return {"unit": self.job} if call.action == "unit.show" else super()._facts(call)
+        return self.job if call.action == "unit.show" else super()._facts(call)
 
 
 @pytest.mark.parametrize(
