@@ -22,7 +22,8 @@ from app.reasoning.change_subjects import comments_of, diff_ask
 from app.reasoning.host_case import HostCase
 
 CONFIGURATION = ("/etc", "/usr/local", "/usr/lib/systemd/system", "/var/spool/cron")
-"""Below these every difference counts; elsewhere only that a path may not be used as before."""
+"""Below these every difference counts; elsewhere only that a path may not be used as before, or
+that a link leads to something else: another release runs."""
 
 _WRITTEN_BY_THE_SYSTEM = re.compile(
     r"/etc/(?:mtab|ld\.so\.cache|\.pwd\.lock|adjtime|mailcap|subuid-?|subgid-?|[a-z]*-|.*~"
@@ -102,7 +103,7 @@ def hypotheses(case: HostCase, found: tuple[Finding, ...]) -> tuple[Hypothesis, 
 
 
 def _telling(case: HostCase) -> list[Change]:
-    """Changes of configuration, and paths that are closed to whom they were open."""
+    """Changes of configuration, paths that are closed to whom they were open, other releases."""
     return [c for c in (case.drift or ((), 0))[0] if _counts(c)]
 
 
@@ -112,7 +113,7 @@ def _counts(change: Change) -> bool:
     if any(beneath(change.path, root) for root in CONFIGURATION):
         folder = change.now if change.now is not None else change.then
         return not (change.kind is ChangeKind.ADDED and folder and folder.kind == "directory")
-    return change.kind is ChangeKind.MODE
+    return change.kind in (ChangeKind.MODE, ChangeKind.TARGET)
 
 
 def _changed(case: HostCase) -> Iterable[Finding]:
@@ -131,6 +132,8 @@ def _changed(case: HostCase) -> Iterable[Finding]:
 
 
 def _how(change: Change) -> str:
+    if change.kind is ChangeKind.TARGET and change.then is not None and change.now is not None:
+        return f"it leads to {change.now.target}, and led to {change.then.target}"
     if change.kind is not ChangeKind.MODE or change.then is None or change.now is None:
         return change.kind.value
     then, now = (f"{f.owner}:{f.group} {f.mode}" for f in (change.then, change.now))

@@ -102,6 +102,25 @@ async def test_a_change_that_the_ticket_does_not_speak_of_is_told_and_left() -> 
     assert TIMER in judged.statement
 
 
+async def test_another_release_is_told_where_users_are_served() -> None:
+    """A ticket about what comes and goes is no false alarm where another release runs since."""
+    link = "/opt/tickets/current"
+    given = drifted()
+    (known,) = given.baselines
+    then = file(link, None, kind="symlink", target="releases/7")
+    now = file(link, None, kind="symlink", target="releases/8")
+    files = (*known.manifest.files, then)
+    known = known.model_copy(
+        update={"manifest": known.manifest.model_copy(update={"files": files})}
+    )
+    facts = facts_of(UP, HEALTHY_LISTENERS, firewall__show={}, persons__list={})
+    facts["baseline.manifest"] = manifest_now(now)
+    update = {"baselines": (known,), "evidence": cases.evidence(facts)}
+    judged = await judge(given.model_copy(update=update), "now and then an error page")
+    assert judged.advice is Advice.HAND_OVER
+    assert "releases/8, and led to releases/7" in judged.statement
+
+
 async def test_a_change_with_a_reason_is_left() -> None:
     judged = await judge(drifted(ZONE, now={ZONE: "# CHG-4711: moved"}), "stamps are hours late")
     assert judged.advice is Advice.HAND_OVER
