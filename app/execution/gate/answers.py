@@ -123,6 +123,13 @@ def start_time_of(pid: int | str) -> int | None:
     return int(fields[19]) if fields is not None else None
 
 
+def started_at(ticks: int) -> float:
+    """Clock ticks since boot as seconds since the epoch, by the clock as it is set now."""
+    words = [line.split() for line in text_at("/proc/stat", 1 << 20).splitlines()]
+    booted = float(next((w[1] for w in words if w and w[0] == "btime"), 0))
+    return booted + ticks / os.sysconf("SC_CLK_TCK")
+
+
 def process_ids() -> list[str]:
     return [name for name in os.listdir("/proc") if name.isdigit()]
 

@@ -15,7 +15,15 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from . import disk
-from .answers import Params, answer, kind_of, process_ids, start_time_of, text_at
+from .answers import (
+    Params,
+    answer,
+    kind_of,
+    process_ids,
+    start_time_of,
+    started_at,
+    text_at,
+)
 from .cron import paths_in
 from .moving import keep_copy, lies_among_databases
 from .parameters import is_refused
@@ -136,7 +144,7 @@ def _of_file(lock: Lock, file: int, shown: dict[str, Any]) -> dict[str, Any] | N
     shown["pid"] = pid
     shown["age_seconds"] = max(0, int(time.time() - state.st_mtime))
     # a stepped clock moves the moment of the start: only what is much older is before it
-    shown["before_boot"] = state.st_mtime < _booted() - _DAY
+    shown["before_boot"] = state.st_mtime < started_at(0) - _DAY
     shown["open"] = _is_open(lock.path) or f":{state.st_ino} " in text_at("/proc/locks", 1 << 20)
     gone = pid is not None and not _runs_since(pid, state.st_mtime) and not _is_inner(pid)
     shown["ended"] = shown["before_boot"] or gone
@@ -165,17 +173,12 @@ def _is_at_work(lock: Lock) -> bool:
     )
 
 
-def _booted() -> float:
-    words = [line.split() for line in text_at("/proc/stat", 1 << 20).splitlines()]
-    return float(next((w[1] for w in words if w and w[0] == "btime"), 0))
-
-
 def _runs_since(pid: int, taken_at: float) -> bool:
     """Whether the process that took the lock still runs: not a later one of the same number."""
     started = start_time_of(pid)
     if started is None:
         return False
-    return _booted() + started / os.sysconf("SC_CLK_TCK") <= taken_at + 1.0
+    return started_at(started) <= taken_at + 1.0
 
 
 def _is_inner(pid: int) -> bool:

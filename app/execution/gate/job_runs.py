@@ -8,7 +8,7 @@ import signal
 import time
 from typing import NamedTuple
 
-from .answers import Params, answer, process_ids, stat_fields, text_at
+from .answers import Params, answer, process_ids, started_at, stat_fields, text_at
 from .job_locks import locks_of, shown_of
 from .places import Places
 from .refusal import Failed
@@ -80,13 +80,6 @@ def every_process() -> Processes:
         if fields is not None:
             found[int(pid)] = Process(int(pid), int(fields[1]), int(fields[19]), uid, argv)
     return found
-
-
-def started_at(ticks: int) -> float:
-    """Clock ticks since boot as seconds since the epoch."""
-    words = [line.split() for line in text_at("/proc/stat", 1 << 20).splitlines()]
-    booted = float(next((w[1] for w in words if w and w[0] == "btime"), 0))
-    return booted + ticks / os.sysconf("SC_CLK_TCK")
 
 
 def _runs(script: Script, processes: Processes) -> list[Process]:
