@@ -44,7 +44,8 @@ _SET = re.compile(
 )
 _USED = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
 _TESTED = re.compile(r"(?<![\w-])-[efs]\b|\bexists\b|\bis_file\b|\bisfile\b|\bnoclobber\b")
-_MADE = re.compile(r">|\btouch\b|\bln +-s|\bopen\(|\bwrite_text\(|\binstall\b")
+_MADE_BEFORE = re.compile(r"(?:>\|?\s*[\"']?|\b(?:touch|ln +-s|install)\b[^|;&>]*|\bopen\([\"']?)$")
+"""What stands before the path where a line makes the file."""
 _PID = re.compile(r"\s*(\d{1,7})\s*")
 
 
@@ -68,7 +69,7 @@ def locks_of(script: Script) -> Iterator[Lock]:
             if _NAME.fullmatch(path.rsplit("/", 1)[-1]):
                 if _TESTED.search(line):
                     tested.add(path)
-                if _MADE.search(line):
+                if _MADE_BEFORE.search(line.partition(path)[0]):
                     made.add(path)
     served = served_places()
     for path in sorted(tested & made):
