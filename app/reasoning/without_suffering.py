@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from app.host import load
 from app.host.network_state import text_of
 from app.reasoning import since_healthy
@@ -10,6 +12,12 @@ from app.reasoning.odds import unknown
 from app.reasoning.port import Advice, Assessment, Case
 from app.reasoning.questions import ASKS_A_ROUND, not_asked
 from app.reasoning.unit_facts import unit_facts
+
+_ASKS_FOR_DATA = re.compile(
+    r"\b(?:restor\w+|recover\w*|undelet\w+|roll(?:ed|ing)? ?back|bring back|get back)\b"
+    r"[^.!?\n]{0,100}(?:snapshots?|back-?ups?|dumps?|data|tables?|files?|folders?|rows?|deleted)\b"
+)
+"""How people ask for data that is gone. Putting old data over new is never the agent's to do."""
 
 
 def without_suffering(case: Case, hosts: tuple[HostCase, ...]) -> Assessment:
@@ -27,6 +35,12 @@ def without_suffering(case: Case, hosts: tuple[HostCase, ...]) -> Assessment:
         return Assessment(
             advice=Advice.DIAGNOSE, statement=statement, hypotheses=hypotheses, wanted=wanted
         )
+    elif _ASKS_FOR_DATA.search(text_of(case.incident)):
+        statement = (
+            "Users who can be asked are served; the ticket asks for data to be brought back, which "
+            "people decide and do: what lies there now would be written over"
+        )
+        advice = Advice.HAND_OVER
     elif found := since_healthy.findings(hosts[0]):
         return _served_yet_changed(hosts[0], found)
     else:

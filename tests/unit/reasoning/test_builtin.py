@@ -162,6 +162,24 @@ async def test_where_users_are_served_a_changed_file_is_told_with_its_writers_wo
     assert "mtab" not in judged.statement
 
 
+@pytest.mark.parametrize(
+    ("text", "advice"),
+    [
+        ("please restore last night's dump of the orders table", Advice.HAND_OVER),
+        ("someone deleted my files, can you get back the folder", Advice.HAND_OVER),
+        ("a node restarted and has recovered by itself", Advice.NO_FAULT),
+    ],
+)
+async def test_who_asks_for_data_to_be_brought_back_is_not_told_that_all_is_well(
+    text: str, advice: Advice
+) -> None:
+    facts = facts_of(UP, HEALTHY_LISTENERS, firewall__show={}, baseline__manifest=manifest_now())
+    given = case(facts, status=200)
+    incident = given.incident.model_copy(update={"short_description": text, "description": ""})
+    judged = await judge(given.model_copy(update={"incident": incident}))
+    assert judged.advice is advice, judged.statement
+
+
 async def test_a_down_service_behind_green_probes_is_a_persons() -> None:
     units = [nginx(), tickets("failed", "failed", result="exit-code")]
     judged = await judge(case(facts_of(units, HEALTHY_LISTENERS), status=200))
