@@ -215,12 +215,22 @@ class MountStateFacts(Value):
     size_kb: int | None = None
 
 
+class StrayWriter(Value):
+    """The one process that holds a file open, left behind by a login that has ended."""
+
+    pid: int
+    start_time: int  # in clock ticks since boot
+    command: str
+    user: str
+
+
 class BigFile(Value):
     path: str
     bytes: int
     modified: str  # ISO 8601, UTC
     open_by: tuple[str, ...] = ()  # names of processes that hold it open
     owner: str = ""
+    writer: StrayWriter | None = None  # None: nobody, several, or somebody who is waited for
 
 
 class DeletedFile(BigFile):

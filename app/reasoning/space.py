@@ -8,7 +8,7 @@ from typing import Any
 
 from app.host import databases
 from app.host.database_facts import PostgresCluster
-from app.host.facts import DiskUsageFacts, Filesystem
+from app.host.facts import BigFile, DiskUsageFacts, Filesystem
 from app.host.view import beneath
 from app.reasoning.host_case import HostCase
 
@@ -62,7 +62,17 @@ def _hoards(mount: Filesystem, usage: DiskUsageFacts) -> Iterable[Facts]:
         yield _hoard("packages", place, total, f"downloaded package files below {place}")
     for file in usage.files[:1]:
         kind = "log" if _is_log(file.path) else "file"
-        yield _hoard(kind, file.path, file.bytes, file.path)
+        yield _hoard(kind, file.path, file.bytes, file.path) | _written_by(file)
+
+
+def _written_by(file: BigFile) -> Facts:
+    """The process that fills it, where that is one which nobody waits for."""
+    one = file.writer
+    if one is None:
+        return {"has_writer": False}
+    by = f"{one.command} (process {one.pid} of {one.user}), left behind by a login that has ended"
+    said = f"{file.path}, which {by}, writes to"
+    return {"has_writer": True, "writer": one.model_dump(mode="json"), "said": said}
 
 
 def _hoard(kind: str, path: str, size: int, said: str) -> Facts:

@@ -15,10 +15,12 @@ from .answers import (
     iso,
     process_ids,
     start_time_of,
+    stat_fields,
     unit_of,
     user_name,
 )
 from .places import Places
+from .processes import is_stray, owner_of
 
 _MOST_FILES = 25
 _MOST_FOLDERS = 12
@@ -41,7 +43,10 @@ def disk_usage(params: Params, _: Places) -> int:
     return answer(
         {
             "path": path,
-            "files": [_shown(f, state, opened.holders(state.st_ino)) for f, state in largest],
+            "files": [
+                _shown(f, state, opened.holders(state.st_ino)) | opened.stray(state.st_ino)
+                for f, state in largest
+            ],
             "deleted_open": [
                 _shown(name, state, opened.holders(inode)) | opened.holder(inode)
                 for inode, (name, state) in deleted[:_MOST_FILES]
@@ -78,6 +83,7 @@ class OpenFiles:
     def __init__(self, device: int) -> None:
         self._device = device
         self._holders: dict[int, set[str]] = {}
+        self._pids: dict[int, set[str]] = {}
         self._first: dict[int, str] = {}
         self.deleted: dict[int, tuple[str, os.stat_result]] = {}
         for pid in process_ids():
@@ -102,6 +108,24 @@ class OpenFiles:
             "inode": inode,
         }
 
+    def stray(self, inode: int) -> dict[str, object]:
+        """The one process that holds a file open, where nobody waits for it any more."""
+        pids = self._pids.get(inode, set())
+        fields = stat_fields(next(iter(pids))) if len(pids) == 1 else None
+        if fields is None:
+            return {}
+        (pid,) = pids
+        if not is_stray(pid, terminal=fields[4] != "0"):
+            return {}
+        return {
+            "writer": {
+                "pid": int(pid),
+                "start_time": int(fields[19]),
+                "command": command_of(pid),
+                "user": owner_of(pid),
+            }
+        }
+
     def _see(self, pid: str, link: str) -> None:
         try:
             state = os.stat(link)
@@ -111,6 +135,7 @@ class OpenFiles:
         if state.st_dev != self._device or not stat.S_ISREG(state.st_mode):
             return
         self._holders.setdefault(state.st_ino, set()).add(command_of(pid))
+        self._pids.setdefault(state.st_ino, set()).add(pid)
         self._first.setdefault(state.st_ino, pid)
         if state.st_nlink == 0:
             self.deleted[state.st_ino] = (target.removesuffix(" (deleted)"), state)

@@ -101,6 +101,18 @@ async def test_a_journal_without_its_limit_is_given_it_back_and_shrunk() -> None
     ]
 
 
+@pytest.mark.parametrize(("writer", "ended"), [(True, True), (False, False)])
+async def test_what_a_login_left_behind_and_fills_a_log_is_ended_first(
+    *, writer: bool, ended: bool
+) -> None:
+    one = {"pid": 66, "start_time": 12, "command": "tracer", "user": "ann"} if writer else None
+    log = {"files": [big("/var/log/tickets/trace.log", writer=one, open_by=["tracer"])]}
+    judged = await assessed(mounted("/var/log/tickets"), log)
+    end = ["process.terminate_stray command=tracer pid=66 start_time=12"] if ended else []
+    assert steps(judged) == [*end, "log.truncate path=/var/log/tickets/trace.log"]
+    assert ("tracer" in judged.hypotheses[0].text) is ended
+
+
 async def test_a_file_system_that_cannot_be_written_is_not_made_room_of() -> None:
     log = {"files": [big("/var/log/tickets/trace.log")]}
     judged = await assessed(mounted("/var/log/tickets", read_only=True), log)
