@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 
 from app.domain.action import ActionCall
 from app.domain.hypothesis import Hypothesis, HypothesisStatus
+from app.domain.probe import ProbeKind
 from app.host.hops import Hop
 from app.host.view import config_test_of
 from app.knowledge.library import Library
@@ -206,7 +207,8 @@ def _closer_look(host: HostCase) -> Iterable[ActionCall]:
 
 def _look_behind(case: Case, hosts: tuple[HostCase, ...]) -> Iterable[ActionCall]:
     """A first look at what the host depends on, where a service fails for no reason of its own."""
-    if not hosts[0].breaks_at_a_service:
+    served_by_itself = all(p.probe.kind is ProbeKind.TLS for p in hosts[0].red)
+    if not hosts[0].breaks_at_a_service or served_by_itself:
         return
     seen = {h.host.name for h in hosts}
     for host in case.hosts:

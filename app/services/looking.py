@@ -219,12 +219,18 @@ def _page_of(probe: Probe) -> tuple[object, ...]:
 
 
 async def look_again(at: Progress, effects: Effects, key: str) -> Progress:
-    """Fresh evidence after a change that was not the cure."""
-    await effects.release(f"{key}.release", at.holding or at.known.host.name)
+    """Fresh evidence after a change that was not the cure.
+
+    What is known of hosts that were not changed and suffer nothing stays known.
+    """
+    changed = at.holding or at.known.host.name
+    await effects.release(f"{key}.release", changed)
     seen = {e.host for e in at.known.evidence}
-    hosts = [h for h in at.known.hosts if h.name in seen]
+    doubted = {changed, at.known.host.name, *(h.name for h in at.known.suffering)}
+    hosts = [h for h in at.known.hosts if h.name in seen and h.name in doubted]
+    kept = tuple(e for e in at.known.evidence if e.host not in doubted)
     emptied = at.known.model_copy(
-        update={"evidence": (), "round": at.known.round + 1, "agreed": False}
+        update={"evidence": kept, "round": at.known.round + 1, "agreed": False}
     )
     at = at.step(holding=None, case=emptied)
     at = await look(at, effects, key, hosts, during=Step.VERIFY)
