@@ -56,6 +56,8 @@ class JobScript(Value):
 
     path: str
     job: str  # the table or the service that runs it
+    kind: str = ""  # oneshot, simple, ...; empty: a table runs it
+    reads: tuple[str, ...] = ()  # environment files of the service
     runs: int = 0  # at work now, those that it has forked itself not counted
     oldest_seconds: int | None = None
 

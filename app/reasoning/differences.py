@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from app.domain.action import ActionCall
+from app.host import job_scripts
 from app.host.drift import Change
 from app.host.kept import timer_of
 from app.reasoning.change_subjects import comments_of, diff_ask
@@ -65,12 +66,17 @@ def _ask(case: HostCase, change: Change) -> ActionCall | None:
 
 def _jobs(case: HostCase, changes: tuple[Change, ...]) -> list[dict[str, Any]]:
     """The jobs of timers that ran with what changed, and so may have done nothing useful since."""
-    ran = (
+    paths = {change.path for change in changes}
+    ran = [
         unit.name
         for unit in case.timed
-        if unit.type == "oneshot"
-        and any(case.relation_of(c.path, unit) in OF_A_JOB for c in changes)
-    )
+        if unit.type == "oneshot" and any(case.relation_of(p, unit) in OF_A_JOB for p in paths)
+    ]
+    ran += [
+        script.job
+        for script in job_scripts.scripts(case.view).values()
+        if script.kind == "oneshot" and paths.intersection((script.path, *script.reads))
+    ]
     return [{"unit": name} for name in dict.fromkeys(ran)]
 
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
-from app.host import kept
+from app.host import job_scripts, kept
 from app.host.drift import Change, ChangeKind, Relation, changes, program, relation
 from app.host.facts import Manifest, UnitFacts
 from app.host.hops import HopState, Layer, Walk
@@ -190,6 +190,9 @@ class HostCase:
             for table in view.cron[0].tables if view is not None and view.cron else ():
                 job = table.path.rsplit("/", 1)[-1]
                 programs |= {one: f"{job} {one.rsplit('/', 1)[-1]}" for one in table.programs}
+            for script in job_scripts.scripts(view).values():
+                job = program(script.job.rsplit("/", 1)[-1])
+                programs |= dict.fromkeys((script.path, *script.reads), job)
         return kept.themes(self.drift[0], self.case.incident, jobs, programs)
 
     @cached_property

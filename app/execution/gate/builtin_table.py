@@ -40,7 +40,7 @@ from .files import config_read, environment_read, file_diff, file_state, log_tai
 from .firewall import firewall_remove_rule, firewall_restore_rule, firewall_rule
 from .frozen import file_set_frozen
 from .host import filesystems, identity, persons
-from .job_locks import lock_remove
+from .job_locks import lock_put_back, lock_remove
 from .job_runs import job_end_extra_runs, job_scripts
 from .kernel_settings import kernel_set, kernel_setting, kernel_settings
 from .links import link_down, link_show, link_up
@@ -147,6 +147,7 @@ BUILTINS: dict[str, Builtin] = {
         link_show,
         link_up,
         listeners,
+        lock_put_back,
         lock_remove,
         log_tail,
         log_truncate,

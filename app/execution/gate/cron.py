@@ -42,6 +42,8 @@ class Command(NamedTuple):
     text: str
     active: bool = True  # False: the line is commented out
     of_a_user: bool = False  # a table that its account may write
+    kind: str = ""  # the Type= of a service
+    reads: tuple[str, ...] = ()  # its environment files
 
 
 def commands() -> Iterator[Command]:

@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from . import disk
+from . import disk, made
 from .answers import (
     Params,
     answer,
@@ -25,11 +25,12 @@ from .answers import (
     text_at,
 )
 from .cron import paths_in
-from .moving import keep_copy, lies_among_databases
+from .moving import lies_among_databases
 from .parameters import is_refused
 from .places import Places
 from .refusal import Failed
 from .scheduled import Script, scripts, served_places
+from .store import Store
 
 _LOCK_BYTES = 64
 _DAY = 86_400.0
@@ -125,7 +126,11 @@ def lock_remove(params: Params, places: Places) -> int:
             why = _why_held(shown_of(lock, running=_is_at_work(lock)))
             if why is not None:
                 raise Failed(f"{path} stays: {why}")
-            kept = keep_copy(file, path, before, places)
+            os.lseek(file, 0, os.SEEK_SET)
+            sha256 = Store(places).put(disk.read_up_to(file, _LOCK_BYTES))
+            mode = stat.S_IMODE(before.st_mode)
+            note = f"{sha256} {before.st_uid} {before.st_gid} {mode:o}"
+            made.note(_noted(path), places, note)
             now = disk.state_of(folder, name)
             if now is None or (now.st_ino, now.st_mtime_ns) != (before.st_ino, before.st_mtime_ns):
                 raise Failed(f"{path} was taken anew while it was looked at; it stays")
@@ -133,7 +138,36 @@ def lock_remove(params: Params, places: Places) -> int:
             os.close(file)
         os.unlink(name, dir_fd=folder)
         os.fsync(folder)
-    return answer({"path": path, "kept": kept})
+    return answer({"path": path, "kept": sha256})
+
+
+def lock_put_back(params: Params, places: Places) -> int:
+    """Put back a lock that this gate took away; Failed where there is a new one."""
+    path = str(params["path"])
+    noted = made.noted(_noted(path), places)
+    if noted is None:
+        raise Failed(f"{path} was not taken away by the gate")
+    sha256, uid, gid, mode = noted.split()
+    with disk.parent_of(path) as (folder, name):
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        try:
+            file = os.open(name, flags, 0o600, dir_fd=folder)
+        except OSError as error:
+            raise Failed(f"{path} could not be put back: {error.strerror}") from None
+        try:
+            disk.write_all(file, Store(places).get(sha256))
+            os.fchown(file, int(uid), int(gid))
+            os.fchmod(file, int(mode, 8))
+            os.fsync(file)
+        finally:
+            os.close(file)
+        os.fsync(folder)
+    made.forget(_noted(path), places)
+    return answer({"path": path})
+
+
+def _noted(path: str) -> str:
+    return f"lock {path}"
 
 
 def _of_file(lock: Lock, file: int, shown: dict[str, Any]) -> dict[str, Any] | None:

@@ -43,8 +43,11 @@ def job_scripts(_: Params, __: Places) -> int:
         oldest = min((run.started for run in pile), default=None)
         seconds = None if oldest is None else max(0, int(time.time() - started_at(oldest)))
         shown.append(
-            {"path": one.path, "job": one.job, "runs": len(pile), "oldest_seconds": seconds}
-        )
+            {
+                "path": one.path, "job": one.job, "kind": one.kind, "reads": one.reads,
+                "runs": len(pile), "oldest_seconds": seconds,
+            }
+        )  # fmt: skip
     locks = [lock for one in found.values() for lock in locks_of(one)][:_MOST_LOCKS]
     at_work = {one.path: bool(_runs(one, processes)) for one in found.values()}
     told = [shown_of(lock, running=at_work[lock.script]) for lock in locks]

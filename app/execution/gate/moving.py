@@ -90,18 +90,6 @@ def lies_among_databases(path: str) -> str | None:
     return None
 
 
-def keep_copy(file: int, path: str, state: os.stat_result, places: Places) -> str:
-    """Keep a whole copy of a small file, from which `file_move_back` puts it back; its path."""
-    disk.make_folder(places.aside)
-    target = f"{places.aside}/{_stem(path)}"
-    for older in (target, target + ".from"):
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(older)
-    _copy(file, target, state)
-    disk.write_whole(target + ".from", path.encode())
-    return target
-
-
 def _is_touched(file: int, folder: int, name: str, state: os.stat_result) -> bool:
     """Whether anybody wrote to it, replaced it or opened it since it was looked at."""
     now, there = os.fstat(file), disk.state_of(folder, name)

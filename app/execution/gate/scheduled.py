@@ -24,6 +24,7 @@ _SCRIPT_BYTES = 64 * 1024
 _MOST = 100
 _PROGRAM = re.compile(r"argv\[\]=(.*?) ; ignore_errors=")
 _OF_THE_SYSTEM = ("/bin", "/sbin", "/usr/bin", "/usr/sbin", "/dev", "/proc", "/sys", "/lib")
+_TOLD = ("Id", "User", "Type")
 _PARTS = re.compile(r"&&|\|\|?|;")
 
 
@@ -35,6 +36,8 @@ class Script(NamedTuple):
     account: int  # the user id that the job runs as
     active: bool  # False: the line that names it is commented out
     text: str
+    kind: str  # the Type= of the service that runs it; "" where a table does
+    reads: tuple[str, ...]  # that service's environment files
 
 
 def scripts() -> dict[str, Script]:
@@ -50,7 +53,7 @@ def scripts() -> dict[str, Script]:
                 continue
             text = _read(path, account, served)
             if text is not None:
-                found[path] = Script(path, one.job, account, one.active, text)
+                found[path] = Script(path, one.job, account, one.active, text, one.kind, one.reads)
     return found
 
 
@@ -76,13 +79,20 @@ def _timed() -> Iterator[Command]:
     units = [line.split()[-1] for line in timers.splitlines() if line.endswith(".service")]
     if not units:
         return
-    asked = [part for name in ("Id", "User", "ExecStart") for part in ("-p", name)]
+    asked = [part for name in (*_TOLD, "ExecStart", "EnvironmentFiles") for part in ("-p", name)]
     _, shown, _ = read_program(["/usr/bin/systemctl", "show", "--no-pager", *asked, "--", *units])
     for block in shown.split("\n\n"):
         lines = [line.partition("=") for line in block.splitlines()]
-        said = {name: value for name, _, value in lines if name in ("Id", "User")}
+        said = {name: value for name, _, value in lines if name in _TOLD}
+        reads = [v.partition(" (")[0] for name, _, v in lines if name == "EnvironmentFiles"]
         for command in _PROGRAM.findall(block):
-            yield Command(said.get("Id", ""), said.get("User") or "root", command)
+            yield Command(
+                said.get("Id", ""),
+                said.get("User") or "root",
+                command,
+                kind=said.get("Type", ""),
+                reads=tuple(path for path in reads if path),
+            )
 
 
 def _uid(account: str) -> int | None:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from app.execution.gate import cron, job_locks, job_runs, moving
+from app.execution.gate import cron, job_locks, job_runs
 from app.execution.gate.places import Places
 from app.execution.gate.refusal import Failed
 from app.host.job_scripts import JobLock, JobScriptsFacts
@@ -74,7 +74,7 @@ def test_a_lock_of_a_run_that_was_killed(
     assert (found.ended, found.left_behind, found.before_boot) == (True, True, False)
     assert job_locks.lock_remove({"path": str(lock)}, places) == 0
     assert not lock.exists()
-    assert moving.file_move_back({"path": str(lock)}, places) == 0
+    assert job_locks.lock_put_back({"path": str(lock)}, places) == 0
     assert lock.read_text(encoding="utf-8") == f"{found.pid}\n"
 
 
