@@ -148,7 +148,8 @@ async def _healed(at: Progress, effects: Effects, key: str) -> Progress:
     assert at.verification is not None
     confirmed = leader.model_copy(update={"status": HypothesisStatus.CONFIRMED})
     await effects.record(f"{key}.confirmed", hypotheses=[confirmed])
-    causes = "; ".join([*(one.plan.cause_text for one in at.kept), leader.text])
+    before = (one.plan.cause_text for one in (*at.kept, *at.applied[:-1]))
+    causes = "; ".join(dict.fromkeys([*before, leader.text]))
     conclusion = Conclusion(
         outcome=Outcome.RESOLVED,
         root_cause=causes,
