@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from app.domain.action import ActionCall
 from app.domain.hypothesis import Hypothesis, HypothesisStatus
 from app.domain.probe import ProbeKind
+from app.host import accounts, database_losses, job_scripts, kept, web_limits
 from app.host.hops import Hop
 from app.host.view import config_test_of
 from app.knowledge.library import Library
@@ -45,6 +46,12 @@ JOURNAL_LINES = 200
 
 MOST_SAID = 300
 """Characters of a log's line in a statement."""
+
+_OF_NO_UNIT = frozenset({
+    kept.CHECK, job_scripts.CHECK, job_scripts.PILES, web_limits.CHECK, accounts.CHECK,
+    *database_losses.JUDGED_BY,
+})  # fmt: skip
+"""Checks that say all there is to say: where only they fail, no unit need be looked at closely."""
 
 _COMPLAINS = re.compile(
     r"error|fatal|panic|exception|cannot|can't|denied|refused|invalid|no such|not found|failed"
@@ -230,6 +237,8 @@ def _in_question(host: HostCase) -> tuple[str, ...]:
     Where a person has agreed to a repair it is enough to look at what fails.
     """
     if host.case.agreed and host.failing:
+        return host.failing
+    if host.red and all(p.probe.check in _OF_NO_UNIT for p in host.red):
         return host.failing
     on_paths = tuple(unit for walk in host.walks for unit in walk.units)
     others = host.units if host.red or host.is_own else _out_of_the_ordinary(host)
