@@ -25,7 +25,7 @@ class FaultKind(StrEnum):
     SLOW = "slow"  # the answer drips, over `seconds`
     CUT_BEFORE = "cut_before"  # the connection ends, nothing was done
     CUT_AFTER = "cut_after"  # the connection ends after the request was carried out
-    CUT_LATE = "cut_late"  # the connection ends, and `seconds` later the request is carried out
+    CUT_LATE = "cut_late"  # the connection ends; carried out after `behind` further requests
     TOKENS_EXPIRE = "tokens_expire"  # every access token ends just before this request
     EDITED = "edited"  # another user changes a row just before this request is carried out
 
@@ -43,6 +43,7 @@ class Fault(Value):
     every: int = Field(default=1, ge=1)
     times: int | None = Field(default=1, ge=1)
     seconds: float = Field(default=1.0, ge=0, description="Of Retry-After and of slow answers")
+    behind: int = Field(default=1, ge=1, description="Requests answered before a late one")
     table: str = Field(default="incident", description="Of the row that is edited")
     number: str = Field(default="", description="Number or sys_id of the row that is edited")
     by: str = Field(default="alice", description="Who edits")

@@ -51,6 +51,8 @@ class Front:
     def __init__(self, app: ASGIApp, current: Current) -> None:
         self._app = app
         self._current = current
+        self._answers = 0
+        self._answered = asyncio.Condition()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"].startswith(CONTROL):
@@ -64,7 +66,7 @@ class Front:
             _before(instance, fault)
         if fault is not None and fault.kind is FaultKind.CUT_LATE:
             await _cut(scope, receive)
-            await asyncio.sleep(fault.seconds)
+            await self._answered_since(fault.behind)
         held = await self._answer(instance, scope, body, fault)
         cut = fault is not None and fault.kind in CUTS
         instance.requests.add(
@@ -86,6 +88,15 @@ class Front:
         else:
             slow = fault is not None and fault.kind is FaultKind.SLOW
             await _send(held, send, seconds=fault.seconds if fault and slow else 0)
+        async with self._answered:
+            self._answers += 1
+            self._answered.notify_all()
+
+    async def _answered_since(self, many: int) -> None:
+        """Wait until so many further requests were answered, or cut off."""
+        wanted = self._answers + many
+        async with self._answered:
+            await self._answered.wait_for(lambda: self._answers >= wanted)
 
     async def _answer(
         self, instance: Instance, scope: Scope, body: bytes, fault: Fault | None
