@@ -25,7 +25,7 @@ class Probe(Value):
     A `host` probe is the exception: it reads on the host what no action writes.
     """
 
-    name: str  # unique on the host: "http shop.corp.internal /"
+    name: str  # unique on the host: "http www.example.net /"
     kind: ProbeKind
     address: str  # what is connected to: the host's own address, or the resolver for dns
     port: int

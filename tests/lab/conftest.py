@@ -1,4 +1,4 @@
-"""Tests here boot real hosts: they need root on Debian."""
+"""Tests here boot real hosts, or mount on this one: they need root on Debian."""
 
 from __future__ import annotations
 
@@ -15,4 +15,4 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if here in item.path.parents:
             item.add_marker(pytest.mark.lab)
             if os.geteuid() != 0:
-                item.add_marker(pytest.mark.skip(reason="the lab boots hosts: it needs root"))
+                item.add_marker(pytest.mark.skip(reason="to boot hosts and to mount takes root"))

@@ -157,7 +157,7 @@ class Survey:
             return {"sha256": None}  # gone or replaced in the meantime
         try:
             content, mark = read_file(file, path), frozen.is_frozen(file)
-            owner = os.fstat(file).st_uid
+            owner = disk.owner_of(file)
         finally:
             os.close(file)
         sha256 = self._kept(path, content)

@@ -93,6 +93,11 @@ def state_of(folder: int, name: str) -> os.stat_result | None:
         return None
 
 
+def owner_of(file: int) -> int:
+    """The user id that an opened file belongs to."""
+    return os.fstat(file).st_uid
+
+
 def tail_of(path: str, most: int) -> str:
     """The last whole lines of a file, of up to `most` bytes. Raises Failed and OSError."""
     with parent_of(path) as (folder, name):

@@ -201,12 +201,12 @@ def _keep(folder: int, name: str, path: str, places: Places) -> str | None:
         return None
     file = disk.open_regular(folder, name, path)
     try:
-        content = read_file(file, path)
+        content, owner = read_file(file, path), disk.owner_of(file)
     finally:
         os.close(file)
     store = Store(places)
     sha256 = store.put(content)
-    if (state.st_uid != 0 and content) or not store.is_for(sha256, path):
+    if (owner != 0 and content) or not store.is_for(sha256, path):
         store.bind(sha256, path)
     return sha256
 

@@ -12,7 +12,7 @@ from .refusal import Failed
 
 DPKG, DPKG_QUERY, DPKG_DEB = "/usr/bin/dpkg", "/usr/bin/dpkg-query", "/usr/bin/dpkg-deb"
 RPM = "/usr/bin/rpm"
-CACHE = "/var/cache/apt/archives"
+CACHE, OWNER = "/var/cache/apt/archives", 0
 _MOST = 6000
 _SECONDS, _INSTALL_SECONDS = 15.0, 240.0
 _OTHERS_MAY_WRITE = stat.S_IWGRP | stat.S_IWOTH
@@ -91,7 +91,7 @@ def _cached(name: str) -> list[tuple[str, str]]:
             continue
         path = f"{CACHE}/{one}"
         state = os.lstat(path)
-        if not stat.S_ISREG(state.st_mode) or state.st_uid != 0:
+        if not stat.S_ISREG(state.st_mode) or state.st_uid != OWNER:
             continue
         if state.st_mode & _OTHERS_MAY_WRITE:
             continue

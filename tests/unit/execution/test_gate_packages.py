@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (folder / "var/lib/dpkg/info").mkdir()
     (folder / "var/lib/dpkg/status").touch()
     for name, options in (
-        ("dpkg", f"--root={folder} --force-script-chrootless"),
+        ("dpkg", f"--root={folder} --force-script-chrootless --force-not-root"),
         ("dpkg-query", f"--admindir={folder}/var/lib/dpkg"),
     ):
         script = tmp_path / name
@@ -41,6 +42,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(packages, "DPKG", str(tmp_path / "dpkg"))
     monkeypatch.setattr(packages, "DPKG_QUERY", str(tmp_path / "dpkg-query"))
     monkeypatch.setattr(packages, "CACHE", str(cache))
+    monkeypatch.setattr(packages, "OWNER", os.geteuid())
     return folder
 
 
@@ -58,7 +60,7 @@ def fetched(tmp_path: Path, name: str = "till", version: str = "2.1-3", called: 
     (tree / "opt/till/drawer").write_text("open\n", encoding="utf-8")
     file = tmp_path / "cache" / (called or f"{name}_{version}_all.deb")
     subprocess.run(
-        ["/usr/bin/dpkg-deb", "--root-owner-group", "--build", str(tree), str(file)],
+        ["/usr/bin/dpkg-deb", "--build", str(tree), str(file)],
         check=True,
         capture_output=True,
     )
