@@ -180,7 +180,11 @@ class HostCase:
         if self.drift is None or not self.is_own:
             return {}
         jobs = frozenset(unit.name for unit in self.timed)
-        programs = {
+        return kept.themes(self.drift[0], self.case.incident, jobs, self._files_of_jobs())
+
+    def _files_of_jobs(self) -> dict[str, str]:
+        """What jobs run and read, each with the words by which people know its job."""
+        found = {
             change.path: program(unit.name)
             for unit in self.timed
             for change, how in self.related(unit)
@@ -189,11 +193,11 @@ class HostCase:
         for view in (self.then, self.view):
             for table in view.cron[0].tables if view is not None and view.cron else ():
                 job = table.path.rsplit("/", 1)[-1]
-                programs |= {one: f"{job} {one.rsplit('/', 1)[-1]}" for one in table.programs}
+                found |= {one: f"{job} {one.rsplit('/', 1)[-1]}" for one in table.programs}
             for script in job_scripts.scripts(view).values():
                 job = program(script.job.rsplit("/", 1)[-1])
-                programs |= dict.fromkeys((script.path, *script.reads), job)
-        return kept.themes(self.drift[0], self.case.incident, jobs, programs)
+                found |= dict.fromkeys((script.path, *script.reads), job)
+        return found
 
     @cached_property
     def timed(self) -> tuple[UnitFacts, ...]:

@@ -85,6 +85,15 @@ def open_regular(
     return file
 
 
+def create_new(folder: int, name: str, path: str) -> int:
+    """A new file in an opened folder, closed to others. Failed where something stands there."""
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    try:
+        return os.open(name, flags, 0o600, dir_fd=folder)
+    except OSError as error:
+        raise Failed(f"{path} could not be made: {error.strerror}") from None
+
+
 def state_of(folder: int, name: str) -> os.stat_result | None:
     """What stands under a name, links not followed; None where nothing does."""
     try:

@@ -149,11 +149,7 @@ def lock_put_back(params: Params, places: Places) -> int:
         raise Failed(f"{path} was not taken away by the gate")
     sha256, uid, gid, mode = noted.split()
     with disk.parent_of(path) as (folder, name):
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        try:
-            file = os.open(name, flags, 0o600, dir_fd=folder)
-        except OSError as error:
-            raise Failed(f"{path} could not be put back: {error.strerror}") from None
+        file = disk.create_new(folder, name, path)
         try:
             disk.write_all(file, Store(places).get(sha256))
             os.fchown(file, int(uid), int(gid))

@@ -143,11 +143,7 @@ def _require_room(folder: str, state: os.stat_result) -> None:
 def _copy(file: int, target: str, state: os.stat_result) -> None:
     """A whole copy under a new name with owner, mode and times; nothing stays of half a one."""
     with disk.parent_of(target) as (folder, name):
-        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        try:
-            copy = os.open(name, flags, 0o600, dir_fd=folder)
-        except OSError as error:
-            raise Failed(f"{target}: {error.strerror}") from None
+        copy = disk.create_new(folder, name, target)
         try:
             _fill(copy, file, state)
         except (OSError, Failed) as error:
