@@ -266,10 +266,20 @@ class ConfigProblem(Value):
     message: str
     file: str | None = None
     line: int | None = None
-    # syntax | duplicate | host-not-found | file-missing | permission | certificate | bind |
-    # disk-full | read-only | user-missing | other
+    # syntax | unknown-word | duplicate | host-not-found | file-missing | permission |
+    # certificate | bind | disk-full | read-only | user-missing | other
     kind: str = "other"
     subject: str | None = None  # the name or path that the complaint is about
+
+
+class MisspeltFacts(Value):
+    """A word that a program does not know, and the ones that it knows and that are nearest."""
+
+    path: str  # the file itself, whatever link led to it
+    line: int
+    word: str
+    value: str  # what follows it: a word of five letters at most, a number, "none" or "other"
+    nearest: tuple[str, ...] = ()
 
 
 class ConfigTestFacts(Value):
@@ -288,6 +298,23 @@ class NginxUpstream(Value):
     port: int | None = None
     socket: str | None = None
     location: str = "/"
+
+
+class BroughtCertificate(Value):
+    """A certificate that could stand in the place of another."""
+
+    path: str
+    sha256: str
+    not_after: str  # as openssl writes it
+
+
+class CertificatesFacts(Value):
+    """A certificate that is served, and others on the host for its key and all its names."""
+
+    path: str
+    not_after: str
+    is_current: bool
+    found: tuple[BroughtCertificate, ...] = ()  # each valid now and trusted by the host
 
 
 class NginxLimit(Value):

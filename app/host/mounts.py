@@ -12,6 +12,12 @@ from app.host.view import HostView
 ASKED = "filesystems.list"
 MOUNTED, SIZED, ANSWERS = "mounted", "sized", "answers"
 
+WRITABLE = frozenset(["ext2", "ext3", "ext4", "xfs", "btrfs", "f2fs", "jfs", "reiserfs"])
+"""File systems that are made to be written; one of these may be read-only by mistake."""
+
+SHARED_MEMORY, LEAST_SHARED_KB = "/dev/shm", 65536  # noqa: S108 - asked about, not written to
+"""Where programs share memory, and what engines of containers, the most frugal, give it."""
+
 _SMALLER = 0.9
 """A file system in memory that may not become so large as it could: below this share of it."""
 
@@ -142,6 +148,13 @@ def _wanted(facts: FilesystemsFacts, then: HostView | None) -> Iterable[tuple[Mo
     for mount in facts.declared:
         if mount.at_boot:
             yield mount, "as /etc/fstab declares it"
+            if mount.read_only and mount.fstype in WRITABLE:
+                wanted = mount.model_copy(update={"read_only": False})
+                yield wanted, "if its users are right: /etc/fstab says ro"
+    for shared in facts.mounts:
+        if shared.path == SHARED_MEMORY:
+            least = shared.model_copy(update={"size_kb": LEAST_SHARED_KB})
+            yield least, "as much as is given where least is"
 
 
 def _fault(wanted: Mount, now: Mount | None, hanging: frozenset[str]) -> MountFault | None:

@@ -18,6 +18,7 @@ from app.host.hops import Hop
 from app.host.view import config_test_of
 from app.knowledge.library import Library
 from app.reasoning.accounts import account_asks
+from app.reasoning.certificates import certificate_asks
 from app.reasoning.change_subjects import diff_ask
 from app.reasoning.differences import difference_asks
 from app.reasoning.first_look import first_look
@@ -204,6 +205,7 @@ def _closer_look(host: HostCase) -> Iterable[ActionCall]:
     yield from account_asks(host)
     yield from package_asks(host)
     yield from limit_asks(host)
+    yield from certificate_asks(host)
     yield from piling_asks(host)
     for subject in subjects_of(host):
         if subject.kind == "change" and (ask := diff_ask(host, subject.facts["change"])):

@@ -8,6 +8,7 @@ from app.host import network_state
 from app.host.facts import Filesystem, FirewallFacts, FirewallRule, FirewallRuleFacts, SecurityFacts
 from app.host.hops import Hop, Layer
 from app.reasoning.accounts import account_subjects
+from app.reasoning.certificates import certificate_subjects
 from app.reasoning.change_subjects import change_subjects, together_subjects
 from app.reasoning.containers import container_subjects
 from app.reasoning.databases import database_subjects, index_subjects, table_subjects
@@ -37,6 +38,7 @@ def subjects_of(case: HostCase) -> tuple[Subject, ...]:
         *lock_subjects(case),
         *piling_subjects(case),
         *limit_subjects(case),
+        *certificate_subjects(case),
         *_names(case),
         *_rules(case),
         *container_subjects(case),

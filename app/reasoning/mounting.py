@@ -92,6 +92,8 @@ def _is_telling(one: AmissMount, line: str) -> bool:
     """Whether a complaint is of this kind whatever path it names, or names none."""
     if one.fault is MountFault.GONE:
         return False
+    if one.path == mounts.SHARED_MEMORY and "shared memory" in line:
+        return True  # a segment has a name that looks like a path, and is none
     paths = re.findall(r"(?<![\w.])/[\w./-]+", line)
     inside = any(beneath(path, one.path) for path in paths)
     return inside or (not paths and one.fault is MountFault.READ_ONLY)

@@ -5,7 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from app.host.drift import Relation, program
-from app.host.facts import Listener, Manifest, ProcessesFacts, UnitFacts
+from app.host.facts import (
+    ConfigProblem,
+    Listener,
+    Manifest,
+    MisspeltFacts,
+    ProcessesFacts,
+    UnitFacts,
+)
 from app.host.needs import FULL_PERCENT
 from app.host.probes import WEB_PROGRAMS, serves_nothing
 from app.reasoning.host_case import HostCase
@@ -135,7 +142,22 @@ def _config(case: HostCase, name: str) -> Known:
     found = case.view.config_test(name)
     if found is None:
         return {}, {}
-    return {"config": found[0].model_dump(mode="json")}, {"unit.config": found[1]}
+    facts = {"config": found[0].model_dump(mode="json")}
+    sources = {"unit.config": found[1]}
+    for problem in found[0].problems[:1]:
+        near = _nearest(case, problem)
+        if near is not None:
+            facts["misspelt"] = near[0].model_dump(mode="json")
+            sources["unit.misspelt"] = near[1]
+    return facts, sources
+
+
+def _nearest(case: HostCase, problem: ConfigProblem) -> tuple[MisspeltFacts, int] | None:
+    """The words nearest to one that a configuration test does not know."""
+    file, line, word = problem.file, problem.line, problem.subject
+    if file is None or line is None or word is None:
+        return None
+    return case.view.facts(MisspeltFacts, "config.misspelt", path=file, line=line, word=word)
 
 
 def _log(case: HostCase, name: str) -> Known:

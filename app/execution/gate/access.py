@@ -39,18 +39,18 @@ def access_restore(params: Params, places: Places) -> int:
         raise Failed(f"the content {sha256[:12]} never stood at {path}")
     if params["owner"] != "root" or int(str(params["mode"]), 8) & 0o022:
         raise Failed(f"{path} is root's, and nobody else may write to it")
-    before = _as_it_is(path, places)
+    before = stored(path, places)
     replaced = put_back(params, places)
-    _require_accepted(path, before, places, removed=False)
+    require_accepted(path, before, places, removed=False)
     return answer({"path": path, "sha256": sha256, "replaced": replaced})
 
 
 def access_remove(params: Params, places: Places) -> int:
     """Remove a file that has exactly that content; it comes back where it is missed."""
     path = str(params["path"])
-    before = _as_it_is(path, places)
+    before = stored(path, places)
     removed = take_away(params, places)
-    _require_accepted(path, before, places, removed=True)
+    require_accepted(path, before, places, removed=True)
     return answer({"path": path, "removed": removed})
 
 
@@ -73,7 +73,7 @@ def access_set_mode(params: Params, places: Places) -> int:
     return file_set_mode(params, places)
 
 
-def _as_it_is(path: str, places: Places) -> Params | None:
+def stored(path: str, places: Places) -> Params | None:
     """What putting a file back as it stands now would take; None where there is none."""
     with disk.parent_of(path) as (folder, name):
         state = disk.state_of(folder, name)
@@ -96,7 +96,7 @@ def _as_it_is(path: str, places: Places) -> Params | None:
     }
 
 
-def _require_accepted(path: str, before: Params | None, places: Places, *, removed: bool) -> None:
+def require_accepted(path: str, before: Params | None, places: Places, *, removed: bool) -> None:
     """Have sshd and sudo try the files, and sshd read them; what fails is as it was before."""
     said = _complaint(path, places, removed=removed)
     if said:

@@ -15,6 +15,7 @@ from .accounts import (
 from .answers import Builtin, Params
 from .baseline import baseline_manifest, baseline_store
 from .busy import processors_busy
+from .certificates import certificate_install, certificates_for_key
 from .cron import cron_tables
 from .disk_usage import disk_usage
 from .docker import (
@@ -39,6 +40,7 @@ from .edits import (
 from .files import config_read, environment_read, file_diff, file_state, log_tail
 from .firewall import firewall_remove_rule, firewall_restore_rule, firewall_rule
 from .frozen import file_set_frozen
+from .fstab import mount_drop_option
 from .host import filesystems, identity, persons
 from .job_locks import lock_put_back, lock_remove
 from .job_runs import job_end_extra_runs, job_scripts
@@ -50,6 +52,7 @@ from .mariadb import (
     mariadb_terminate_idle,
     mariadb_variable,
 )
+from .misspelt import access_correct_word, config_correct_word, config_misspelt
 from .mounts import mount_attach, mount_detach, mount_resize, mount_set_write, mount_state
 from .moving import file_move_aside, file_move_back
 from .network import http_local, listeners, network, tcp_connect
@@ -99,6 +102,7 @@ from .web_errors import web_errors
 BUILTINS: dict[str, Builtin] = {
     function.__name__: function
     for function in (
+        access_correct_word,
         access_remove,
         access_restore,
         access_set_mode,
@@ -109,6 +113,10 @@ BUILTINS: dict[str, Builtin] = {
         accounts_list,
         baseline_manifest,
         baseline_store,
+        certificate_install,
+        certificates_for_key,
+        config_correct_word,
+        config_misspelt,
         config_read,
         container_restart,
         container_set_restart_policy,
@@ -158,6 +166,7 @@ BUILTINS: dict[str, Builtin] = {
         mariadb_variable,
         mount_attach,
         mount_detach,
+        mount_drop_option,
         mount_resize,
         mount_set_write,
         mount_state,

@@ -88,10 +88,10 @@ def every() -> Iterator[Mount]:
         if fstype not in PSEUDO:
             yield Mount(
                 device=words[2],
-                path=_unescaped(words[4]),
+                path=unescaped(words[4]),
                 options=frozenset(words[5].split(",")),
                 fstype=fstype,
-                source=_unescaped(source),
+                source=unescaped(source),
                 super_options=frozenset(super_options.split(",")),
             )
 
@@ -146,8 +146,8 @@ def declared() -> list[dict[str, object]]:
         options = words[3].split(",")
         found.append(
             {
-                "path": _unescaped(words[1]).rstrip("/") or "/",
-                "source": _unescaped(words[0]),
+                "path": unescaped(words[1]).rstrip("/") or "/",
+                "source": unescaped(words[0]),
                 "fstype": words[2],
                 "read_only": "ro" in options,
                 "at_boot": not {"noauto", "x-systemd.automount"} & {*options},
@@ -282,5 +282,6 @@ def _size_of(options: list[str]) -> int | None:
     return int(int(found[1]) * _UNITS[found[2].lower()])
 
 
-def _unescaped(text: str) -> str:
+def unescaped(text: str) -> str:
+    """A field of mountinfo or fstab as it was meant."""
     return _OCTAL.sub(lambda found: chr(int(found[1], 8)), text)

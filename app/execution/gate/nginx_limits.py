@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
 
-from . import disk
-from .answers import Params, answer, group_name, mode_text, read_program, user_name
-from .edits import put_back
+from .answers import Params, answer, read_program
 from .places import Places
 from .refusal import Failed
-from .store import Store, read_file
+from .rewriting import line_at, rewrite
 
 NGINX = "/usr/sbin/nginx"
 _SIZE = "client_max_body_size"
@@ -27,50 +24,35 @@ _SECONDS = 10.0
 def nginx_set_limit(params: Params, places: Places) -> int:
     """Raise a limit that stands on a line, or that the server beginning there does not have."""
     path, directive, value = str(params["path"]), str(params["directive"]), str(params["value"])
-    with disk.parent_of(path) as (folder, name):
-        file = disk.open_regular(folder, name, path)
-        try:
-            state, content = os.fstat(file), read_file(file, path)
-        finally:
-            os.close(file)
-    access = {
-        "path": path,
-        "owner": user_name(state.st_uid),
-        "group": group_name(state.st_gid),
-        "mode": mode_text(state.st_mode),
-    }
-    raised = _raised(content, int(str(params["line"])), directive, value)
-    before = Store(places).put(content)
-    put_back({**access, "sha256": Store(places).put(raised)}, places)
-    code, _, said = read_program([NGINX, "-t"], _SECONDS)
-    if code != 0:
-        put_back({**access, "sha256": before}, places)
-        raise Failed(f"nginx refuses it, all is as it was: {said.strip()[-300:]}")
+    line = int(str(params["line"]))
+
+    def change(lines: list[str]) -> None:
+        _raise(lines, line, directive, value)
+
+    before = rewrite(path, change, _refusal, places)
     return answer({"path": path, "directive": directive, "value": value, "replaced": before})
 
 
-def _raised(content: bytes, line: int, directive: str, value: str) -> bytes:
-    """The file with one limit raised; nothing else of it changes."""
-    try:
-        lines = content.decode("utf-8").split("\n")
-    except UnicodeDecodeError:
-        raise Failed("the file is no text in UTF-8") from None
-    if line > len(lines):
-        raise Failed(f"there is no line {line}")
-    text = lines[line - 1]
+def _refusal() -> str | None:
+    code, _, said = read_program([NGINX, "-t"], _SECONDS)
+    return None if code == 0 else said
+
+
+def _raise(lines: list[str], line: int, directive: str, value: str) -> None:
+    """One limit raised; nothing else changes."""
+    text = line_at(lines, line)
     stands = re.compile(rf"(?<![\w-])({directive}\s+)([^\s;{{}}#]+)(\s*;)")
     code, hash_, comment = text.partition("#")
     found = stands.findall(code)
     if len(found) == 1:
         _require_raised(directive, _amount(directive, found[0][1]), _amount(directive, value))
         lines[line - 1] = stands.sub(rf"\g<1>{value}\g<3>", code) + hash_ + comment
-        return "\n".join(lines).encode()
+        return
     opens = _OPENS_SERVER.fullmatch(text)
     if found or opens is None or directive != _SIZE:
         raise Failed(f"line {line} neither holds {directive} nor begins a server")
     _require_raised(directive, _DEFAULT_MEGABYTES, _amount(directive, value))
     lines.insert(line, f"{opens[1]}    {directive} {value};")
-    return "\n".join(lines).encode()
 
 
 def _require_raised(directive: str, now: float, wanted: float) -> None:

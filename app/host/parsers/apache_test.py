@@ -6,7 +6,13 @@ import re
 from collections.abc import Iterable, Iterator
 
 from app.host.facts import ConfigProblem, ConfigTestFacts
-from app.host.parsers.complaint import kind_of_errno, kind_of_words, sayings, worst_first
+from app.host.parsers.complaint import (
+    kind_of_errno,
+    kind_of_words,
+    sayings,
+    unknown_word,
+    worst_first,
+)
 from app.host.parsers.raw import ParseError, RawOutput
 
 #: Said beside the real complaint, and telling nothing.
@@ -84,6 +90,8 @@ def _kind(message: str, *, placed: bool) -> str:
         return "user-missing"
     if "duplicate" in message.lower():
         return "duplicate"
+    if unknown_word(message):
+        return "unknown-word"
     return kind_of_words(message) or ("syntax" if placed else "other")
 
 

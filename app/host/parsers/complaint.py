@@ -1,7 +1,7 @@
 """What kind of thing a configuration test complains about: words shared by nginx and Apache.
 
-Kinds: syntax, duplicate, host-not-found, file-missing, permission, certificate, bind, disk-full,
-read-only, user-missing, other.
+Kinds: syntax, unknown-word, duplicate, host-not-found, file-missing, permission, certificate, bind,
+disk-full, read-only, user-missing, other.
 """
 
 from __future__ import annotations
@@ -21,6 +21,11 @@ _OF_ERRNO = {
     99: "bind",  # the address is not one of this host
 }
 _LONGEST = 4096
+_UNKNOWN = re.compile(
+    r"(?:unknown (?:directive|option|keyword)|bad configuration option:|invalid command)"
+    r" ['\"]?([A-Za-z][\w-]*)",
+    re.IGNORECASE,
+)
 _SEVERITY = {"emerg": 0, "alert": 1, "crit": 2, "error": 3, "warn": 4, "notice": 5, "info": 6}
 
 
@@ -41,6 +46,12 @@ def kind_of_words(text: str) -> str | None:
     if re.search(r"permission denied|not accessible|operation not permitted", text, re.IGNORECASE):
         return "permission"
     return None
+
+
+def unknown_word(message: str) -> str | None:
+    """The word that a program says it does not know as one of its directives or options."""
+    found = _UNKNOWN.search(message)
+    return found[1] if found else None
 
 
 def worst_first(problems: list[ConfigProblem]) -> tuple[ConfigProblem, ...]:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 
 from app.host.facts import ConfigProblem, ConfigTestFacts
-from app.host.parsers.complaint import kind_of_words, sayings, worst_first
+from app.host.parsers.complaint import kind_of_words, sayings, unknown_word, worst_first
 from app.host.parsers.raw import ParseError, RawOutput
 
 _PLACED = re.compile(r"\[?(/[^\s:\]]+)(?:: line |:)(\d{1,9})\]?(?: :|:)\s*(.*)")
@@ -31,14 +31,21 @@ def _problem(said: str) -> ConfigProblem:
     placed = _PLACED.search(said)
     message = placed[3] if placed else said
     quoted = _QUOTED.search(message)
+    unknown = unknown_word(message)
     return ConfigProblem(
         level="warn" if _WARNING.search(said) else "emerg",
         message=said,
         file=placed[1] if placed else None,
         line=int(placed[2]) if placed else None,
-        kind=kind_of_words(message) or ("syntax" if placed else "other"),
-        subject=quoted[1] if quoted else None,
+        kind=_kind(message, placed=placed is not None),
+        subject=unknown or (quoted[1] if quoted else None),
     )
+
+
+def _kind(message: str, *, placed: bool) -> str:
+    if unknown_word(message):
+        return "unknown-word"
+    return kind_of_words(message) or ("syntax" if placed else "other")
 
 
 parse_sshd_test = _parser("sshd")

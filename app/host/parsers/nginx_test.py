@@ -53,6 +53,7 @@ _KINDS: tuple[tuple[re.Pattern[str], Classify], ...] = tuple(
         (r'dlopen\(\) "(?P<subject>[^"]+)" failed', _by_words),
         (r"duplicate (?:listen|default server for) (?P<subject>\S+)", _always("duplicate")),
         (r"\bduplicate\b|conflicting server name|already bound", _always("duplicate")),
+        (r'^unknown directive "', _always("unknown-word")),
         (_SYNTAX, _always("syntax")),
     )
 )

@@ -165,3 +165,49 @@ async def test_the_file_of_mounts_is_put_back_too_unless_it_gives_a_reason(
         f"mount.set_write path={PLACE} write=rw",
     ]
     assert person(judged)
+
+
+def never_seen_healthy(found: Case) -> Case:
+    return found.model_copy(update={"baselines": ()})
+
+
+CANNOT_WRITE = "OSError: [Errno 30] Read-only file system: '" + PLACE + "/1.bin'"
+
+
+async def test_a_table_that_was_never_seen_otherwise_is_changed_only_if_a_person_agrees() -> None:
+    closed = {"read_only": True, "only_here": False}
+    mounts, table = [volume(**closed)], [volume(at_boot=True, read_only=True)]
+    judged = await judge(never_seen_healthy(given(mounts, table, CANNOT_WRITE)))
+    assert steps(judged)[:3] == [
+        f"mount.drop_option option=ro path={PLACE}",
+        "daemon.reload",
+        f"mount.set_write path={PLACE} write=rw",
+    ], judged.statement
+    assert person(judged)
+    unmissed = await judge(never_seen_healthy(given(mounts, table)))
+    assert unmissed.repair is None
+
+
+async def test_an_image_that_cannot_be_written_is_no_fault_of_its_table() -> None:
+    image = {"read_only": True, "only_here": False, "fstype": "squashfs"}
+    table = [volume(at_boot=True, read_only=True, fstype="squashfs")]
+    judged = await judge(never_seen_healthy(given([volume(**image)], table, CANNOT_WRITE)))
+    assert judged.repair is None
+
+
+async def test_shared_memory_below_what_is_given_where_least_is() -> None:
+    small = volume(path="/dev/shm", source="tmpfs", fstype="tmpfs", size_kb=2048)
+    said = 'ERROR:  could not resize shared memory segment "/Seg.17": No space left on device'
+    declared = DECLARED | small | {"at_boot": True}
+    judged = await judge(never_seen_healthy(given([small], [declared], said)))
+    assert steps(judged) == [
+        "mount.drop_option option=size path=/dev/shm",
+        "daemon.reload",
+        "mount.resize path=/dev/shm size_kb=65536",
+    ], judged.statement
+    assert person(judged)
+    judged = await judge(never_seen_healthy(given([small], [], said)))
+    assert steps(judged) == ["mount.resize path=/dev/shm size_kb=65536"]
+    assert person(judged)
+    enough = small | {"size_kb": 65536}
+    assert (await judge(never_seen_healthy(given([enough], [], said)))).repair is None

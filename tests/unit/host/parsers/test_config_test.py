@@ -26,7 +26,7 @@ def test_named_names_the_file_and_the_line() -> None:
     assert (problem.file, problem.line, problem.subject) == (
         "/etc/bind/named.conf.options", 12, "forwardres"
     )  # fmt: skip
-    assert problem.kind == "syntax"
+    assert problem.kind == "unknown-word"
 
 
 def test_haproxy_names_the_file_and_the_line() -> None:

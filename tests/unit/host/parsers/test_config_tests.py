@@ -27,7 +27,7 @@ def apache(name: str, exit_code: int = 1) -> ConfigTestFacts:
     [
         ("missing-semicolon", "syntax", "root", SITE, 10),
         ("stray-semicolon", "syntax", ";", SITE, 1),
-        ("unknown-directive", "syntax", "rooot", SITE, 9),
+        ("unknown-directive", "unknown-word", "rooot", SITE, 9),
         ("invalid-arguments", "syntax", "root", SITE, 9),
         ("unexpected-end", "syntax", "}", SITE, 30),
         ("unexpected-brace", "syntax", "}", SITE, 31),
@@ -121,7 +121,7 @@ def test_an_older_nginx_words_a_missing_certificate_otherwise() -> None:
 @pytest.mark.parametrize(
     ("name", "kind", "subject", "file", "line"),
     [
-        ("unknown-command", "syntax", "DocumentRooot", HOST, 12),
+        ("unknown-command", "unknown-word", "DocumentRooot", HOST, 12),
         ("arguments", "syntax", None, HOST, 12),
         ("unclosed", "syntax", "<VirtualHost>", HOST, 1),
         ("include-missing", "file-missing", "/etc/apache2/nosuch.conf", HOST, 12),
