@@ -616,6 +616,18 @@ class FirewallFacts(Value):
         return any((one.table, one.chain, one.text) == said for one in self.rules)
 
 
+class LostRule(FirewallRule):
+    """A rule that the firewall's file declares and that does not run in its chain."""
+
+    sha256: str  # of its content; counters do not count
+    policy: str | None = None  # of the chain as it runs
+
+
+class FirewallLostFacts(Value):
+    file: str | None = None  # None: no file declares any
+    lost: tuple[LostRule, ...] = ()
+
+
 class SecuritySign(Value):
     """Something that a host has only where somebody put it there by stealth."""
 

@@ -132,7 +132,7 @@ Subject = Literal[
     "unit", "change", "mount", "name", "rule", "container", "host",
     "route", "link", "shaper", "setting", "database", "session", "process",
     "difference", "mounting", "account", "table", "index", "changes", "lock",
-    "limit", "script", "package", "certificate",
+    "limit", "script", "package", "certificate", "chain",
 ]  # fmt: skip
 
 

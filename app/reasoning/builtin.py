@@ -26,6 +26,7 @@ from app.reasoning.gathering import host_subject, subjects_of
 from app.reasoning.host_case import HostCase, host_cases
 from app.reasoning.job_scripts import piling_asks
 from app.reasoning.learned import with_history
+from app.reasoning.lost_rules import lost_rule_asks
 from app.reasoning.matching import Candidate, candidates
 from app.reasoning.missing import what_was_missing
 from app.reasoning.network_subjects import network_asks
@@ -205,6 +206,7 @@ def _closer_look(host: HostCase) -> Iterable[ActionCall]:
     yield from account_asks(host)
     yield from package_asks(host)
     yield from limit_asks(host)
+    yield from lost_rule_asks(host)
     yield from certificate_asks(host)
     yield from piling_asks(host)
     for subject in subjects_of(host):

@@ -15,6 +15,7 @@ from app.reasoning.databases import database_subjects, index_subjects, table_sub
 from app.reasoning.differences import difference_subjects
 from app.reasoning.host_case import HostCase
 from app.reasoning.job_scripts import lock_subjects, piling_subjects
+from app.reasoning.lost_rules import lost_rule_subjects
 from app.reasoning.mounting import mounting_subjects
 from app.reasoning.network_subjects import network_subjects
 from app.reasoning.packages import package_subjects
@@ -41,6 +42,7 @@ def subjects_of(case: HostCase) -> tuple[Subject, ...]:
         *certificate_subjects(case),
         *_names(case),
         *_rules(case),
+        *lost_rule_subjects(case),
         *container_subjects(case),
         *database_subjects(case),
         *table_subjects(case),

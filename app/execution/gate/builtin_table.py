@@ -17,6 +17,12 @@ from .baseline import baseline_manifest, baseline_store
 from .busy import processors_busy
 from .certificates import certificate_install, certificates_for_key
 from .cron import cron_tables
+from .declared_rules import (
+    firewall_add_declared,
+    firewall_declared_rule,
+    firewall_lost,
+    firewall_remove_declared,
+)
 from .disk_usage import disk_usage
 from .docker import (
     container_restart,
@@ -141,6 +147,10 @@ BUILTINS: dict[str, Builtin] = {
         file_set_owner,
         file_state,
         filesystems,
+        firewall_add_declared,
+        firewall_declared_rule,
+        firewall_lost,
+        firewall_remove_declared,
         firewall_remove_rule,
         firewall_restore_rule,
         firewall_rule,

@@ -21,7 +21,7 @@ def firewall_rule(params: Params, _: Places) -> int:
     if found is None:
         return answer({"kind": "missing"})
     rule, _index = found
-    return answer({"kind": "rule", "sha256": hashlib.sha256(_content(rule)).hexdigest()})
+    return answer({"kind": "rule", "sha256": sha256_of(rule)})
 
 
 def firewall_remove_rule(params: Params, places: Places) -> int:
@@ -30,13 +30,13 @@ def firewall_remove_rule(params: Params, places: Places) -> int:
     if found is None:
         raise Failed("there is no such rule any more")
     rule, index = found
-    content = _content(rule)
+    content = content_of(rule)
     if hashlib.sha256(content).hexdigest() != params["sha256"]:
         raise Failed("another rule stands there now; it is left alone")
     store = Store(places)
     kept = store.put(content)
     store.put_note(kept, json.dumps({"index": index}).encode())
-    _apply({"delete": {"rule": {**_place(rule), "handle": rule["handle"]}}})
+    apply({"delete": {"rule": {**place_of(rule), "handle": rule["handle"]}}})
     return answer({"removed": kept, "index": index})
 
 
@@ -46,11 +46,11 @@ def firewall_restore_rule(params: Params, places: Places) -> int:
     store = Store(places)
     rule = json.loads(store.get(sha256))
     index = json.loads(store.note(sha256))["index"]
-    count = len(_rules(_place(rule)))
+    count = len(_rules(place_of(rule)))
     if index == 0 or count == 0:
-        _apply({"insert": {"rule": rule}})
+        apply({"insert": {"rule": rule}})
     else:
-        _apply({"add": {"rule": {**rule, "index": min(index, count) - 1}}})
+        apply({"add": {"rule": {**rule, "index": min(index, count) - 1}}})
     return answer({"restored": sha256})
 
 
@@ -73,11 +73,17 @@ def _rules(place: dict[str, str]) -> list[dict[str, Any]]:
     return [item["rule"] for item in json.loads(listed)["nftables"] if "rule" in item]
 
 
-def _place(rule: dict[str, Any]) -> dict[str, str]:
+def place_of(rule: dict[str, Any]) -> dict[str, str]:
+    """The chain that a rule stands in, as nft names it."""
     return {name: rule[name] for name in ("family", "table", "chain")}
 
 
-def _content(rule: dict[str, Any]) -> bytes:
+def sha256_of(rule: dict[str, Any]) -> str:
+    """The hash by which a change names a rule."""
+    return hashlib.sha256(content_of(rule)).hexdigest()
+
+
+def content_of(rule: dict[str, Any]) -> bytes:
     """A rule without its handle and its counts: the same rule is always the same bytes."""
     kept = {name: value for name, value in rule.items() if name not in ("handle", "index")}
     kept["expr"] = [
@@ -86,7 +92,7 @@ def _content(rule: dict[str, Any]) -> bytes:
     return json.dumps(kept, sort_keys=True).encode()
 
 
-def _apply(command: dict[str, Any]) -> None:
+def apply(command: dict[str, Any]) -> None:
     """One command as one transaction: the kernel takes all of it or nothing."""
     import subprocess  # only where it is needed: it costs every start of the gate 10 ms
 

@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Any, TypeGuard
 
 from app.domain.value import JsonObject
-from app.host.facts import FirewallFacts, FirewallRule
+from app.host.facts import FirewallFacts, FirewallLostFacts, FirewallRule, LostRule
 from app.host.parsers.json_text import json_object
 from app.host.parsers.nft_text import VERDICTS, rule_text
 from app.host.parsers.raw import ParseError, RawOutput
@@ -32,6 +32,23 @@ def parse_ruleset(raw: RawOutput) -> FirewallFacts:
         rules=tuple(_rule(rule, sets) for rule in _of_kind(items, "rule")),
         policies={_place(chain): str(chain["policy"]) for chain in _with_policy(items)},
     )
+
+
+def parse_lost(raw: RawOutput) -> FirewallLostFacts:
+    """Rules as the gate found them declared and not running, with the hash that names each."""
+    found = json_object(raw.stdout, "gate")
+    lost = found.get("lost")
+    if not isinstance(lost, list):
+        raise ParseError(f"gate: expected an object with the list `lost`: {raw.complaint()}")
+    return FirewallLostFacts(file=found.get("file"), lost=tuple(_lost(item) for item in lost))
+
+
+def _lost(item: JsonObject) -> LostRule:
+    rule = item.get("rule")
+    if not isinstance(rule, dict):
+        raise ParseError("gate: expected each lost rule as an object `rule`")
+    shown = _rule(rule, {})
+    return LostRule(**shown.model_dump(), sha256=item["sha256"], policy=item.get("policy"))
 
 
 def _of_kind(items: Iterable[object], kind: str) -> Iterator[JsonObject]:

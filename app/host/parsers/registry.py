@@ -23,7 +23,7 @@ from app.host.parsers.journal import parse_journal
 from app.host.parsers.json_text import json_object, storable
 from app.host.parsers.log_lines import parse_log_lines
 from app.host.parsers.network import parse_addresses, parse_routes
-from app.host.parsers.nft import parse_ruleset
+from app.host.parsers.nft import parse_lost, parse_ruleset
 from app.host.parsers.nginx_dump import parse_nginx_dump
 from app.host.parsers.nginx_test import parse_nginx_test
 from app.host.parsers.ps import parse_processes
@@ -60,6 +60,7 @@ _OF_TOOLS: dict[str, TypedParser] = {
     "ip-addr": parse_addresses,
     "ip-route": parse_routes,
     "nft-ruleset": parse_ruleset,
+    "nft-lost": parse_lost,
     "who": parse_persons,
 }
 _BY_ACTION: dict[str, str] = {
@@ -83,6 +84,7 @@ _BY_ACTION: dict[str, str] = {
     "unit.logs": "log-lines",
     "name.resolve": "getent-hosts",
     "firewall.show": "nft-ruleset",
+    "firewall.lost": "nft-lost",
 }
 """The catalog may also name a parser by the diagnostic that it is for."""
 
