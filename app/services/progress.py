@@ -74,6 +74,13 @@ class Progress:
         case = self.known.model_copy(update={"probes": tuple(latest.values())})
         return self.step(case=case)
 
+    def further(self, cause: str) -> Progress:
+        """After a repair that got users further and did not serve them.
+
+        What was tried in vain before may have been right, with this fault in front of it.
+        """
+        return self.step(case=self.known.model_copy(update={"refuted": (cause,)}))
+
     def refuting(self, cause: str) -> Progress:
         case = self.known
         return self.step(case=case.model_copy(update={"refuted": (*case.refuted, cause)}))

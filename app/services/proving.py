@@ -173,18 +173,22 @@ async def _not_healed(at: Progress, effects: Effects, key: str) -> Progress:
     if got_further(at.verification) and not at.verification.worse:
         said = "Users get further than before; keeping this repair and looking for what remains"
         await say(effects, f"{key}.further", Step.VERIFY, said)
-        return await look_again(at.refuting(applied.plan.cause), effects, f"{key}.again")
+        return await look_again(at.further(applied.plan.cause), effects, f"{key}.again")
     await undo(effects, key, applied)
     at = at.step(applied=at.applied[:-1]).refuting(applied.plan.cause)
     return await look_again(at, effects, f"{key}.again")
 
 
 _DEPTH = {"dns": 0, "unreachable": 1, "timeout": 2, "refused": 3, "reset": 4}
-_ANSWERED = 5
+_ANSWERED_FOR = 5
+"""A gateway answers in the place of who does not."""
+
+_GATEWAYS = frozenset({502, 504})
+_ANSWERED = 6
 
 
 def got_further(proof: Verification) -> bool:
-    """Whether a failing question fails later on its path than it did: refused -> a 502 page."""
+    """Whether a failing question fails later on its path than it did: refused -> 502 -> 500."""
     before = {p.probe.name: _depth(p) for p in proof.before}
     pairs = [(before[p.probe.name], _depth(p)) for p in proof.after if p.probe.name in before]
     return any(now > then for then, now in pairs) and all(now >= then for then, now in pairs)
@@ -192,7 +196,7 @@ def got_further(proof: Verification) -> bool:
 
 def _depth(result: ProbeResult) -> int:
     if result.ok:
-        return _ANSWERED + 2
+        return _ANSWERED + 1
     if result.status is not None:
-        return _ANSWERED
+        return _ANSWERED_FOR if result.status in _GATEWAYS else _ANSWERED
     return _DEPTH.get(result.error or "", 4)

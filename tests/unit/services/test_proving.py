@@ -1,0 +1,75 @@
+"""Whether a repair that served nobody yet got users further on their path."""
+
+from __future__ import annotations
+
+import pytest
+
+from app.domain.evidence import Evidence
+from app.domain.probe import Probe, ProbeKind, ProbeResult
+from app.domain.verdict import Verification
+from app.reasoning.port import Case
+from app.services.progress import Progress
+from app.services.proving import got_further
+from tests.unit.services.world import HOST, START, World
+
+Seen = str | int  # how a question failed: a word of the network, or a status; 200 passed
+
+
+def result(name: str, seen: Seen) -> ProbeResult:
+    probe = Probe(name=name, kind=ProbeKind.HTTP, address="192.0.2.7", port=80)
+    status, error = (seen, None) if isinstance(seen, int) else (None, seen)
+    return ProbeResult(
+        probe=probe, ok=status == 200, status=status, error=error, taken_at=START, simulated=False
+    )
+
+
+def proof(before: tuple[Seen, ...], after: tuple[Seen, ...]) -> Verification:
+    return Verification(
+        healed=False,
+        statement="not healed",
+        watched_seconds=0.0,
+        before=tuple(result(f"q{n}", seen) for n, seen in enumerate(before)),
+        after=tuple(result(f"q{n}", seen) for n, seen in enumerate(after)),
+        taken_at=START,
+        simulated=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (("timeout",), ("refused",)),
+        (("refused",), (502,)),
+        (("timeout",), (502,)),
+        ((502,), (500,)),  # not the gateway speaks any more, but who stands behind it
+        ((504,), (503,)),
+        ((500, 500), (500, 200)),
+        (("refused", "refused"), ("refused", 502)),
+    ],
+)
+def test_further(before: tuple[Seen, ...], after: tuple[Seen, ...]) -> None:
+    assert got_further(proof(before, after))
+    assert not got_further(proof(after, before))
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ((502,), (502,)),
+        ((502,), (504,)),
+        ((500,), (503,)),
+        (("refused", 500), (500, "refused")),  # one further, one less far
+    ],
+)
+def test_not_further(before: tuple[Seen, ...], after: tuple[Seen, ...]) -> None:
+    assert not got_further(proof(before, after))
+
+
+def test_what_was_tried_in_vain_before_may_have_been_right_with_a_fault_in_front_of_it() -> None:
+    evidence: tuple[Evidence, ...] = ()
+    case = Case(
+        incident=World().given().incident, host=HOST, hosts=(HOST,), evidence=evidence, probes=()
+    )
+    at = Progress(given=World().given(), case=case).refuting("a").refuting("b")
+    assert at.known.refuted == ("a", "b")
+    assert at.further("c").known.refuted == ("c",)
