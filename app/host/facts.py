@@ -712,6 +712,15 @@ class HostIdentity(Value):
     time: str  # the host's clock, ISO 8601 UTC
 
 
+class SharedFilesFacts(Value):
+    """Files of one folder that are the very same files in another: second names of one content."""
+
+    path: str
+    other: str
+    shared: int
+    examples: tuple[str, ...] = ()  # in `path`
+
+
 class FileStateFacts(Value):
     """What stands at a path now. What an undo of a change to it needs; never its content."""
 

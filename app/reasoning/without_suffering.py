@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
+from app.domain.action import ActionCall, Params
 from app.host import load
+from app.host.facts import SharedFilesFacts
 from app.host.network_state import text_of
 from app.reasoning import since_healthy
 from app.reasoning.host_case import HostCase
@@ -20,6 +23,10 @@ _ASKS_FOR_DATA = re.compile(
 """How people ask for data that is gone. Putting old data over new is never the agent's to do."""
 
 
+_PATH = re.compile(r"(?<![\w./:-])/[\w.@%+-]+(?:/[\w.@%+-]+)+")
+_PLACES_ASKED = 2
+
+
 def without_suffering(case: Case, hosts: tuple[HostCase, ...]) -> Assessment:
     """No fault, or what a person must judge: nothing is changed where users are served."""
     down = [u for h in hosts[:1] for u in h.units if _is_down(h, u)]
@@ -29,7 +36,7 @@ def without_suffering(case: Case, hosts: tuple[HostCase, ...]) -> Assessment:
     elif down:
         statement = f"Users are served, yet {', '.join(down)} is down"
         advice = Advice.HAND_OVER
-    elif wanted := tuple(not_asked(case, since_healthy.asks(hosts[0])))[:ASKS_A_ROUND]:
+    elif wanted := tuple(not_asked(case, _asks(hosts[0])))[:ASKS_A_ROUND]:
         statement = "Users are served; looking at what changed since the host was healthy"
         hypotheses = (unknown(1.0),)
         return Assessment(
@@ -38,7 +45,7 @@ def without_suffering(case: Case, hosts: tuple[HostCase, ...]) -> Assessment:
     elif _ASKS_FOR_DATA.search(text_of(case.incident)):
         statement = (
             "Users who can be asked are served; the ticket asks for data to be brought back, which "
-            "people decide and do: what lies there now would be written over"
+            f"people decide and do: what lies there now would be written over{_shared(hosts[0])}"
         )
         advice = Advice.HAND_OVER
     elif found := since_healthy.findings(hosts[0]):
@@ -53,6 +60,37 @@ def without_suffering(case: Case, hosts: tuple[HostCase, ...]) -> Assessment:
         statement=statement,
         hypotheses=(unknown(1.0),),
         recommended=("Declare probes for this host in the inventory.",) if not case.probes else (),
+    )
+
+
+def _asks(host: HostCase) -> Iterable[ActionCall]:
+    yield from since_healthy.asks(host)
+    if _ASKS_FOR_DATA.search(text_of(host.case.incident)):
+        places = _places(host.case)
+        if len(places) == _PLACES_ASKED:
+            params: Params = dict(zip(("path", "other"), places, strict=True))
+            yield ActionCall(action="files.shared", host=host.host.name, params=params)
+
+
+def _places(case: Case) -> tuple[str, ...]:
+    """What the ticket wants brought back, and where to: the first places that it names."""
+    told = f"{case.incident.short_description}\n{case.incident.description}"
+    found = (match.rstrip(".") for match in _PATH.findall(told))
+    return tuple(dict.fromkeys(found))[:_PLACES_ASKED]
+
+
+def _shared(host: HostCase) -> str:
+    """That what should be brought back is the very file that was lost; "" where it is not."""
+    places = _places(host.case)
+    if len(places) < _PLACES_ASKED:
+        return ""
+    path, other = places
+    found = host.view.facts(SharedFilesFacts, "files.shared", path=path, other=other)
+    if found is None or not found[0].shared:
+        return ""
+    return (
+        f". And {path} shares files with {other} (hard links: the same inode, {found[0].shared} of "
+        f"them, such as {found[0].examples[0]}): what one of them lost, the other has lost too"
     )
 
 

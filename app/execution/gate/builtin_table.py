@@ -101,6 +101,7 @@ from .refusal import Failed
 from .routes import route_add, route_remove, route_replace, route_show
 from .security import security_signs
 from .shaping import qdisc_remove, qdisc_restore, qdisc_show, qdiscs
+from .shared_files import files_shared
 from .space import log_truncate_deleted, packages_clean_cache
 from .unit_logs import unit_logs
 from .web_errors import web_errors
@@ -146,6 +147,7 @@ BUILTINS: dict[str, Builtin] = {
         file_set_mode,
         file_set_owner,
         file_state,
+        files_shared,
         filesystems,
         firewall_add_declared,
         firewall_declared_rule,

@@ -180,6 +180,25 @@ async def test_who_asks_for_data_to_be_brought_back_is_not_told_that_all_is_well
     assert judged.advice is advice, judged.statement
 
 
+async def test_a_copy_that_is_the_very_file_to_be_brought_back_is_told() -> None:
+    path, other = "/srv/copies/last", "/srv/pages/list.json"
+    facts = facts_of(UP, HEALTHY_LISTENERS, firewall__show={}, baseline__manifest=manifest_now())
+    given = case(facts, status=200)
+    text = f"please restore the file {other} (https://tickets.example/a/b) from {path}."
+    incident = given.incident.model_copy(update={"short_description": text, "description": ""})
+    given = given.model_copy(update={"incident": incident})
+    judged = await judge(given)
+    call = f"files.shared other={path} path={other} on alpha"
+    assert [one.label() for one in judged.wanted] == [call], judged.statement
+    shared = {"path": other, "other": path, "shared": 1, "examples": [other]}
+    (told,) = cases.evidence({"files.shared": shared}, start=700)
+    told = told.model_copy(update={"params": {"path": other, "other": path}})
+    judged = await judge(given.model_copy(update={"evidence": (*given.evidence, told)}))
+    assert judged.advice is Advice.HAND_OVER
+    assert "same inode" in judged.statement
+    assert path in judged.statement
+
+
 async def test_a_down_service_behind_green_probes_is_a_persons() -> None:
     units = [nginx(), tickets("failed", "failed", result="exit-code")]
     judged = await judge(case(facts_of(units, HEALTHY_LISTENERS), status=200))
