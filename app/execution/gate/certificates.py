@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import os
+import pwd
 import re
 import subprocess
-import tempfile
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from . import disk
 from .answers import Params, answer, read_program
@@ -24,6 +24,7 @@ from .rewriting import replace
 from .store import read_file
 
 OPENSSL, NGINX = "/usr/bin/openssl", "/usr/sbin/nginx"
+READS_AS: str | None = "nobody"
 FOLDERS = (
     "/etc/ssl", "/etc/pki", "/etc/letsencrypt", "/etc/nginx", "/etc/certs",
     "/var/lib", "/var/backups", "/srv", "/opt", "/root", "/usr/local",
@@ -52,7 +53,7 @@ class Certificate(NamedTuple):
     is_current: bool  # not expired; whether it has begun is asked with its chain
 
 
-def certificates_for_key(params: Params, places: Places) -> int:
+def certificates_for_key(params: Params, _: Places) -> int:
     """CertificatesFacts: others on this host that may stand in the place of one."""
     path = str(params["path"])
     content = _content(path)
@@ -62,7 +63,7 @@ def certificates_for_key(params: Params, places: Places) -> int:
     found = []
     for other in _candidates(path):
         brought = _content(other)
-        if brought is not None and _why_not(served, brought, places) is None:
+        if brought is not None and _why_not(served, brought) is None:
             told = _certificate(brought)
             assert told is not None
             kept = {"path": other, "sha256": _sha256(brought), "not_after": told.not_after}
@@ -78,14 +79,14 @@ def certificate_install(params: Params, places: Places) -> int:
     if brought is None or _sha256(brought) != params["sha256"]:
         raise Failed(f"{source} is not what was looked at")
     served = None if old is None else _certificate(old)
-    why = "what it replaces cannot be read" if served is None else _why_not(served, brought, places)
+    why = "what it replaces cannot be read" if served is None else _why_not(served, brought)
     if why is not None:
         raise Failed(f"{source} is not put in place: {why}")
     before = replace(path, brought, _refusal, places)
     return answer({"path": path, "sha256": params["sha256"], "replaced": before})
 
 
-def _why_not(served: Certificate, brought: bytes, places: Places) -> str | None:
+def _why_not(served: Certificate, brought: bytes) -> str | None:
     """Why a file cannot stand in the place of a certificate; None where it can."""
     if {*_BLOCKS.findall(brought)} != {b"CERTIFICATE"}:
         return "it holds more, or something else, than certificates"
@@ -96,7 +97,7 @@ def _why_not(served: Certificate, brought: bytes, places: Places) -> str | None:
         return "it is not valid now"
     if not served.names <= found.names:
         return f"it is not for {', '.join(sorted(served.names - found.names))}"
-    return None if _is_trusted(brought, places) else "this host trusts nobody who signed it"
+    return None if _is_trusted(brought) else "this host trusts nobody who signed it"
 
 
 def _certificate(content: bytes) -> Certificate | None:
@@ -114,21 +115,28 @@ def _certificate(content: bytes) -> Certificate | None:
     )
 
 
-def _is_trusted(content: bytes, places: Places) -> bool:
+def _is_trusted(content: bytes) -> bool:
     """Whether this host's own trusted roots vouch for it now, with what the file brings along."""
-    os.makedirs(places.state, mode=0o700, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=places.state) as chain:
-        chain.write(content)
-        chain.flush()
-        argv = [OPENSSL, "verify", "-untrusted", chain.name, chain.name]
-        return read_program(argv, _SECONDS)[0] == 0
+    chain = os.memfd_create("chain")
+    try:
+        os.write(chain, content)
+        name = f"/proc/self/fd/{chain}"
+        return _openssl(["verify", "-untrusted", name, name], b"", chain) is not None
+    finally:
+        os.close(chain)
 
 
-def _openssl(words: list[str], content: bytes) -> str | None:
+def _openssl(words: list[str], content: bytes, *shown: int) -> str | None:
+    """What openssl says, as nobody: anybody may have written what it reads. None: it objects."""
+    account: dict[str, Any] = {}
+    if READS_AS is not None and os.geteuid() == 0:
+        nobody = pwd.getpwnam(READS_AS)
+        account = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": ()}
     try:
         done = subprocess.run(
             [OPENSSL, *words],
             input=content, capture_output=True, env=ENVIRONMENT, timeout=_SECONDS, check=False,
+            pass_fds=shown, **account,
         )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired):
         return None

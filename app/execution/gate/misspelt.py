@@ -18,6 +18,7 @@ from .access import require_accepted, stored
 from .answers import Params, answer, read_program, text_at
 from .places import Places
 from .refusal import Failed
+from .request import load_config
 from .rewriting import line_at, rewrite
 
 _SECONDS = 10.0
@@ -108,6 +109,8 @@ def access_correct_word(params: Params, places: Places) -> int:
     reader = _reader(path)
     if right.lower() not in ONLY_PERMIT:
         raise Failed(f"what {right} says is not only what sshd may permit")
+    if load_config(places.config).account == "root":
+        raise Failed("the agent itself logs in as root here: a person must see to sshd")
     before = stored(path, places)
     if _plain(_value(path, params)) != "no":
         raise Failed(f"line {params['line']} forbids nothing: a person must see what it permits")

@@ -77,7 +77,8 @@ def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     trusted = tmp_path / "roots.pem"
     trusted.write_bytes(root())
     environment = {**ENVIRONMENT, "SSL_CERT_FILE": str(trusted)}
-    monkeypatch.setattr("app.execution.gate.answers.ENVIRONMENT", environment)
+    monkeypatch.setattr(certificates, "ENVIRONMENT", environment)
+    monkeypatch.setattr(certificates, "READS_AS", None)  # the roots lie where only the tester reads
     monkeypatch.setattr(certificates, "NGINX", "/nowhere/nginx")
     monkeypatch.setattr(certificates, "FOLDERS", (str(tmp_path / "brought"),))
     path = tmp_path / "tls" / "site.pem"

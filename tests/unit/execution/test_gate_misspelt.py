@@ -69,7 +69,15 @@ def given(path: Path, line: int = 2, word: str = "ignore-cse", **more: str) -> P
 
 @pytest.fixture
 def places(tmp_path: Path) -> Places:
-    return Places(state=str(tmp_path / "state"))
+    return placed(tmp_path, "sre-agent")
+
+
+def placed(tmp_path: Path, account: str) -> Places:
+    config = tmp_path / "gate.json"
+    told = {"digest": "", "host": "alpha", "account": account, "services": [], "units": {}}
+    config.write_text(json.dumps(told | {"actions": {}}), encoding="utf-8")
+    config.chmod(0o600)
+    return Places(config=str(config), state=str(tmp_path / "state"))
 
 
 def test_the_program_s_own_file_tells_what_is_nearest(
@@ -171,6 +179,17 @@ def test_of_sshd_only_what_forbids_is_corrected_and_never_the_agents_own_way_in(
     with pytest.raises(Failed, match=says):
         misspelt.access_correct_word(given(path, 1, word, right=right), places)
     assert path.read_text() == text
+
+
+def test_where_the_agent_is_root_itself_sshd_is_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = a_file(tmp_path, monkeypatch)
+    path.write_text("PermitRootLogn no\n", encoding="utf-8")
+    with pytest.raises(Failed, match="logs in as root"):
+        misspelt.access_correct_word(
+            given(path, 1, "PermitRootLogn", right="PermitRootLogin"), placed(tmp_path, "root")
+        )
 
 
 def test_a_program_s_file_that_others_can_write_is_not_believed(tmp_path: Path) -> None:
