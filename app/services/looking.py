@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from app.domain.action import ActionCall
 from app.domain.event import EntryStatus, ProvenanceLink, TimelineEntry
+from app.domain.evidence import Evidence
 from app.domain.execution import Outcome, Step
 from app.domain.host import Host
 from app.domain.probe import Probe, ProbeKind, ProbeResult
@@ -17,6 +18,7 @@ from app.host.view import HostView
 from app.reasoning.first_look import first_look
 from app.reasoning.host_case import HostCase
 from app.reasoning.port import Advice, Assessment, Case
+from app.reasoning.questions import not_asked
 from app.services.ports import Conclusion, Effects, Grant
 from app.services.progress import Progress
 
@@ -111,8 +113,9 @@ async def look(
     *,
     during: Step = Step.ANALYZE,
 ) -> Progress:
-    """The first look at hosts: everything that is cheap and nearly always matters."""
-    calls = [call for host in hosts for call in first_look(at.known, host)]
+    """The first look at hosts: everything that is cheap and nearly always matters, if not known."""
+    first = [call for host in hosts for call in first_look(at.known, host)]
+    calls = list(not_asked(at.known, first))
     names = ", ".join(host.name for host in hosts)
     found = await effects.observe(f"{key}.look", during, calls, f"A look at {names}")
     return at.with_evidence(found)
@@ -221,14 +224,17 @@ def _page_of(probe: Probe) -> tuple[object, ...]:
 async def look_again(at: Progress, effects: Effects, key: str) -> Progress:
     """Fresh evidence after a change that was not the cure.
 
-    What is known of hosts that were not changed and suffer nothing stays known.
+    What is known of hosts that were not changed and suffer nothing stays known; of those that
+    suffer, and of the changed one, what does not change by itself within minutes.
     """
     changed = at.holding or at.known.host.name
     await effects.release(f"{key}.release", changed)
     seen = {e.host for e in at.known.evidence}
     doubted = {changed, at.known.host.name, *(h.name for h in at.known.suffering)}
     hosts = [h for h in at.known.hosts if h.name in seen and h.name in doubted]
-    kept = tuple(e for e in at.known.evidence if e.host not in doubted)
+    kept = tuple(
+        e for e in at.known.evidence if e.host not in doubted or _still_holds(at, e, changed)
+    )
     emptied = at.known.model_copy(
         update={"evidence": kept, "round": at.known.round + 1, "agreed": False}
     )
@@ -241,6 +247,33 @@ async def look_again(at: Progress, effects: Effects, key: str) -> Progress:
     if not at.known.red:
         at = await ask_the_host(at, effects, f"{key}.host")
     return at.step(next=Step.HYPOTHESIZE)
+
+
+LASTING = frozenset({"security.signs", "jobs.scripts", "network.show", "qdisc.list"})
+"""What the repair of a service does not change."""
+
+LASTING_ELSEWHERE = LASTING | {
+    *("unit_files.list", "filesystems.list", "persons.list", "baseline.manifest"),
+    *("nginx.dump", "apache.sites", "containers.list"),
+}
+"""What stays as it is on a host where nothing was done; that a unit starts again may be."""
+
+_OF_THE_NETWORK = ("route.", "link.", "qdisc.", "kernel.", "firewall.")
+
+
+def _still_holds(at: Progress, item: Evidence, changed: str) -> bool:
+    """Whether what was seen of a host need not be asked again after the last repair."""
+    if item.host != changed:
+        return item.ok and item.action in LASTING_ELSEWHERE
+    repair = at.assessment.repair if at.assessment is not None else None
+    steps = () if repair is None else repair.steps
+    rewired = any(step.action.startswith(_OF_THE_NETWORK) for step in steps)
+    worked = any(step.action.startswith(("job.", "lock.", "process.")) for step in steps)
+    if (rewired and item.action in ("network.show", "qdisc.list")) or (
+        worked and item.action == "jobs.scripts"
+    ):
+        return False
+    return item.ok and item.action in LASTING
 
 
 def hosts_behind(case: Case, grant: Grant | None) -> tuple[Host, ...]:

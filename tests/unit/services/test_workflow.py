@@ -242,6 +242,10 @@ async def test_what_did_not_heal_is_undone_and_not_tried_again() -> None:
     refuted = [h for h in world.hypotheses.values() if h.status is HypothesisStatus.REFUTED]
     assert [h.mode for h in refuted] == ["unit-stopped"]
     assert not world.held
+    # what the attempt may have changed is looked at again, and what it cannot change is not
+    assert world.asked.count("sockets.listening") == 2
+    assert world.asked.count("persons.list") == 2
+    assert world.asked.count("security.signs") == 1
 
 
 async def test_what_was_undone_is_brought_into_effect_after_all_of_it() -> None:

@@ -67,6 +67,7 @@ class World:
         self.hypotheses: dict[str, Hypothesis] = {}
         self.verifications: list[Verification] = []
         self.keys: list[str] = []
+        self.asked: list[str] = []
         self.steps_entered: list[Step] = []
         self._ids = 0
         self._reasoner = BuiltinReasoner(_LIBRARY)
@@ -102,6 +103,7 @@ class World:
             "sockets.listening": {"listeners": listening},
             "filesystems.list": {"filesystems": []},
             "persons.list": {},
+            "security.signs": {"signs": []},
             "journal.unit": {"source": "journal", "lines": []},
         }
         if call.action == "unit.show":
@@ -139,6 +141,7 @@ class World:
         self, key: str, step: Step, calls: Sequence[ActionCall], why: str
     ) -> tuple[Evidence, ...]:
         self._key(key)
+        self.asked += [call.action for call in calls]
         return tuple(self._evidence(call) for call in calls)
 
     def _evidence(self, call: ActionCall) -> Evidence:
