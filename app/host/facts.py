@@ -549,6 +549,7 @@ class RouteStateFacts(Value):
     protocol: str | None = None
     onlink: str | None = None
     plain: bool | None = None
+    refuses: str | None = None
 
 
 class LinkStateFacts(Value):

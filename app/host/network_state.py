@@ -23,7 +23,7 @@ from app.host.view import HostView
 
 Said = tuple[bool, str]
 
-_MADE_TO_STAY = frozenset({"boot", "static", "dhcp"})
+MADE_TO_STAY = frozenset({"boot", "static", "dhcp"})
 """Who makes routes that stay; routing daemons and router advertisements change theirs daily."""
 
 _COME_AND_GO = re.compile(
@@ -120,7 +120,7 @@ def routes_made(view: HostView | None) -> tuple[RouteFacts, ...]:
     return tuple(
         route
         for route in (() if found is None else found[0].routes)
-        if route.protocol in _MADE_TO_STAY and route.gateway and lasts(route.device or "")
+        if route.protocol in MADE_TO_STAY and route.gateway and lasts(route.device or "")
     )
 
 

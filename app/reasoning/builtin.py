@@ -34,6 +34,7 @@ from app.reasoning.odds import confidences, unknown
 from app.reasoning.packages import package_asks
 from app.reasoning.port import Advice, Assessment, Case
 from app.reasoning.questions import ASKS_A_ROUND, not_asked
+from app.reasoning.reaching import reach_asks
 from app.reasoning.rivals import LOOKED_AT, brought_forward, tie_broken, tied, triable
 from app.reasoning.web_limits import limit_asks
 from app.reasoning.without_suffering import without_suffering
@@ -79,8 +80,9 @@ class BuiltinReasoner:
         nudges = nudges or {}
         found = tie_broken(case, self._candidates(case, hosts), nudges)
         hypotheses = _hypotheses(case, found)
-        wanted = _wanted(case, hosts, found, brought_forward(found, nudges))
         leader = _leader(found, hypotheses)
+        further = brought_forward(found, nudges)
+        wanted = _wanted(case, hosts, found, further, behind=leader is None)
         if leader is not None and not _outstanding(case, leader):
             return _on_leader(leader, hypotheses, tied=tied(case, found))
         wanted = wanted or tuple(_others_that_suffer(case, hosts))
@@ -172,15 +174,21 @@ def _wanted(
     hosts: tuple[HostCase, ...],
     found: list[Candidate],
     further: tuple[ActionCall, ...],
+    *,
+    behind: bool,
 ) -> tuple[ActionCall, ...]:
-    """The next questions: of the leading causes first, then of the path, then a closer look."""
+    """The next questions: of the leading causes first, then of the path, then a closer look.
+
+    Other hosts are looked at (`behind`) only while no cause stands out here.
+    """
     calls: list[ActionCall] = []
     for candidate in found[:LOOKED_AT]:
         calls.extend(candidate.asks)
     for host in hosts:
         calls.extend(ask for walk in host.walks for ask in walk.asks)
         calls.extend(_closer_look(host))
-    calls.extend(_look_behind(case, hosts))
+    if behind:
+        calls.extend(_look_behind(case, hosts))
     own = tuple(not_asked(case, calls))[:ASKS_A_ROUND]
     return (*own, *[call for call in not_asked(case, further) if call not in own][:FURTHER_ASKS])
 
@@ -202,6 +210,7 @@ def _closer_look(host: HostCase) -> Iterable[ActionCall]:
     for unit in host.unseen:
         yield ActionCall(action="unit.show", host=name, params={"unit": unit})
     yield from network_asks(host)
+    yield from reach_asks(host)
     yield from difference_asks(host)
     yield from account_asks(host)
     yield from package_asks(host)

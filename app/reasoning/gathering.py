@@ -20,6 +20,7 @@ from app.reasoning.mounting import mounting_subjects
 from app.reasoning.network_subjects import network_subjects
 from app.reasoning.packages import package_subjects
 from app.reasoning.processes import process_subjects
+from app.reasoning.reaching import cuts_of
 from app.reasoning.space import cleaners_off, filler, foreign, journal_changes
 from app.reasoning.subjects import Subject
 from app.reasoning.unit_facts import unit_facts
@@ -151,9 +152,11 @@ def _name(case: HostCase, name: str, idents: tuple[int, ...]) -> Subject:
 
 def _rules(case: HostCase) -> Iterable[Subject]:
     """Rules that turn traffic away, where users do not get through to a port that is served."""
-    ports = {p.probe.port for p in case.red if p.probe.port}
+    cut = cuts_of(case)
+    ports = {*(p.probe.port for p in case.red if p.probe.port), *(one.port for one in cut)}
     doubted = _doubted(case)
-    cut_off = any(h.layer is Layer.NETWORK for walk in case.walks for h in walk.failed)
+    failed = (h.layer is Layer.NETWORK for walk in case.walks for h in walk.failed)
+    cut_off = bool(cut) or any(failed)
     found = case.view.facts(FirewallFacts, "firewall.show")
     if found is None or not cut_off:
         return

@@ -8,11 +8,11 @@ from app.domain.action import ActionCall
 from app.host import network_state as net
 from app.host.facts import FirewallFacts, FirewallLostFacts, LostRule
 from app.reasoning.host_case import HostCase
+from app.reasoning.reaching import cuts_of
 from app.reasoning.subjects import Subject
 
 ASKED = "firewall.lost"
-_UNREACHED = frozenset({"timeout", "refused", "unreachable"})
-_GATEWAYS = (502, 503, 504)
+_GATEWAY_TIMEOUT = 504
 
 
 def lost_rule_subjects(case: HostCase) -> Iterable[Subject]:
@@ -61,9 +61,11 @@ def lost_rule_asks(case: HostCase) -> Iterable[ActionCall]:
 
 def _cut_off(case: HostCase) -> bool:
     """Whether somebody waits in vain for the host, or the host itself for something."""
-    return any(p.error in _UNREACHED or p.status in _GATEWAYS for p in case.red)
+    waiting = (p.error == "timeout" or p.status == _GATEWAY_TIMEOUT for p in case.red)
+    return any(waiting) or any(cut.error == "timeout" for cut in cuts_of(case))
 
 
 def _is_about(case: HostCase, rule: LostRule) -> bool:
     """Whether a rule let through what fails: one of its ports, or traffic of any port."""
-    return not rule.ports or any(p.probe.port in rule.ports for p in case.red)
+    missed = {*(p.probe.port for p in case.red), *(cut.port for cut in cuts_of(case))}
+    return not rule.ports or bool(missed.intersection(rule.ports))

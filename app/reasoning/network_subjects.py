@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from ipaddress import ip_address, ip_interface
+from ipaddress import ip_address, ip_interface, ip_network
 from typing import Any
 
 from app.domain.action import ActionCall
@@ -14,6 +14,7 @@ from app.host.facts import ConnectFacts, LinkFacts, NetworkFacts, QdiscStateFact
 from app.host.view import beneath
 from app.reasoning.change_subjects import comments_of
 from app.reasoning.host_case import HostCase
+from app.reasoning.reaching import cuts, cuts_of
 from app.reasoning.subjects import Subject
 
 _FILES = ("/etc/network", "/etc/systemd/network", "/etc/netplan", "/etc/NetworkManager",
@@ -41,7 +42,10 @@ def network_subjects(case: HostCase) -> Iterable[Subject]:
 
 def network_asks(case: HostCase) -> Iterable[ActionCall]:
     """What tells whether the network is as it was, where something does not arrive."""
-    if _unreached(case) or any(p.late for p in case.red):
+    cut = cuts_of(case)
+    if cut:
+        yield ActionCall(action="firewall.show", host=case.host.name)
+    if cut or _unreached(case) or any(p.late for p in case.red):
         for action in ("network.show", "kernel.settings"):
             yield ActionCall(action=action, host=case.host.name)
 
@@ -57,6 +61,42 @@ def _routes(case: HostCase) -> Iterable[Subject]:
         same = [r for r in now[0].routes if r.destination == route.destination]
         if not any(r.gateway == route.gateway for r in same):
             yield _route(case, route, was, same, now)
+    yield from _stray(case, now)
+
+
+def _stray(case: HostCase, now: tuple[NetworkFacts, int]) -> Iterable[Subject]:
+    """Routes that were not there while the host was healthy and that somebody made."""
+    then = net.network(case.then)
+    if then is None:
+        return
+    known = {(r.destination, r.metric) for r in then[0].routes}
+    for route in now[0].routes:
+        made = route.refuses or (route.gateway and route.protocol in net.MADE_TO_STAY)
+        if not made or (route.destination, route.metric) in known or route.destination == "default":
+            continue
+        facts: dict[str, Any] = route.model_dump(mode="json") | {
+            "state": "new",
+            "spoken": net.spoken(route.destination),
+            "instead": route.refuses or f"via {route.gateway}",
+            "refused": route.refuses is not None,
+            "covers": _covered(case, route.destination),
+        }
+        name = f"{route.destination} {route.metric} new"
+        yield _subject(case, "route", name, facts | _meant(case), now[1])
+
+
+def _covered(case: HostCase, destination: str) -> str:
+    """What the host does not get through to and that lies where a route leads; "" for nothing."""
+    own = (cut for cut in cuts(case.case) if cut.host == case.host.name)
+    inside = [f"{cut.to}:{cut.port}" for cut in own if _lies_in(cut.address, destination)]
+    return ", ".join(inside)
+
+
+def _lies_in(address: str, destination: str) -> bool:
+    try:
+        return ip_address(address) in ip_network(destination)
+    except ValueError:
+        return False  # a name, or another family
 
 
 def _expected(case: HostCase) -> Iterable[tuple[RouteFacts, str]]:

@@ -98,7 +98,14 @@ from .processes import (
 from .receipts import receipt_read
 from .redis import redis_memory, redis_save, redis_set_maxmemory, redis_state
 from .refusal import Failed
-from .routes import route_add, route_remove, route_replace, route_show
+from .routes import (
+    route_add,
+    route_block,
+    route_remove,
+    route_replace,
+    route_show,
+    route_unblock,
+)
 from .security import security_signs
 from .shaping import qdisc_remove, qdisc_restore, qdisc_show, qdiscs
 from .shared_files import files_shared
@@ -216,9 +223,11 @@ BUILTINS: dict[str, Builtin] = {
         qdiscs,
         receipt_read,
         route_add,
+        route_block,
         route_remove,
         route_replace,
         route_show,
+        route_unblock,
         redis_memory,
         redis_save,
         redis_set_maxmemory,

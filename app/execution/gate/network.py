@@ -26,6 +26,8 @@ _ERRORS = {
     errno.ETIMEDOUT: "timeout",
     errno.EHOSTUNREACH: "unreachable",
     errno.ENETUNREACH: "unreachable",
+    errno.EINVAL: "unreachable",  # what a blackhole route says
+    errno.EACCES: "unreachable",  # a route that prohibits
     errno.ECONNRESET: "reset",
 }
 
@@ -73,17 +75,11 @@ def network(_: Params, __: Places) -> int:
             "addresses": [address for link in shown for address in link["addresses"]],
             "links_down": [link["name"] for link in shown if not link["carrier"]],
             "links": shown,
-            "routes": [{**described(route), "refuses": _refuses(route)} for route in routes],
+            "routes": [described(route) for route in routes],
             "rules": [_rule(one) for one in _ip("rule", "show") if not _is_own_rule(one)],
             "declared": [one._asdict() for one in declared()],
         }
     )
-
-
-def _refuses(route: dict[str, Any]) -> str | None:
-    """blackhole, unreachable or prohibit, where a route turns its traffic away."""
-    kind = route.get("type", "unicast")
-    return kind if kind in ("blackhole", "unreachable", "prohibit", "throw") else None
 
 
 def _is_own_rule(rule: dict[str, Any]) -> bool:

@@ -22,6 +22,8 @@ _KNOWN = frozenset(
 
 _HARMLESS_FLAGS = frozenset({"linkdown", "dead", "offload", "trap"})
 ANY_SOURCE = "auto"
+REFUSING = ("blackhole", "unreachable", "prohibit", "throw")
+"""Kinds of routes that turn their traffic away."""
 
 
 def route_show(params: Params, _: Places) -> int:
@@ -63,6 +65,25 @@ def route_remove(params: Params, _: Places) -> int:
     return answer({"removed": params["destination"]})
 
 
+def route_unblock(params: Params, _: Places) -> int:
+    """Remove exactly the route that turns its traffic away."""
+    found = _find(params)
+    if found is None or found.get("type") != params["refuses"]:
+        raise Failed(f"there is no route any more that is {params['refuses']}")
+    _refuse("del", params)
+    return answer({"removed": params["destination"], "refuses": params["refuses"]})
+
+
+def route_block(params: Params, _: Places) -> int:
+    """Put a route back that turned its traffic away; not where the agent itself comes from."""
+    before = paths()
+    _refuse("add", params)
+    if _turned(before):
+        _refuse("del", params)
+        raise Failed("the agent itself is connected over it; taken back")
+    return answer({"added": params["destination"], "refuses": params["refuses"]})
+
+
 def rows(family: int) -> list[dict[str, Any]]:
     """The main table's routes of IPv4 (4) or IPv6 (6); IPv6's default is told as ::/0."""
     argv = [IP, f"-{family}", "-details", "-json", "route", "show"]
@@ -80,7 +101,8 @@ def described(row: dict[str, Any]) -> dict[str, Any]:
     """A route as facts; `plain`: it can be put back from them."""
     flags = set(row.get("flags") or ()) - _HARMLESS_FLAGS
     onlink = "onlink" in flags
-    unicast = row.get("type", "unicast") == "unicast"
+    kind = row.get("type", "unicast")
+    unicast = kind == "unicast"
     return {
         "destination": str(row.get("dst", "")),
         "gateway": row.get("gateway"),
@@ -89,6 +111,7 @@ def described(row: dict[str, Any]) -> dict[str, Any]:
         "source": row.get("prefsrc") or ANY_SOURCE,
         "protocol": row.get("protocol") or "boot",
         "onlink": "yes" if onlink else "no",
+        "refuses": kind if kind in REFUSING else None,
         "plain": unicast
         and bool(row.get("gateway"))
         and flags <= {"onlink"}
@@ -137,6 +160,16 @@ def _change(verb: str, params: Params) -> None:
     if params["onlink"] == "yes":
         words.append("onlink")
     code, _, error_text = read_program(words)
+    if code != 0:
+        raise Failed(f"ip: {error_text.strip() or code}")
+
+
+def _refuse(verb: str, params: Params) -> None:
+    family, destination = _destination(str(params["destination"]))
+    words = [IP, f"-{family}", "route", verb, str(params["refuses"]), destination]
+    if params["metric"]:
+        words += ["metric", str(params["metric"])]
+    code, _, error_text = read_program([*words, "proto", str(params["protocol"])])
     if code != 0:
         raise Failed(f"ip: {error_text.strip() or code}")
 

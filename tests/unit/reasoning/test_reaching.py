@@ -1,0 +1,126 @@
+"""A host that does not get through to what it needs, though that answers everybody else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from app.domain.host import Host
+from app.domain.probe import Probe, ProbeKind
+from app.reasoning.port import Assessment, Case
+from tests.unit.reasoning import cases
+from tests.unit.reasoning.cases import HEALTHY_LISTENERS, HOST, case, facts_of
+from tests.unit.reasoning.test_builtin import UP, asked, judge, steps
+
+STORE = Host(name="beta", address="192.0.2.9", services=("postgresql",))
+PAGE = "http.local host_header=tickets.example url=http://127.0.0.1:9100/"
+KEY = "tcp.connect host=192.0.2.9 port=5432"
+
+
+def needing(facts: dict[str, Any], **more: Any) -> Case:
+    """Users are answered 500 by a host that needs another, whose port answers from outside."""
+    given = case(facts, status=500, **more)
+    (known,) = given.probes
+    probe = Probe(
+        name="postgresql 192.0.2.9:5432", kind=ProbeKind.POSTGRESQL, address=STORE.address,
+        port=5432,
+    )  # fmt: skip
+    green = known.model_copy(update={"probe": probe, "ok": True, "status": None})
+    front = HOST.model_copy(update={"depends_on": ("beta",)})
+    return given.model_copy(
+        update={"host": front, "hosts": (front, STORE), "probes": (known, green)}
+    )
+
+
+def told(error: str | None, *routes: dict[str, Any], **more: Any) -> dict[str, Any]:
+    facts = facts_of(UP, HEALTHY_LISTENERS) | asked(*UP) | more
+    facts[PAGE] = {"url": "http://127.0.0.1:9100/", "status": 500}
+    facts[KEY] = {"host": "192.0.2.9", "port": 5432, "ok": error is None, "error": error}
+    facts |= {"kernel.settings": {}, "firewall.show": {}, "network.show": {"routes": routes}}
+    return facts
+
+
+def with_number(given: Case) -> Case:
+    """Parameters that are numbers, as they are sent."""
+    found = tuple(
+        e.model_copy(update={"params": e.params | {"port": 5432}})
+        if e.action == "tcp.connect" else e
+        for e in given.evidence
+    )  # fmt: skip
+    return given.model_copy(update={"evidence": found})
+
+
+def seen_healthy(given: Case, **facts: Any) -> Case:
+    (known,) = given.baselines
+    healthy = facts_of(UP, HEALTHY_LISTENERS, network__show={"routes": []}, **facts)
+    known = known.model_copy(update={"evidence": cases.evidence(healthy)})
+    return with_number(given.model_copy(update={"baselines": (known,)}))
+
+
+async def judged_of(facts: dict[str, Any], **healthy: Any) -> Assessment:
+    return await judge(seen_healthy(needing(facts), **healthy))
+
+
+async def test_it_is_tried_from_where_it_is_needed() -> None:
+    facts = facts_of(UP, HEALTHY_LISTENERS) | asked(*UP)
+    facts[PAGE] = {"url": "http://127.0.0.1:9100/", "status": 500}
+    judged = await judge(needing(facts))
+    assert "tcp.connect host=192.0.2.9 port=5432 on alpha" in [c.label() for c in judged.wanted]
+
+
+REFUSING = {
+    "destination": "192.0.2.9", "refuses": "blackhole", "protocol": "boot", "metric": 0,
+}  # fmt: skip
+
+
+async def test_a_new_route_that_swallows_it_is_removed() -> None:
+    judged = await judged_of(told("unreachable", REFUSING))
+    assert steps(judged) == [
+        "route.unblock destination=192.0.2.9 metric=0 protocol=boot refuses=blackhole"
+    ], judged.statement
+    assert judged.repair is not None
+    assert judged.repair.requires_person is None
+    assert "beta:5432" in judged.statement
+
+
+async def test_a_new_route_that_leads_elsewhere_is_removed() -> None:
+    astray = {
+        "destination": "192.0.2.8/30", "gateway": "192.0.2.77", "device": "eth0", "metric": 5,
+        "protocol": "static", "plain": True, "source": "auto", "onlink": "no",
+    }  # fmt: skip
+    judged = await judged_of(told("timeout", astray))
+    assert [step.partition(" ")[0] for step in steps(judged)] == ["route.remove"]
+
+
+@pytest.mark.parametrize(
+    ("error", "route"),
+    [
+        (None, REFUSING),  # it gets through all the same
+        ("timeout", REFUSING | {"destination": "198.51.100.0/24"}),  # elsewhere
+        ("timeout", REFUSING | {"refuses": None, "protocol": "bird", "gateway": "192.0.2.1"}),
+    ],
+)
+async def test_other_routes_stay(error: str | None, route: dict[str, Any]) -> None:
+    judged = await judged_of(told(error, route))
+    assert judged.repair is None or "route" not in str(steps(judged))
+
+
+async def test_a_new_rule_on_the_way_out_is_removed() -> None:
+    rule = {
+        "family": "inet", "table": "out", "chain": "o", "handle": 4, "verdict": "reject",
+        "text": "tcp dport 5432 reject", "ports": [5432],
+    }  # fmt: skip
+    facts = told("refused")
+    facts["firewall.show"] = {"rules": [rule]}
+    facts["firewall.rule"] = {"kind": "rule", "sha256": "e" * 64}
+    given = seen_healthy(needing(facts), firewall__show={"rules": []})
+    looked = tuple(
+        e.model_copy(
+            update={"params": {"family": "inet", "table": "out", "chain": "o", "handle": 4}}
+        )
+        if e.action == "firewall.rule" else e
+        for e in given.evidence
+    )  # fmt: skip
+    judged = await judge(given.model_copy(update={"evidence": looked}))
+    assert [step.partition(" ")[0] for step in steps(judged)] == ["firewall.remove_rule"]
