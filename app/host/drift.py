@@ -169,11 +169,14 @@ def program(unit: str) -> str:
 
 def _definition_files(unit: UnitFacts) -> tuple[str, ...]:
     own = (unit.fragment_path,) if unit.fragment_path else ()
-    return (*own, *unit.drop_in_paths, f"/etc/systemd/system/{unit.name}")
+    started = (f"/etc/systemd/system/{name}" for name in (unit.name, *unit.triggers))
+    return (*own, *unit.drop_in_paths, *started)
 
 
 def _drop_in_folders(unit: UnitFacts) -> tuple[str, ...]:
-    names = {unit.name, f"{program(unit.name)}@.service"} if "@" in unit.name else {unit.name}
+    names = {unit.name, *unit.triggers}  # a timer is no better than what it starts
+    if "@" in unit.name:
+        names.add(f"{program(unit.name)}@.service")
     return tuple(f"/etc/systemd/system/{name}.d" for name in sorted(names))
 
 

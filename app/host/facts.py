@@ -46,6 +46,7 @@ class UnitFacts(Value):
     after: tuple[str, ...] = ()
     part_of: tuple[str, ...] = ()
     triggered_by: tuple[str, ...] = ()
+    triggers: tuple[str, ...] = ()
     condition_failed: bool | None = None
     memory_bytes: int | None = None
     tasks: int | None = None
@@ -633,7 +634,7 @@ class SecuritySign(Value):
     """Something that a host has only where somebody put it there by stealth."""
 
     # program-in-temporary-folder | job-in-temporary-folder | preloaded-library |
-    # account-with-uid-0
+    # account-with-uid-0 | files-encrypted
     kind: str
     subject: str  # the program, the job's line, the library, the account
     user: str = ""

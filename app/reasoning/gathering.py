@@ -13,6 +13,7 @@ from app.reasoning.change_subjects import change_subjects, together_subjects
 from app.reasoning.containers import container_subjects
 from app.reasoning.databases import database_subjects, index_subjects, table_subjects
 from app.reasoning.differences import difference_subjects
+from app.reasoning.encrypted import encrypted
 from app.reasoning.host_case import HostCase
 from app.reasoning.job_scripts import lock_subjects, piling_subjects
 from app.reasoning.lost_rules import lost_rule_subjects
@@ -64,8 +65,12 @@ def host_subject(case: HostCase) -> Subject:
         then = None if case.then is None else case.then.facts(SecurityFacts, "security.signs")
         known = () if then is None else then[0].signs
         new = [s.model_dump(mode="json") for s in found[0].signs if s not in known]
-        facts["security"] = {"signs": new}
         sources |= {"security": found[1], "host": found[1]}
+        locked = None if case.drift is None else encrypted(case.drift[0])
+        if locked is not None and case.drift is not None:
+            new = [*new, locked.model_dump(mode="json")]
+            sources |= {"security": case.drift[1], "host": case.drift[1]}
+        facts["security"] = {"signs": new}
     return Subject(
         kind="host",
         host=case.host.name,

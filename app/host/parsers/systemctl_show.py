@@ -92,6 +92,7 @@ def _unit(block: Properties) -> UnitFacts:
         after=_words(block, "After"),
         part_of=_words(block, "PartOf"),
         triggered_by=_words(block, "TriggeredBy"),
+        triggers=_words(block, "Triggers"),
         condition_failed=_condition_failed(block),
         memory_bytes=_number(block, "MemoryCurrent"),
         tasks=_number(block, "TasksCurrent"),
