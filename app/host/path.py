@@ -42,8 +42,13 @@ class PathWalker:
     """Walks paths on one host of the inventory, from its view and its baseline."""
 
     def __init__(
-        self, view: HostView, baseline: Baseline | None, claimed_service: str | None = None
+        self,
+        view: HostView,
+        baseline: Baseline | None,
+        claimed_service: str | None = None,
+        answered: frozenset[int] = frozenset(),
     ) -> None:
+        self.answered = answered  # ports that answer users something, whatever it is
         self.view = view
         then = baseline.view(view.host) if baseline is not None else None
         self.then = then
@@ -106,7 +111,8 @@ class PathWalker:
         if foreign:
             text = f"Port {port} is held by {foreign[0].unit}, not by {unit}"
             return hop(Layer.LISTENER, unit or f"tcp:{port}", False, text, ids)
-        if failing.error in ("refused", "timeout", "unreachable"):
+        cut_off = failing.error in ("refused", "timeout", "unreachable")
+        if cut_off and not (failing.error == "timeout" and port in self.answered):
             return self._cut_off(failing, port, holders, ids)
         return hop(Layer.LISTENER, f"tcp:{port}", True, f"Port {port} is listened on", ids)
 

@@ -51,7 +51,9 @@ class HostCase:
         self.then = None if self.baseline is None else self.baseline.view(self.host)
         self.red = tuple(p for p in case.red if p.probe.address == self.host.address)
         claimed = case.incident.claimed_service if host == case.host.name else None
-        self.walker = PathWalker(self.view, self.baseline, claimed)
+        asked = (p for p in case.probes if p.probe.address == self.host.address)
+        answered = frozenset(p.probe.port for p in asked if p.status is not None)
+        self.walker = PathWalker(self.view, self.baseline, claimed, answered)
         self.serving = self.walker.serving
 
     @cached_property

@@ -33,12 +33,14 @@ def walk(
     error: str | None = None,
     status: int | None = None,
     known_before: bool = True,
+    answered: frozenset[int] = frozenset(),
 ) -> Walk:
     failing = ProbeResult(
         probe=PROBE, ok=False, error=error, status=status, taken_at=NOW, simulated=False
     )
     view = HostView(HOST, evidence(facts))
-    return PathWalker(view, baseline() if known_before else None, "nginx").walk(failing)
+    known = baseline() if known_before else None
+    return PathWalker(view, known, "nginx", answered).walk(failing)
 
 
 def test_nothing_known_asks_for_the_first_hop() -> None:
@@ -100,6 +102,13 @@ def test_a_listener_that_outsiders_do_not_reach_is_the_networks() -> None:
     assert found.first_failed is not None
     assert found.first_failed.layer is Layer.NETWORK
     assert {"firewall.show", "network.show"} <= {a.action for a in found.asks}
+
+
+def test_a_page_that_never_comes_beside_others_that_do_is_not_the_networks() -> None:
+    facts = facts_of(UP, HEALTHY_LISTENERS, firewall__show={}, qdisc__list={})
+    found = walk(facts, error="timeout", answered=frozenset({PROBE.port}))
+    layers = [hop.layer for hop in found.hops if hop.state is HopState.FAILED]
+    assert Layer.NETWORK not in layers
 
 
 @pytest.mark.parametrize(
