@@ -80,7 +80,7 @@ class HostEffects:
 
     async def hosts(self, key: str, host: str) -> tuple[Host, ...]:
         here = self._hands.inventory.get(host)
-        return (here, *(self._hands.inventory.get(name) for name in here.depends_on))
+        return (here, *self._hands.inventory.related(here))
 
     async def baseline(self, key: str, host: str) -> Baseline | None:
         stored = await self._records.baselines.latest(host, simulated=self._hands.simulated)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cached_property
 from itertools import chain
 from time import monotonic
 
@@ -128,8 +129,8 @@ class Observing:
 
     def _refusal(self, call: ActionCall) -> str:
         """Why a diagnostic is not run; "" where it is."""
-        if call.host != self._host.name and call.host not in self._host.depends_on:
-            return f"not allowed: {self._host.name} is not declared to depend on {call.host}"
+        if call.host not in (self._host.name, *(host.name for host in self._near)):
+            return f"not allowed: {self._host.name} and {call.host} are not declared to be related"
         try:
             entry = self._hands.catalog.check(call, self._hands.inventory.get(call.host))
         except (ActionRejected, UnknownTarget) as error:
@@ -217,12 +218,12 @@ class Observing:
         return tuple(found[index] for index in range(len(probes)))
 
     def _host_of(self, probe: Probe) -> Host:
-        """Whose probe it is: a declared dependency's where the address is its, else ours."""
-        for name in self._host.depends_on:
-            other = self._hands.inventory.get(name)
-            if other.address == probe.address:
-                return other
-        return self._host
+        """Whose probe it is: a related host's where the address is its, else ours."""
+        return next((h for h in self._near if h.address == probe.address), self._host)
+
+    @cached_property
+    def _near(self) -> tuple[Host, ...]:
+        return self._hands.inventory.related(self._host)
 
     async def _recorded(
         self, row: str, step: Step, why: str, results: Sequence[ProbeResult]

@@ -43,6 +43,10 @@ class Inventory(Protocol):
         """Raises UnknownTarget."""
         ...
 
+    def related(self, host: Host) -> tuple[Host, ...]:
+        """Hosts that it depends on, then a few of those that depend on it."""
+        ...
+
 
 class Judge(Protocol):
     """Whether a plan may be carried out now: app/engine/judging.py over the policy."""

@@ -25,6 +25,10 @@ from app.settings import Settings
 _CLOSED = 0o077
 
 
+MOST_DEPENDENTS = 4
+"""Hosts that depend on one and are asked what it is to their users; it may have hundreds."""
+
+
 class Inventory:
     """Hosts by name, proven to be consistent."""
 
@@ -65,6 +69,15 @@ class Inventory:
     @cached_property
     def by_name(self) -> dict[str, Host]:
         return {host.name: host for host in self.hosts}
+
+    def related(self, host: Host) -> tuple[Host, ...]:
+        """Hosts that a host is declared to depend on, then a few of those that depend on it.
+
+        They may be looked at for it. A plan for it may name the former alone.
+        """
+        needed = [self.get(name) for name in host.depends_on]
+        needing = [one for one in self.hosts if host.name in one.depends_on]
+        return tuple(dict.fromkeys([*needed, *needing[:MOST_DEPENDENTS]]))
 
     def get(self, name: str) -> Host:
         """The host of that inventory name; UnknownTarget where there is none."""

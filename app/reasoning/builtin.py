@@ -231,7 +231,7 @@ def _look_behind(case: Case, hosts: tuple[HostCase, ...]) -> Iterable[ActionCall
     if not hosts[0].breaks_at_a_service or served_by_itself:
         return
     seen = {h.host.name for h in hosts}
-    for host in case.hosts:
+    for host in case.needed:
         if host.name not in seen:
             yield from first_look(case, host)
 

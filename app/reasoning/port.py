@@ -46,6 +46,11 @@ class Case(Value):
         return tuple(p for p in self.probes if not p.ok)
 
     @property
+    def needed(self) -> tuple[Host, ...]:
+        """Hosts that the incident's depends on; the others are those that depend on it."""
+        return tuple(h for h in self.hosts if h.name in self.host.depends_on)
+
+    @property
     def suffering(self) -> tuple[Host, ...]:
         """Hosts of which something is asked that they refuse now."""
         addresses = {p.probe.address for p in self.red}

@@ -52,6 +52,7 @@ async def analyze(at: Progress, effects: Effects) -> Progress:
     if not at.known.red:
         at = await ask_the_host(at, effects, key)
     if at.known.host not in at.known.suffering:
+        at = await ask_who_needs_it(at, effects, key)
         at = await ask_the_firewall(at, effects, key)
     behind = hosts_behind(at.known, at.given.grant)
     if behind:
@@ -171,6 +172,22 @@ async def _ask_what_was_refused(
     return at.with_probes(tuple(r for r in results if bears_out(r, at.known.incident, view)))
 
 
+async def ask_who_needs_it(at: Progress, effects: Effects, key: str) -> Progress:
+    """Where its own users are served: are those of the hosts that depend on it?"""
+    case = at.known
+    needing = [h for h in case.hosts if case.host.name in h.depends_on]
+    found: list[Probe] = []
+    for host in needing:
+        baseline = case.baseline_of(host.name)
+        found.extend(host.probes or (() if baseline is None else baseline.probes))
+    if not found:
+        return at
+    why = f"Are users of what depends on {case.host.name} served?"
+    results = await effects.probe(f"{key}.needing", Step.ANALYZE, found, why)
+    unserved = {r.probe.address for r in results if not r.ok}
+    return at.with_probes(tuple(r for r in results if r.probe.address in unserved))
+
+
 async def ask_the_host(at: Progress, effects: Effects, key: str) -> Progress:
     """Where users are served, ask what the ticket may be about and no user would notice."""
     case = at.known
@@ -283,7 +300,7 @@ def hosts_behind(case: Case, grant: Grant | None) -> tuple[Host, ...]:
     question, and what else suffers is looked at where it does not. Where the incident's own
     service does not run, hosts that still answer their users, badly, are left for later.
     """
-    others = case.hosts[1:]
+    others = case.needed
     if grant is not None and grant.host is not None:
         return tuple(h for h in others if h.name == grant.host)
     suffering = tuple(h for h in others if h in case.suffering)
@@ -296,7 +313,7 @@ def hosts_behind(case: Case, grant: Grant | None) -> tuple[Host, ...]:
 def user_probes(case: Case) -> tuple[Probe, ...]:
     """What users ask of the case's hosts: declared, learned while healthy, or derived now."""
     found: list[Probe] = []
-    for host in case.hosts:
+    for host in (case.host, *case.needed):
         baseline = case.baseline_of(host.name)
         if host.probes:
             found.extend(host.probes)

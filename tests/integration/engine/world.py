@@ -195,6 +195,9 @@ class OneHost:
         assert name == HOST.name
         return HOST
 
+    def related(self, host: Host) -> tuple[Host, ...]:
+        return ()
+
 
 class Says:
     """Implements the engine's Judge with one word."""

@@ -66,6 +66,8 @@ def test_which_other_hosts_are_looked_at_at_once(
     (own,) = given.probes
     named = {"name": "of beta", "address": BACK.address}
     theirs = own.model_copy(update={"probe": own.probe.model_copy(update=named)})
-    given = given.model_copy(update={"hosts": (HOST, BACK, NAMES), "probes": (own, theirs)})
+    front = HOST.model_copy(update={"depends_on": ("beta", "gamma")})
+    related = {"host": front, "hosts": (front, BACK, NAMES)}
+    given = given.model_copy(update=related | {"probes": (own, theirs)})
     grant = None if approved_for is None else GRANT.model_copy(update={"host": approved_for})
     assert tuple(host.name for host in hosts_behind(given, grant)) == expected
