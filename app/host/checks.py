@@ -17,6 +17,7 @@ from app.domain.incident import Incident
 from app.domain.probe import Probe, ProbeResult
 from app.host import (
     accounts,
+    database_access,
     database_losses,
     databases,
     job_scripts,
@@ -99,7 +100,12 @@ def declared(now: HostView) -> tuple[Probe, ...]:
 
 def concerns(probe: Probe, incident: Incident, host: Host) -> bool:
     """Whether a ticket may be about it: by a word that they share, or by what the host is for."""
-    if probe.check in ("database", web_limits.CHECK, *database_losses.JUDGED_BY):
+    if probe.check in (
+        "database",
+        web_limits.CHECK,
+        *database_losses.JUDGED_BY,
+        *database_access.JUDGED_BY,
+    ):
         return True  # on the incident's own host its trouble always matters
     topical = probe.check in _OF_STORAGE or probe.check in _ABOUT
     declared = not topical and program(probe.subject) in host.services
@@ -308,6 +314,7 @@ _ASKED_BY: dict[str, _Asks] = {
     "cron": _whole("cron.tables"),
     "clock": _whole("clock.chrony"),
     **dict.fromkeys(database_losses.JUDGED_BY, _whole(databases.ACTIONS["postgres"])),
+    **dict.fromkeys(database_access.JUDGED_BY, _whole(databases.ACTIONS["postgres"])),
     "database": lambda subject: (databases.ACTIONS[subject.partition(":")[0]], {}),
 }
 
@@ -328,4 +335,5 @@ _JUDGED_BY: dict[str, Callable[[HostView, str], Said | None]] = {
     "clock": _clock_follows,
     "database": _database_is_well,
     **database_losses.JUDGED_BY,
+    **database_access.JUDGED_BY,
 }

@@ -69,6 +69,25 @@ class DatabaseIndex(Value):
     columns: tuple[str, ...] | None = None  # None: not plain columns, or made by a constraint
 
 
+class DatabaseRole(Value):
+    """A role of PostgreSQL without power over others."""
+
+    name: str
+    login: bool
+    limit: int = -1  # sessions at once; -1: as many as there are
+    until: str = "never"  # when its password ends, ISO 8601 in UTC
+    expired: bool = False
+
+
+class TableGrant(Value):
+    """What a role that does not own a table may do with it."""
+
+    database: str
+    table: str
+    role: str
+    privileges: str  # "INSERT,SELECT"
+
+
 class FileProblem(Value):
     file: str | None = None
     line: int | None = None
@@ -101,6 +120,9 @@ class PostgresCluster(Value):
     file_problems: tuple[FileProblem, ...] = ()
     autovacuum_off: tuple[TableWithoutVacuum, ...] = ()
     indexes: tuple[DatabaseIndex, ...] = ()
+    roles: tuple[DatabaseRole, ...] = ()
+    grants: tuple[TableGrant, ...] = ()
+    writes: bool | None = None  # whether transactions may write where they do not say otherwise
     databases: tuple[str, ...] = ()
     not_looked_at: tuple[str, ...] = ()  # databases whose tables could not be seen in time
 
@@ -130,6 +152,17 @@ class PostgresSessionFacts(Value):
     transaction_seconds: float | None = None
     state_seconds: float | None = None
     seconds: float | None = None
+
+
+class PostgresRoleFacts(Value):
+    exists: str  # yes | no: there is none, or it has power over others
+    login: str | None = None  # yes | no
+    limit: int | None = None
+    until: str | None = None
+
+
+class PostgresGrantsFacts(Value):
+    privileges: str  # "INSERT,SELECT"; none
 
 
 class PostgresTableFacts(Value):

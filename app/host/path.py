@@ -14,6 +14,7 @@ from app.domain.probe import ProbeKind, ProbeResult
 from app.host import (
     accounts,
     checks,
+    database_access,
     database_losses,
     job_scripts,
     kept,
@@ -33,7 +34,7 @@ from app.host.view import HostView, config_test_of
 
 _TOLD_BY_THEMSELVES = (
     "database", database_losses.UPKEEP, database_losses.INDEX, load.CHECK, job_scripts.CHECK,
-    job_scripts.PILES, kept.CHECK, web_limits.CHECK, accounts.CHECK,
+    job_scripts.PILES, kept.CHECK, web_limits.CHECK, accounts.CHECK, database_access.CHECK,
 )  # fmt: skip
 """Checks that say all there is to say: nothing is walked from them."""
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
 from app.domain.host import Host
+from app.host import database_access
 from app.host.database_facts import MariadbServer, PostgresCluster, PostgresSession, RedisServer
 from app.host.database_losses import INDEX, UPKEEP, lost_indexes, unvacuumed
 from app.host.databases import (
@@ -20,9 +22,16 @@ from app.host.databases import (
     troubles,
     waiting_for,
 )
+from app.host.view import HostView
 from app.reasoning.host_case import HostCase
 from app.reasoning.port import Case
 from app.reasoning.subjects import Subject
+
+_DENIES = re.compile(
+    r"permission denied|authentication failed|not permitted to log in|too many connections for role"
+    r"|access denied|command denied",
+    re.IGNORECASE,
+)
 
 
 def database_actions(case: Case, host: Host) -> Iterable[str]:
@@ -86,6 +95,34 @@ def index_subjects(case: HostCase) -> Iterable[Subject]:
             }
             name = f"{found.subject}/{index.database}.{index.table}.{index.name}"
             yield _subject(case, "index", name, facts, sources, found.evidence_id)
+
+
+def access_subjects(case: HostCase) -> Iterable[Subject]:
+    """What roles may no longer do, where somebody suffers."""
+    if not case.case.red:
+        return
+    for one in database_access.lost(case.view, case.then):
+        facts, sources = case.common()
+        facts["access"] = one.model_dump(mode="json") | {
+            "complaint": _complaint(case, one.role, one.table),
+            "is_checked": any(p.probe.subject == one.subject for p in case.red),
+        }
+        yield _subject(case, "access", one.subject, facts, sources, one.evidence_id)
+
+
+def _complaint(case: HostCase, *names: str) -> str:
+    """The last line of a service's log that tells of a refusal to one who is so called."""
+    named = [re.escape(name.rpartition(".")[2]) for name in names if name]
+    telling = re.compile(rf"(?:{'|'.join(named)}).*", re.IGNORECASE)
+    found = ""
+    for host in case.case.hosts:
+        view = case.view if host.name == case.host.name else HostView(host, case.case.evidence)
+        for unit in view.units:
+            log = view.log(unit)
+            for line in () if log is None else log[0].lines:
+                if _DENIES.search(line.example) and telling.search(line.example):
+                    found = line.example[:200]
+    return found
 
 
 def _database(case: HostCase, found: Found) -> Subject:

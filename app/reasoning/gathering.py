@@ -11,7 +11,12 @@ from app.reasoning.accounts import account_subjects
 from app.reasoning.certificates import certificate_subjects
 from app.reasoning.change_subjects import change_subjects, together_subjects
 from app.reasoning.containers import container_subjects
-from app.reasoning.databases import database_subjects, index_subjects, table_subjects
+from app.reasoning.databases import (
+    access_subjects,
+    database_subjects,
+    index_subjects,
+    table_subjects,
+)
 from app.reasoning.differences import difference_subjects
 from app.reasoning.encrypted import encrypted
 from app.reasoning.host_case import HostCase
@@ -49,6 +54,7 @@ def subjects_of(case: HostCase) -> tuple[Subject, ...]:
         *database_subjects(case),
         *table_subjects(case),
         *index_subjects(case),
+        *access_subjects(case),
         *process_subjects(case),
         *difference_subjects(case),
     )

@@ -21,7 +21,7 @@ _GENTLE = ("file.", "lock.", "access.", "mount.", "account.", "log.", "daemon.re
            "kernel.set", "redis.save", "trust.update", "mariadb.set_global",
            "postgres.create_index", "postgres.set_autovacuum", "postgres.vacuum",
            "redis.set_maxmemory", "nginx.set_limit", "config.correct_word", "firewall.add_declared",
-           "certificate.install", "job.run")  # fmt: skip
+           "certificate.install", "postgres.grant", "postgres.set_role", "job.run")  # fmt: skip
 """Actions that take nothing down. A repair made only of these is watched for a shorter time."""
 
 MOST_EACH = 20

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from app.domain.action import ActionCall
 from app.domain.hypothesis import Hypothesis, Support
 from app.domain.value import Value
-from app.host import database_losses, databases, network_state, web_limits
+from app.host import database_access, database_losses, databases, network_state, web_limits
 from app.host.drift import Change, ChangeKind
 from app.host.network_state import text_of
 from app.host.ticket_pages import failing_requests
@@ -50,6 +50,7 @@ def findings(case: HostCase) -> tuple[Finding, ...]:
         *_new_rules(case),
         *_network(case),
         *_databases(case),
+        *_access(case),
         *_refused(case),
     ]
     return tuple(sorted(found, key=lambda f: -f.shared))
@@ -174,6 +175,16 @@ def _databases(case: HostCase) -> Iterable[Finding]:
         text = f"on {case.host.name} {loss.text}"
         shared = _shared(case, text)
         yield Finding(key=loss.key, text=text, evidence_id=loss.evidence_id, shared=shared)
+
+
+def _access(case: HostCase) -> Iterable[Finding]:
+    """What roles of databases may no longer do."""
+    for loss in database_access.lost(case.view, case.then):
+        text = f"on {case.host.name} {loss.said}"
+        shared = _shared(case, text)
+        yield Finding(
+            key=f"access {loss.subject}", text=text, evidence_id=loss.evidence_id, shared=shared
+        )
 
 
 def _refused(case: HostCase) -> Iterable[Finding]:

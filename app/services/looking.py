@@ -10,7 +10,7 @@ from app.domain.evidence import Evidence
 from app.domain.execution import Outcome, Step
 from app.domain.host import Host
 from app.domain.probe import Probe, ProbeKind, ProbeResult
-from app.host import checks, database_losses, kept, web_limits
+from app.host import checks, database_access, database_losses, kept, web_limits
 from app.host.network_state import ABOUT_ARRIVING, ABOUT_FLAPPING, filters_of, text_of
 from app.host.probes import ABOUT_CERTIFICATES, certificates, derive
 from app.host.ticket_pages import bears_out, failing_pages, failing_requests, named_pages
@@ -199,6 +199,7 @@ async def ask_the_host(at: Progress, effects: Effects, key: str) -> Progress:
     changed = (c for those in own.themed.values() for c in those)
     doubted += kept.probes_of(case.host, changed)
     doubted += database_losses.doubted(view, own.then, case.incident, agreed=case.agreed)
+    doubted += database_access.doubted(view, own.then, case.incident)
     doubted += web_limits.doubted(view, case.incident)
     if not doubted:
         return at

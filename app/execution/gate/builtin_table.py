@@ -78,6 +78,13 @@ from .postgres import (
     postgres_terminate_idle,
     postgres_terminate_session,
 )
+from .postgres_access import (
+    postgres_grant,
+    postgres_grants,
+    postgres_revoke,
+    postgres_role,
+    postgres_set_role,
+)
 from .postgres_upkeep import (
     postgres_create_index,
     postgres_drop_index,
@@ -204,9 +211,14 @@ BUILTINS: dict[str, Builtin] = {
         postgres_create_index,
         postgres_drop_index,
         postgres_drop_slot,
+        postgres_grant,
+        postgres_grants,
         postgres_index,
+        postgres_revoke,
+        postgres_role,
         postgres_session,
         postgres_set_autovacuum,
+        postgres_set_role,
         postgres_slot,
         postgres_table,
         postgres_vacuum,

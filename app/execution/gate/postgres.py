@@ -14,6 +14,7 @@ from typing import Any
 from .answers import Params, answer
 from .clusters import Cluster, ask, at_port, clusters, recovering
 from .places import Places
+from .postgres_access import GRANTS, ROLES
 from .refusal import Failed
 
 _SECONDS = 12.0
@@ -82,14 +83,19 @@ _STATE = f"""
         'file_problems', (SELECT coalesce(json_agg(p), '[]') FROM (
             SELECT sourcefile AS file, sourceline AS line, name, error FROM pg_file_settings
             WHERE error IS NOT NULL LIMIT 20) p),
+        'roles', (SELECT coalesce(json_agg(r), '[]') FROM ({ROLES}) r),
+        'writes', coalesce((SELECT setting NOT IN ('on', 'true', 'yes', '1') FROM pg_file_settings
+            WHERE name = 'default_transaction_read_only' AND applied
+            ORDER BY seqno DESC LIMIT 1), true),
         'databases', (SELECT coalesce(json_agg(datname), '[]') FROM (
             SELECT datname FROM pg_database WHERE datallowconn AND NOT datistemplate
             ORDER BY oid DESC LIMIT {_MOST_DATABASES}) d)
     )
 """
 
-_TABLES = """
+_TABLES = f"""
     SELECT json_build_object(
+        'grants', (SELECT coalesce(json_agg(g), '[]') FROM ({GRANTS}) g),
         'autovacuum_off', (SELECT coalesce(json_agg(t), '[]') FROM (
             SELECT n.nspname || '.' || c.relname AS "table", s.n_dead_tup AS dead,
                 s.n_live_tup AS live
@@ -219,7 +225,7 @@ def _idles(session: dict[str, Any], seconds: int) -> bool:
 
 def _of_tables(cluster: Cluster, databases: list[str], until: float) -> dict[str, Any]:
     """Tables and indexes of the newest databases, as far as the time goes."""
-    found: dict[str, Any] = {"autovacuum_off": [], "indexes": [], "not_looked_at": []}
+    found: dict[str, Any] = {"autovacuum_off": [], "indexes": [], "grants": [], "not_looked_at": []}
     for name in databases:
         try:
             seen = ask(cluster, _TABLES, name) if time.monotonic() < until else None
@@ -228,7 +234,7 @@ def _of_tables(cluster: Cluster, databases: list[str], until: float) -> dict[str
         if seen is None:
             found["not_looked_at"].append(name)
             continue
-        for part in ("autovacuum_off", "indexes"):
+        for part in ("autovacuum_off", "indexes", "grants"):
             found[part] += [{"database": name, **one} for one in seen[part]]
     return found
 

@@ -1,0 +1,186 @@
+"""What roles of PostgreSQL may no longer do that they could while the host was healthy."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+
+from app.domain.host import asked_of
+from app.domain.incident import Incident
+from app.domain.probe import Probe
+from app.domain.value import Value
+from app.host.database_facts import DatabaseRole, PostgresCluster, PostgresFacts, TableGrant
+from app.host.databases import ACTIONS, NAMES, servers
+from app.host.network_state import text_of
+from app.host.view import HostView
+
+CHECK = "access"
+"""The check that a role may do what it could while the host was healthy."""
+
+WRITES = "writes"
+"""The check that transactions of a unit's server may write, as they could."""
+
+_MOST_GRANTS, _MOST_ROLES = 400, 200
+"""So many are told of one database and of one server (app/execution/gate/postgres_access.py)."""
+
+_ABOUT = re.compile(
+    r"\b(?:databases?|dbs?|sql|postgres\w*|log ?ins?|connect\w*|permission\w*|denied|access|"
+    r"passwords?|credentials?|roles?|users?|privileges?|rights?|grants?)\b"
+)
+
+Said = tuple[bool, str]
+
+
+class LostAccess(Value):
+    """A role that may log in less than it could, or do less with a table."""
+
+    kind: str  # role | grant
+    port: int
+    role: str
+    database: str = ""
+    table: str = ""
+    missing: str = ""  # privileges
+    login: str = ""  # what it was, as the change wants it; likewise the next two
+    limit: int = -1
+    until: str = ""
+    said: str  # as a sentence without its end
+    evidence_id: int
+
+    @property
+    def subject(self) -> str:
+        """What its check asks about."""
+        if self.kind == "role":
+            return f"{self.port} {self.role} {self.login} {self.limit} {self.until}"
+        return f"{self.port} {self.role} {self.database} {self.table} {self.missing}"
+
+
+def lost(now: HostView, then: HostView | None) -> tuple[LostAccess, ...]:
+    """Everything that roles lost since the host was healthy."""
+    before = {} if then is None else {one.subject: one.server for one in servers(then)}
+    return tuple(
+        loss
+        for one in servers(now)
+        if isinstance(one.server, PostgresCluster)
+        and one.server.reachable
+        and isinstance(was := before.get(one.subject), PostgresCluster)
+        for loss in _lost(one.server, was, one.evidence_id)
+    )
+
+
+def doubted(now: HostView, then: HostView | None, incident: Incident) -> tuple[Probe, ...]:
+    """The checks of what was lost, where the ticket may be about it."""
+    claimed = (incident.claimed_service or "").lower()
+    named = any(name in claimed for name in NAMES["postgres"])
+    if not named and not _ABOUT.search(text_of(incident)):
+        return ()
+    checks = [asked_of(now.host, CHECK, one.subject) for one in lost(now, then)]
+    return (*checks, *(asked_of(now.host, WRITES, unit) for unit in _closed(now, then)))
+
+
+def _closed(now: HostView, then: HostView | None) -> Iterable[str]:
+    """Units of servers whose transactions only read since, where nobody says otherwise."""
+    before = {} if then is None else {one.subject: one.server for one in servers(then)}
+    for one in servers(now):
+        was = before.get(one.subject)
+        if not isinstance(one.server, PostgresCluster) or not isinstance(was, PostgresCluster):
+            continue
+        if one.server.unit and was.writes and one.server.writes is False:
+            yield one.server.unit
+
+
+def _lost(now: PostgresCluster, then: PostgresCluster, ident: int) -> Iterable[LostAccess]:
+    roles = {role.name: role for role in now.roles}
+    for role in then.roles:
+        current = roles.get(role.name)
+        if current is not None and not role.expired and (how := _narrower(current, role)):
+            yield LostAccess(
+                kind="role",
+                port=now.port,
+                role=role.name,
+                login="yes" if role.login else "no",
+                limit=role.limit,
+                until=role.until,
+                said=f"the role {role.name} {how}",
+                evidence_id=ident,
+            )
+    grants = {(g.database, g.table, g.role): g.privileges for g in now.grants}
+    whole = len(now.grants) < _MOST_GRANTS
+    for grant in then.grants if whole else ():
+        missing = _missing(grant, grants.get((grant.database, grant.table, grant.role), ""))
+        if missing and grant.database in now.databases and grant.role in roles:
+            yield LostAccess(
+                kind="grant",
+                port=now.port,
+                role=grant.role,
+                database=grant.database,
+                table=grant.table,
+                missing=missing,
+                said=f"the role {grant.role} lost its right ({missing}) on {grant.database}'s "
+                f"table {grant.table}: permission denied, it was revoked",
+                evidence_id=ident,
+            )
+
+
+def _narrower(now: DatabaseRole, then: DatabaseRole) -> str:
+    """How a role may log in less than it could; "" where it may not less."""
+    if then.login and not now.login:
+        return "may no longer log in (NOLOGIN)"
+    if now.expired:
+        return f"is past its VALID UNTIL ({now.until}): its password expired"
+    fewer = now.limit != -1 and (then.limit == -1 or now.limit < then.limit)
+    most = "any number" if then.limit == -1 else str(then.limit)
+    return (
+        f"may have {now.limit} connections at once (CONNECTION LIMIT), was {most}" if fewer else ""
+    )
+
+
+def _missing(then: TableGrant, now: str) -> str:
+    return ",".join(sorted(set(then.privileges.split(",")) - set(now.split(","))))
+
+
+def _is_allowed(view: HostView, subject: str) -> Said | None:
+    """Whether a role may do what is asked about."""
+    port, role, *wanted = subject.split(" ")
+    facts = view.facts(PostgresFacts, ACTIONS["postgres"])
+    known = () if facts is None else facts[0].clusters
+    one = next((c for c in known if c.port == int(port) and c.reachable), None)
+    if one is None:
+        return None
+    if wanted[0] in ("yes", "no"):
+        current = next((r for r in one.roles if r.name == role), None)
+        if current is None:
+            return None
+        was = DatabaseRole(
+            name=role, login=wanted[0] == "yes", limit=int(wanted[1]), until=wanted[2]
+        )
+        how = _narrower(current, was)
+        return not how, f"the role {role} {how}"
+    database, table, missing = wanted
+    if database in one.not_looked_at:
+        return None
+    has = next(
+        (
+            g.privileges
+            for g in one.grants
+            if (g.database, g.table, g.role) == (database, table, role)
+        ),
+        "",
+    )
+    lacks = sorted(set(missing.split(",")) - set(has.split(",")))
+    return not lacks, f"the role {role} may not {', '.join(lacks)} on {database}'s table {table}"
+
+
+def _does_write(view: HostView, unit: str) -> Said | None:
+    facts = view.facts(PostgresFacts, ACTIONS["postgres"])
+    known = () if facts is None else facts[0].clusters
+    one = next((c for c in known if c.unit == unit and c.reachable), None)
+    if one is None or one.writes is None:
+        return None
+    said = "every transaction is read-only by default (default_transaction_read_only)"
+    return one.writes, f"{unit}: {said}, and was not while healthy"
+
+
+JUDGED_BY: Mapping[str, Callable[[HostView, str], Said | None]] = {
+    CHECK: _is_allowed,
+    WRITES: _does_write,
+}
