@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from app.domain.action import ActionCall
-from app.host.drift import Change, ChangeKind, Relation
+from app.host.drift import Change, ChangeKind, Relation, program
 from app.host.facts import ConfigFileFacts, FileDiffFacts, Manifest, UnitFacts
+from app.host.network_state import text_of
 from app.host.view import beneath
 from app.reasoning.host_case import HostCase
 from app.reasoning.subjects import Subject
@@ -30,6 +32,9 @@ BY_RELOAD = "changed-since-healthy"
 
 _WRITTEN = frozenset({Relation.DEFINITION, Relation.ENVIRONMENT, Relation.CONFIGURATION})
 _TOGETHER = 2
+
+_SETS = re.compile(r"^\+?[ \t]*([A-Z][A-Za-z]+)=", re.MULTILINE)
+"""A setting of a unit file, in a text or in what a difference adds."""
 
 _LISTED = ("/etc", "/opt", "/srv", "/usr/local")
 """Below these a manifest has every file and folder."""
@@ -123,7 +128,10 @@ def _subject(case: HostCase, change: Change, how: Relation, unit: str, *, alone:
         "reload_refuted": _key(BY_RELOAD, case, change) in case.case.refuted,
         "unread": _unread(case, change, case.view.units[unit][0]),
         "points_to": None if change.now is None else change.now.target,
-        "dangling": _would_dangle(case, change),
+        "points_nowhere": _dangles(case, change.now) if change.kind is ChangeKind.TARGET else None,
+        "dangling": _dangles(case, change.then) if change.kind is ChangeKind.TARGET else None,
+        "sets": _sets(case, change),
+        "named": _is_named(case, unit),
         "others_refuted": any(key.startswith(f"{BY_RELOAD}@") for key in case.case.refuted),
     }
     sources |= unit_sources | {"change": case.drift[1]}
@@ -200,15 +208,30 @@ def _real(case: HostCase, path: str) -> str | None:
     return next((f.path for f in links if _points_to(f) == path), None)
 
 
-def _would_dangle(case: HostCase, change: Change) -> bool | None:
-    """Whether a link, put back, would point to what is not there any more; None: not known."""
+def _dangles(case: HostCase, link: Manifest.File | None) -> bool | None:
+    """Whether a link points, or would point, to what is not there now; None: not known."""
     now = case.manifest_now
-    if change.kind is not ChangeKind.TARGET or change.then is None or now is None:
+    if link is None or now is None:
         return None
-    target = _points_to(change.then)
+    target = _points_to(link)
     if not any(beneath(target, root) for root in _LISTED):
         return None
     return all(f.path != target for f in now.files)
+
+
+def _sets(case: HostCase, change: Change) -> str | None:
+    """What a change of a unit's definition sets, as names; None: not looked at."""
+    diff, added = _diff(case, change), _text_of_added(case, change)
+    if added is not None:
+        return " ".join(_SETS.findall(added[0]))
+    return None if diff is None else " ".join(_SETS.findall(diff[0].diff or ""))
+
+
+def _is_named(case: HostCase, unit: str) -> bool:
+    """Whether the ticket is about the service that a change belongs to, by its own words."""
+    incident = case.case.incident
+    claimed = case.is_own and case.serving.unit_named(incident.claimed_service or "") == unit
+    return claimed or program(unit) in text_of(incident)
 
 
 def _points_to(link: Manifest.File) -> str:
