@@ -132,7 +132,7 @@ Subject = Literal[
     "unit", "change", "mount", "name", "rule", "container", "host",
     "route", "link", "shaper", "setting", "database", "session", "process",
     "difference", "mounting", "account", "table", "index", "changes", "lock",
-    "limit", "script", "package", "certificate", "chain", "access",
+    "limit", "script", "package", "certificate", "chain", "access", "denied",
 ]  # fmt: skip
 
 

@@ -20,6 +20,7 @@ from app.knowledge.library import Library
 from app.reasoning.accounts import account_asks
 from app.reasoning.certificates import certificate_asks
 from app.reasoning.change_subjects import diff_ask
+from app.reasoning.denied import denied_asks
 from app.reasoning.differences import difference_asks
 from app.reasoning.first_look import first_look
 from app.reasoning.gathering import host_subject, subjects_of
@@ -215,6 +216,7 @@ def _closer_look(host: HostCase) -> Iterable[ActionCall]:
     yield from account_asks(host)
     yield from package_asks(host)
     yield from limit_asks(host)
+    yield from denied_asks(host)
     yield from lost_rule_asks(host)
     yield from certificate_asks(host)
     yield from piling_asks(host)

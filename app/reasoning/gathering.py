@@ -17,6 +17,7 @@ from app.reasoning.databases import (
     index_subjects,
     table_subjects,
 )
+from app.reasoning.denied import denied_subjects
 from app.reasoning.differences import difference_subjects
 from app.reasoning.encrypted import encrypted
 from app.reasoning.host_case import HostCase
@@ -46,6 +47,7 @@ def subjects_of(case: HostCase) -> tuple[Subject, ...]:
         *lock_subjects(case),
         *piling_subjects(case),
         *limit_subjects(case),
+        *denied_subjects(case),
         *certificate_subjects(case),
         *_names(case),
         *_rules(case),
