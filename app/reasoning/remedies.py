@@ -168,6 +168,8 @@ def bring_up(unit: Mapping[str, Any], host: str) -> list[ActionCall]:
             calls.append(_call(host, "service.reset_failed", {"unit": name}))
         calls.append(_call(host, "service.start", {"unit": name}))
     else:
+        if unit.get("n_restarts"):  # counted anew, so that what dies from now on is told
+            calls.append(_call(host, "service.reset_failed", {"unit": name}))
         calls.append(_call(host, "service.restart", {"unit": name}))
     if unit.get("enabled_then") == "enabled" and unit.get("enabled") == "disabled":
         calls.append(_call(host, "service.enable", {"unit": name}))
