@@ -43,6 +43,9 @@ from app.reasoning.without_suffering import without_suffering
 SURE_ENOUGH = 0.75
 """Confidence from which the leading cause counts as separated from its rivals."""
 
+WORTH_A_TRIAL = 0.2
+"""Confidence from which a repair that can be taken back is tried beside a likelier cause."""
+
 FURTHER_ASKS = 4
 """Asked beside those where advice brings causes forward."""
 
@@ -85,7 +88,8 @@ class BuiltinReasoner:
         further = brought_forward(found, nudges)
         wanted = _wanted(case, hosts, found, further, behind=leader is None)
         if leader is not None and not _outstanding(case, leader):
-            return _on_leader(leader, hypotheses, tied=tied(case, found))
+            first = sorted(hypotheses, key=lambda h: h.key != leader.key)  # what is acted on leads
+            return _on_leader(leader, tuple(first), tied=tied(case, found))
         wanted = wanted or tuple(_others_that_suffer(case, hosts))
         if wanted:
             return Assessment(
@@ -154,13 +158,27 @@ def _leader(found: list[Candidate], hypotheses: tuple[Hypothesis, ...]) -> Candi
         return None
     if hypotheses[0].confidence >= SURE_ENOUGH:
         return found[0]
-    if not triable(max(found, key=lambda candidate: candidate.score)):
-        return None  # history may order what evidence lets be tried, and open no trial itself
     shares = {h.key: h.confidence for h in hypotheses}
+    if not triable(max(found, key=lambda candidate: candidate.score)):
+        # history may order what evidence lets be tried, and open no trial itself
+        return _beside_what_needs_a_person(found, shares)
     if hypotheses[0].key != found[0].key or not triable(found[0]):
         return None
     together = sum(shares[c.key] for c in found if triable(c))
     return found[0] if together >= SURE_ENOUGH else None
+
+
+def _beside_what_needs_a_person(
+    found: list[Candidate], shares: Mapping[str, float]
+) -> Candidate | None:
+    """Of several that are likely only together, the first that can be tried without asking.
+
+    Both may be so: what can be put back and proven is done before a person is asked about the rest.
+    """
+    mendable = [c for c in found if c.repair is not None and not c.handovers]
+    if found[0] not in mendable or sum(shares[c.key] for c in mendable) < SURE_ENOUGH:
+        return None
+    return next((c for c in mendable if triable(c) and shares[c.key] >= WORTH_A_TRIAL), None)
 
 
 # --- what to ask ---------------------------------------------------------------------------------
