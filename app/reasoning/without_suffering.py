@@ -9,7 +9,7 @@ from app.domain.action import ActionCall, Params
 from app.host import load
 from app.host.facts import SharedFilesFacts
 from app.host.network_state import text_of
-from app.reasoning import since_healthy
+from app.reasoning import damage, since_healthy
 from app.reasoning.host_case import HostCase
 from app.reasoning.odds import unknown
 from app.reasoning.port import Advice, Assessment, Case
@@ -42,6 +42,9 @@ def without_suffering(case: Case, hosts: tuple[HostCase, ...]) -> Assessment:
         return Assessment(
             advice=Advice.DIAGNOSE, statement=statement, hypotheses=hypotheses, wanted=wanted
         )
+    elif damaged := damage.told(hosts[0]):
+        statement = f"{damaged}. It is left as it is: those who answer for the data decide"
+        advice = Advice.HAND_OVER
     elif _ASKS_FOR_DATA.search(text_of(case.incident)):
         statement = (
             "Users who can be asked are served; the ticket asks for data to be brought back, which "
@@ -65,6 +68,7 @@ def without_suffering(case: Case, hosts: tuple[HostCase, ...]) -> Assessment:
 
 def _asks(host: HostCase) -> Iterable[ActionCall]:
     yield from since_healthy.asks(host)
+    yield from damage.asks(host)
     if _ASKS_FOR_DATA.search(text_of(host.case.incident)):
         places = _places(host.case)
         if len(places) == _PLACES_ASKED:

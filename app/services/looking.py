@@ -127,9 +127,8 @@ async def ask_as_users(at: Progress, effects: Effects, key: str) -> Progress:
     case = at.known
     probes = user_probes(case)
     known = {_page_of(probe) for probe in probes}
-    pages = [
-        p for p in named_pages(case.incident, case.host) if p.whole or _page_of(p) not in known
-    ]
+    named = (p for host in case.hosts for p in named_pages(case.incident, host))
+    pages = [p for p in named if p.whole or _page_of(p) not in known]
     if not probes and not pages:
         return at
     asked = (*probes, *pages)

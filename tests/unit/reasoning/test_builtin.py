@@ -199,6 +199,28 @@ async def test_a_copy_that_is_the_very_file_to_be_brought_back_is_told() -> None
     assert path in judged.statement
 
 
+@pytest.mark.parametrize(
+    ("line", "advice"),
+    [
+        ("ERROR:  invalid page in block 3 of relation base/5/1259", Advice.HAND_OVER),
+        ("[ERROR] InnoDB: Database page corruption on disk", Advice.HAND_OVER),
+        ("LOG:  checkpoint complete: wrote 3 buffers", Advice.NO_FAULT),
+    ],
+)
+async def test_a_database_that_says_its_data_is_damaged_is_no_false_alarm(
+    line: str, advice: Advice
+) -> None:
+    name = "postgresql@15-main.service"
+    units = [*UP, cases.unit(name)]
+    facts = facts_of(units, HEALTHY_LISTENERS, firewall__show={}, baseline__manifest=manifest_now())
+    facts |= asked(cases.unit(name), log={name: [line]})
+    given = case(facts, status=200)
+    incident = given.incident.model_copy(update={"claimed_service": "postgresql"})
+    judged = await judge(given.model_copy(update={"incident": incident}))
+    assert judged.advice is advice, judged.statement
+    assert (line in judged.statement) is (advice is Advice.HAND_OVER)
+
+
 async def test_a_down_service_behind_green_probes_is_a_persons() -> None:
     units = [nginx(), tickets("failed", "failed", result="exit-code")]
     judged = await judge(case(facts_of(units, HEALTHY_LISTENERS), status=200))
