@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from datetime import datetime
 from enum import StrEnum
 
 from app.domain.value import Value
+
+_NUMBERS = re.compile(r"[0-9]+")
 
 
 class ProbeKind(StrEnum):
@@ -37,6 +41,7 @@ class Probe(Value):
     timeout_seconds: float = 5.0
     slow_after_seconds: float | None = None  # above it the answer counts as a failure
     whole: bool = False  # http: the whole page must come, and not at a crawl
+    unlike: str = ""  # http: the likeness of another page that must not be answered in its place
     check: str = ""  # host: which check, such as runs, config, room, route or shaping
     subject: str = ""  # host: the unit, mount, container, table or route that it is about
 
@@ -62,3 +67,9 @@ class ProbeResult(Value):
         limit = self.probe.slow_after_seconds
         over = limit is not None and self.seconds > limit
         return not self.ok and (self.error in ("slow", "timeout") or (self.error is None and over))
+
+
+def likeness(body: str) -> str:
+    """A page without its numbers, as a hash: two answers of one page are alike; "" for no page."""
+    plain = _NUMBERS.sub("#", body).strip()
+    return hashlib.sha256(plain.encode()).hexdigest() if plain else ""

@@ -19,7 +19,7 @@ from time import monotonic
 import httpx
 
 from app.domain.host import Host
-from app.domain.probe import Probe, ProbeKind, ProbeResult
+from app.domain.probe import Probe, ProbeKind, ProbeResult, likeness
 from app.execution import dns_query
 from app.execution.certificates import why_not_valid
 from app.execution.dialogues import NotServed, mysql, postgresql, redis
@@ -70,13 +70,16 @@ class HttpProber:
         body: str = "",
         detail: str = "",
     ) -> ProbeResult:
+        kept = self._redactor.text(body[:KEPT_OF_BODY])
+        if not detail and error is None and probe.unlike and likeness(kept) == probe.unlike:
+            detail = "another page is answered in its place"
         return ProbeResult(
             probe=probe,
             ok=not detail and error is None,
             status=status,
             error=error,
             detail=self._redactor.text(f"{error}: {detail}" if error else detail),
-            body=self._redactor.text(body[:KEPT_OF_BODY]),
+            body=kept,
             seconds=round(monotonic() - started, 4),
             taken_at=datetime.now(UTC),
             simulated=False,

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from app.domain.host import Host
 from app.domain.incident import Incident
-from app.domain.probe import Probe, ProbeKind, ProbeResult
+from app.domain.probe import Probe, ProbeKind, ProbeResult, likeness
 from app.host.facts import FailingRequest, WebErrorFacts
 from app.host.network_state import ABOUT_SPEED, text_of
 from app.host.view import HostView
@@ -29,6 +29,12 @@ _DOES_SOMETHING = re.compile(
 )
 """A ticket may not make the agent ask for what does something. What is asked for has no query, no
 cookie and no key either: what anybody may see."""
+
+_WRONG_PAGE = re.compile(
+    r"\b(?:start|home|front|main|landing|default|wrong|other|another|same|first)[- ]?pages?\b"
+    r"|\binstead of\b|\b(?:lands?|ends? up|redirect\w*)\b"
+)
+"""How people say that another page is shown than they asked for."""
 
 _FILE = re.compile(r"\.(?!php|cgi|aspx?|jsp|do|pl|py)[A-Za-z0-9]{2,5}$")
 _PLAIN = re.compile(r"/[A-Za-z0-9/._~-]{0,200}")
@@ -49,6 +55,37 @@ def named_pages(incident: Incident, host: Host) -> tuple[Probe, ...]:
         and not _DOES_SOMETHING.search(match[4])
     }
     return tuple(sorted(found, key=lambda probe: text.index(probe.path)))[:_MOST]
+
+
+def misplaced(
+    results: Sequence[ProbeResult], pages: Sequence[Probe], incident: Incident
+) -> tuple[ProbeResult, ...]:
+    """Pages that a ticket names, in whose place the start page of their site is answered."""
+    if not _WRONG_PAGE.search(text_of(incident)):
+        return ()
+    starts = {
+        (r.probe.address, r.probe.port, r.probe.host_header): likeness(r.body)
+        for r in results
+        if r.ok and r.probe.kind is ProbeKind.HTTP and r.probe.path == "/" and r.body
+    }
+    found = []
+    for result in results:
+        page = result.probe
+        start = starts.get((page.address, page.port, page.host_header), "")
+        if (
+            page in pages
+            and result.ok
+            and page.path != "/"
+            and likeness(result.body) == start != ""
+        ):
+            unlike = page.model_copy(update={"unlike": start})
+            seen = {
+                "probe": unlike,
+                "ok": False,
+                "detail": "the start page is answered in its place",
+            }
+            found.append(result.model_copy(update=seen))
+    return tuple(found)
 
 
 def failing_pages(view: HostView, known: Sequence[Probe]) -> tuple[Probe, ...]:

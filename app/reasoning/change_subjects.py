@@ -132,6 +132,7 @@ def _subject(case: HostCase, change: Change, how: Relation, unit: str, *, alone:
         "dangling": _dangles(case, change.then) if change.kind is ChangeKind.TARGET else None,
         "sets": _sets(case, change),
         "named": _is_named(case, unit),
+        "names_page": _names_page(case, change),
         "others_refuted": any(key.startswith(f"{BY_RELOAD}@") for key in case.case.refuted),
     }
     sources |= unit_sources | {"change": case.drift[1]}
@@ -225,6 +226,16 @@ def _sets(case: HostCase, change: Change) -> str | None:
     if added is not None:
         return " ".join(_SETS.findall(added[0]))
     return None if diff is None else " ".join(_SETS.findall(diff[0].diff or ""))
+
+
+def _names_page(case: HostCase, change: Change) -> str | None:
+    """The page that fails and that what changed is about, by its path; None: not looked at."""
+    diff, added = _diff(case, change), _text_of_added(case, change)
+    text = added[0] if added is not None else None if diff is None else diff[0].diff
+    if text is None:
+        return None
+    paths = (p.probe.path for p in case.red if p.probe.path.strip("/"))
+    return next((path for path in paths if re.search(rf"{re.escape(path)}(?![\w-])", text)), "")
 
 
 def _is_named(case: HostCase, unit: str) -> bool:

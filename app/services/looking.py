@@ -13,7 +13,13 @@ from app.domain.probe import Probe, ProbeKind, ProbeResult
 from app.host import checks, database_access, database_losses, kept, web_limits
 from app.host.network_state import ABOUT_ARRIVING, ABOUT_FLAPPING, filters_of, text_of
 from app.host.probes import ABOUT_CERTIFICATES, certificates, derive
-from app.host.ticket_pages import bears_out, failing_pages, failing_requests, named_pages
+from app.host.ticket_pages import (
+    bears_out,
+    failing_pages,
+    failing_requests,
+    misplaced,
+    named_pages,
+)
 from app.host.view import HostView
 from app.reasoning.first_look import first_look
 from app.reasoning.host_case import HostCase
@@ -135,7 +141,7 @@ async def ask_as_users(at: Progress, effects: Effects, key: str) -> Progress:
     results = await effects.probe(f"{key}.probe", Step.ANALYZE, asked, "Are users served?")
     view = HostView(case.host, case.evidence)
     meant = tuple(r for r in results if r.probe not in pages or bears_out(r, case.incident, view))
-    at = at.with_probes(meant)
+    at = at.with_probes((*meant, *misplaced(results, pages, case.incident)))
     if at.known.red or not probes:
         return at
     flaps = ABOUT_FLAPPING.search(text_of(at.known.incident)) is not None
@@ -203,7 +209,11 @@ async def ask_the_host(at: Progress, effects: Effects, key: str) -> Progress:
     if not doubted:
         return at
     why = "Does what held on the host while it was healthy still hold?"
-    return at.with_probes(await effects.probe(f"{key}.checks", Step.ANALYZE, doubted, why))
+    results = await effects.probe(f"{key}.checks", Step.ANALYZE, doubted, why)
+    refused = " ".join(r.detail for r in results if r.probe.check == "config" and not r.ok)
+    # a file that its own reader refuses is to be mended, and may well be meant
+    meant = (r for r in results if r.probe.check != kept.CHECK or r.probe.subject not in refused)
+    return at.with_probes(tuple(meant))
 
 
 async def _ask_what_was_lost(

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from app.domain.host import Host
-from app.domain.probe import Probe, ProbeKind, ProbeResult
+from app.domain.probe import Probe, ProbeKind, ProbeResult, likeness
 from app.execution.prober import HttpProber
 
 HOST = Host(name="alpha", address="127.0.0.1")
@@ -68,6 +68,8 @@ async def ask(probe: Probe) -> ProbeResult:
         (page("x", "204 No Content"), {"expect_status": [200]}, "answered 204, expected 200"),
         (page("Welcome to nginx!"), {}, "welcome page"),
         (page("x", "302 Found"), {}, ""),
+        (page("start 7"), {"unlike": likeness("start 8")}, "another page"),
+        (page("list 7"), {"unlike": likeness("start 8")}, ""),
     ],
 )
 async def test_answers(answer: Answer, expects: dict[str, object], said: str) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from app.domain.host import Host
-from app.domain.probe import Probe, ProbeKind, ProbeResult
-from app.host.ticket_pages import bears_out, failing_pages, named_pages
+from app.domain.probe import Probe, ProbeKind, ProbeResult, likeness
+from app.host.ticket_pages import bears_out, failing_pages, misplaced, named_pages
 from app.host.view import HostView
 from tests.unit.host.test_network_state import incident
 from tests.unit.host.test_probes import listener
-from tests.unit.reasoning.cases import NOW, evidence
+from tests.unit.reasoning.cases import NOW, case, evidence
 
 FILES = Host(name="alpha", address="192.0.2.8", names=("files.example",))
 
@@ -120,3 +120,29 @@ def test_an_answer_counts_only_where_it_can_be_no_ones_intention(
     heard = {"sockets.listening": {"listeners": [listener(port) for port in ports]}}
     view = HostView(FILES, evidence(heard))
     assert bears_out(result, told, view) is counts
+
+
+START = "<h1>Welcome</h1> visit 12 of today"
+
+
+@pytest.mark.parametrize(
+    ("text", "body", "counts"),
+    [
+        ("the list opens the start page", "<h1>Welcome</h1> visit 13 of today", True),
+        ("the list opens the start page", "<h1>List</h1>", False),
+        ("the list is empty", "<h1>Welcome</h1> visit 13 of today", False),  # nobody says so
+        ("the list opens the start page", "", False),
+    ],
+)
+def test_the_start_page_in_the_place_of_another_counts_where_the_ticket_says_so(
+    text: str, body: str, counts: bool
+) -> None:
+    given = case({}, status=200, body=START)
+    (start,) = given.probes
+    page = start.probe.model_copy(update={"name": "page list", "path": "/list"})
+    shown = start.model_copy(update={"probe": page, "body": body})
+    incident = given.incident.model_copy(update={"short_description": text, "description": ""})
+    found = misplaced((start, shown), (page,), incident)
+    assert [r.ok for r in found] == ([False] if counts else [])
+    for one in found:  # and it is asked for so from now on
+        assert one.probe.unlike == likeness("<h1>Welcome</h1> visit 99 of today")
