@@ -53,9 +53,12 @@ def lost_rule_asks(case: HostCase) -> Iterable[ActionCall]:
     if not _cut_off(case):
         return
     now, then = net.rules(case.view), net.rules(case.then)
+    accepts = [r for r in then[0].rules if r.verdict == "accept"] if then is not None else []
     if now is None:
         yield ActionCall(action="firewall.show", host=case.host.name)
-    elif then is None or any(r.verdict == "accept" and not now[0].has(r) for r in then[0].rules):
+    # both at once: what stands in front of a service is mended first
+    went = bool(accepts) if now is None else any(not now[0].has(r) for r in accepts)
+    if went or then is None:
         yield ActionCall(action=ASKED, host=case.host.name)
 
 

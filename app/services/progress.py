@@ -79,7 +79,8 @@ class Progress:
 
         What was tried in vain before may have been right, with this fault in front of it.
         """
-        return self.step(case=self.known.model_copy(update={"refuted": (cause,)}))
+        case = self.known.model_copy(update={"refuted": (cause,)})
+        return self.step(case=case, plans_tried=self.plans_tried - 1)  # it was not in vain
 
     def refuting(self, cause: str) -> Progress:
         case = self.known

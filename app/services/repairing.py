@@ -169,13 +169,22 @@ def _cause(at: Progress) -> str:
     return leader.text if leader is not None else "The cause is not known"
 
 
+async def _hold_again(at: Progress, effects: Effects, key: str) -> Progress:
+    """The lease of the host that was changed: it was given back while others were looked at."""
+    host = at.applied[-1].plan.host
+    if at.holding is None and await effects.lease(f"{key}.lease", host):
+        return at.step(holding=host)
+    return at
+
+
 async def finalize(at: Progress, effects: Effects) -> Progress:
     """End it: whatever was changed and did not heal is undone, the host given back, all said."""
     at, key = at.entering(Step.FINALIZE)
     conclusion = at.conclusion
     assert conclusion is not None
     relieved = at.verification is not None and at.verification.healed
-    if conclusion.outcome is not Outcome.RESOLVED and not relieved:
+    if conclusion.outcome is not Outcome.RESOLVED and not relieved and at.applied:
+        at = await _hold_again(at, effects, key)
         for number, applied in enumerate(reversed(at.applied), start=1):
             await undo(effects, f"{key}.{number}", applied)
     if at.holding is not None:

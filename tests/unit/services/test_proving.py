@@ -72,4 +72,6 @@ def test_what_was_tried_in_vain_before_may_have_been_right_with_a_fault_in_front
     )
     at = Progress(given=World().given(), case=case).refuting("a").refuting("b")
     assert at.known.refuted == ("a", "b")
-    assert at.further("c").known.refuted == ("c",)
+    further = at.step(plans_tried=2).further("c")
+    assert further.known.refuted == ("c",)
+    assert further.plans_tried == 1, "what got users further was not tried in vain"

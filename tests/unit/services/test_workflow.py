@@ -248,9 +248,30 @@ async def test_what_did_not_heal_is_undone_and_not_tried_again() -> None:
     assert world.asked.count("security.signs") == 1
 
 
+class Answering(World):
+    """In this world a started service answers, badly: users get further, and no further."""
+
+    def _asked(self, probe: Probe) -> ProbeResult:
+        found = super()._asked(probe)
+        shape = {"ok": False, "status": 500} if found.ok else {}
+        return found.model_copy(update=shape)
+
+
+async def test_what_got_users_further_is_undone_in_the_end_where_nothing_healed() -> None:
+    world = Answering()
+    world.stop()
+    starts(world)
+    ending = await run(world)
+    assert ending.outcome is Outcome.ESCALATED
+    assert world.changed == ["service.start"]
+    assert world.undone == ["service.start"], "under the lease, which was given back meanwhile"
+    assert not world.held
+
+
 async def test_what_was_undone_is_brought_into_effect_after_all_of_it() -> None:
     world = World()
     world.stop()
+    world.held.add("web")
     start = ActionCall(action="service.start", host="web", params={"unit": "x.service"})
     reload = start.model_copy(update={"action": "service.reload"})
     given = Plan(

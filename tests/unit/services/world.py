@@ -231,6 +231,7 @@ class World:
 
     async def undo(self, key: str, plan: Plan, done: ChangeResult) -> tuple[ChangeResult, ...]:
         self._key(key)
+        assert plan.host in self.held, "undone without holding the host"
         self.undone.append(done.call.action)
         return tuple(
             ChangeResult(call=c, intent_id=key, status=ChangeStatus.DONE, exit_code=0)
