@@ -23,6 +23,7 @@ from app.host import (
     job_scripts,
     kept,
     load,
+    may_write,
     mounts,
     network_state,
     web_limits,
@@ -314,6 +315,7 @@ _ASKED_BY: dict[str, _Asks] = {
     "cron": _whole("cron.tables"),
     "clock": _whole("clock.chrony"),
     **dict.fromkeys(database_losses.JUDGED_BY, _whole(databases.ACTIONS["postgres"])),
+    may_write.CHECK: may_write.asks,
     **dict.fromkeys(database_access.JUDGED_BY, _whole(databases.ACTIONS["postgres"])),
     "database": lambda subject: (databases.ACTIONS[subject.partition(":")[0]], {}),
 }
@@ -336,4 +338,5 @@ _JUDGED_BY: dict[str, Callable[[HostView, str], Said | None]] = {
     "database": _database_is_well,
     **database_losses.JUDGED_BY,
     **database_access.JUDGED_BY,
+    **may_write.JUDGED_BY,
 }

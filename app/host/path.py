@@ -19,6 +19,7 @@ from app.host import (
     job_scripts,
     kept,
     load,
+    may_write,
     mounts,
     network_state,
     web_limits,
@@ -35,6 +36,7 @@ from app.host.view import HostView, config_test_of
 _TOLD_BY_THEMSELVES = (
     "database", database_losses.UPKEEP, database_losses.INDEX, load.CHECK, job_scripts.CHECK,
     job_scripts.PILES, kept.CHECK, web_limits.CHECK, accounts.CHECK, database_access.CHECK,
+    may_write.CHECK,
 )  # fmt: skip
 """Checks that say all there is to say: nothing is walked from them."""
 

@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from app.host import mounts
+from app.domain.probe import Probe
+from app.host import may_write, mounts
 from app.host.facts import LogFacts, MountStateFacts
 from app.host.mounts import AmissMount, MountFault
 from app.host.view import beneath
@@ -48,7 +49,10 @@ def _subject(case: HostCase, one: AmissMount) -> Subject:
     state = case.view.facts(MountStateFacts, "mount.state", path=one.path)
     facts["mounting"] = one.model_dump(mode="json", exclude={"evidence_id"}) | {
         "is_checked": any(
-            mounts.path_of(p.probe.subject or "") == one.path for p in case.red if p.probe.check
+            mounts.path_of(p.probe.subject or "") == one.path
+            or (p.probe.check == may_write.CHECK and beneath(_folder_of(p.probe), one.path))
+            for p in case.red
+            if p.probe.check
         ),
         "using": ", ".join(using),
         "complaint": _complaint(case, one, units),
@@ -72,6 +76,10 @@ def _subject(case: HostCase, one: AmissMount) -> Subject:
         sources=sources,
         nearness=min((case.nearness(name) for name in using), default=1),
     )
+
+
+def _folder_of(probe: Probe) -> str:
+    return probe.subject.partition(" ")[2]
 
 
 def _complaint(case: HostCase, one: AmissMount, units: list[str]) -> str | None:

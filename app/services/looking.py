@@ -10,7 +10,7 @@ from app.domain.evidence import Evidence
 from app.domain.execution import Outcome, Step
 from app.domain.host import Host
 from app.domain.probe import Probe, ProbeKind, ProbeResult
-from app.host import checks, database_access, database_losses, kept, web_limits
+from app.host import checks, database_access, database_losses, kept, may_write, web_limits
 from app.host.network_state import ABOUT_ARRIVING, ABOUT_FLAPPING, filters_of, text_of
 from app.host.probes import ABOUT_CERTIFICATES, certificates, derive
 from app.host.ticket_pages import (
@@ -30,6 +30,9 @@ from app.services.progress import Progress
 
 CALM_SECONDS = 3.0
 """How long users must be served without a break before an alarm is called false."""
+
+LOG_LINES, MOST_LOGS = 200, 3
+"""How much of a service's log is read, and of how many services, where requests failed."""
 
 FLAPPING_SECONDS = 20.0
 """The same, at least, where the ticket is about what fails only now and then."""
@@ -199,6 +202,9 @@ async def ask_the_host(at: Progress, effects: Effects, key: str) -> Progress:
     baseline = case.baseline_of(case.host.name)
     view = HostView(case.host, case.evidence)
     known = checks.declared(view) if baseline is None else checks.learned(baseline.view(case.host))
+    if any(r.method != "GET" and r.fails_still for r in failing_requests(view)):
+        at = await _ask_what_stopped_them(at, effects, key)
+        case, view = at.known, HostView(at.known.host, at.known.evidence)
     own = HostCase(case, case.host.name)
     doubted = checks.doubted(known, view, case.incident, own.touched)
     changed = (c for those in own.themed.values() for c in those)
@@ -206,6 +212,7 @@ async def ask_the_host(at: Progress, effects: Effects, key: str) -> Progress:
     doubted += database_losses.doubted(view, own.then, case.incident, agreed=case.agreed)
     doubted += database_access.doubted(view, own.then, case.incident)
     doubted += web_limits.doubted(view, case.incident)
+    doubted += may_write.doubted(view, own.units)
     if not doubted:
         return at
     why = "Does what held on the host while it was healthy still hold?"
@@ -214,6 +221,19 @@ async def ask_the_host(at: Progress, effects: Effects, key: str) -> Progress:
     # a file that its own reader refuses is to be mended, and may well be meant
     meant = (r for r in results if r.probe.check != kept.CHECK or r.probe.subject not in refused)
     return at.with_probes(tuple(meant))
+
+
+async def _ask_what_stopped_them(at: Progress, effects: Effects, key: str) -> Progress:
+    """Where users fail at sending something, which nobody can repeat: what do the services say?"""
+    own = HostCase(at.known, at.known.host.name)
+    calls = [
+        ActionCall(action=action, host=own.host.name, params={"unit": unit, "lines": LOG_LINES})
+        for unit in own.units[:MOST_LOGS]
+        if unit in own.view.units
+        for action in ("unit.logs", "journal.unit")
+    ]
+    why = "What do services say of requests that failed?"
+    return at.with_evidence(await effects.observe(f"{key}.logs", Step.ANALYZE, calls, why))
 
 
 async def _ask_what_was_lost(
