@@ -8,6 +8,7 @@ Keys name their kind: `file:/etc/hosts`, `unit:nginx.service`, `enabled:nginx.se
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 
 from app.lab.filetree import changed_files, loose_files
@@ -112,9 +113,14 @@ def _sysctl(text: str) -> Iterator[tuple[str, str]]:
             yield f"sysctl:{name.strip()}", value
 
 
+_COMES_AND_GOES = re.compile(r"\bveth[0-9a-f]+\b")
+"""Devices that an engine makes anew for a container at each start."""
+
+
 def _route(text: str) -> Iterator[tuple[str, str]]:
     for line in text.splitlines():
-        yield f"route:{' '.join(line.split())}", "there"
+        if not _COMES_AND_GOES.search(line):
+            yield f"route:{' '.join(line.split())}", "there"
 
 
 def _mount(text: str) -> Iterator[tuple[str, str]]:

@@ -35,7 +35,7 @@ from app.reasoning.odds import confidences, unknown
 from app.reasoning.packages import package_asks
 from app.reasoning.port import Advice, Assessment, Case
 from app.reasoning.questions import ASKS_A_ROUND, not_asked
-from app.reasoning.reaching import reach_asks
+from app.reasoning.reaching import cuts, reach_asks
 from app.reasoning.rivals import LOOKED_AT, brought_forward, tie_broken, tied, triable
 from app.reasoning.web_limits import limit_asks
 from app.reasoning.without_suffering import without_suffering
@@ -250,6 +250,8 @@ def _look_behind(case: Case, hosts: tuple[HostCase, ...]) -> Iterable[ActionCall
     served_by_itself = all(p.probe.kind is ProbeKind.TLS for p in hosts[0].red)
     if not hosts[0].breaks_at_a_service or served_by_itself:
         return
+    if cuts(case) or any(not_asked(case, reach_asks(hosts[0]))):
+        return  # what is not reached is not looked into for it: the way to it is
     seen = {h.host.name for h in hosts}
     for host in case.needed:
         if host.name not in seen:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from app.domain.probe import ProbeKind
+from app.domain.value import Value
 from app.host.checks import ENGINE
-from app.host.facts import ContainerFacts
+from app.host.facts import ContainerFacts, LocalHttpFacts
 from app.reasoning.host_case import HostCase
 from app.reasoning.subjects import Subject
 from app.reasoning.unit_facts import holder_facts
@@ -31,6 +33,12 @@ def _subject(case: HostCase, container: ContainerFacts, ident: int) -> Subject:
         "engine_steady": case.view.steady(ENGINE),
     }
     sources |= {"container": ident}
+    page, asked = _asked_here(case, container)
+    if page is not None:
+        facts["container"]["page_here"] = page.model_dump(mode="json", include={"url", "name"})
+    if asked is not None:
+        facts["container"]["answers_here"] = asked[0].error is None and (asked[0].status or 0) < 500
+        sources["container.answers_here"] = asked[1]
     if case.view.listeners is not None:
         facts["container"]["held"] = _held(case, container)
         sources["container.held"] = case.view.listeners[1]
@@ -42,6 +50,28 @@ def _subject(case: HostCase, container: ContainerFacts, ident: int) -> Subject:
         sources=sources,
         nearness=0,
     )
+
+
+class Page(Value):
+    """A page of a container, as its own host asks for it."""
+
+    url: str
+    name: str
+
+
+def _asked_here(
+    case: HostCase, container: ContainerFacts
+) -> tuple[Page | None, tuple[LocalHttpFacts, int] | None]:
+    """The failing page of a container as asked on its own host, and the answer where it was."""
+    ports = {port.port for port in container.ports}
+    for failing in case.red:
+        probe = failing.probe
+        if probe.kind is ProbeKind.HTTP and probe.port in ports and not probe.tls:
+            url, name = f"http://127.0.0.1:{probe.port}{probe.path}", probe.host_header
+            page = Page(url=url, name=name or case.host.name)
+            found = case.view.facts(LocalHttpFacts, "http.local", url=url, host_header=page.name)
+            return page, found
+    return None, None
 
 
 def _then(case: HostCase, name: str) -> dict[str, object] | None:

@@ -10,6 +10,7 @@ from typing import Any
 from app.domain.action import ActionCall
 from app.domain.probe import ProbeResult
 from app.host import network_state as net
+from app.host.drift import Change
 from app.host.facts import ConnectFacts, LinkFacts, NetworkFacts, QdiscStateFacts, RouteFacts
 from app.host.view import beneath
 from app.reasoning.change_subjects import comments_of
@@ -20,6 +21,8 @@ from app.reasoning.subjects import Subject
 _FILES = ("/etc/network", "/etc/systemd/network", "/etc/netplan", "/etc/NetworkManager",
           "/etc/sysconfig/network-scripts", "/etc/sysctl.conf", "/etc/sysctl.d")  # fmt: skip
 """Where a host's network is configured: who changes that too means it to stay."""
+
+_OF_SETTINGS = ("/etc/sysctl.conf", "/etc/sysctl.d")
 
 _SHAPING = re.compile(r"shap|\bqos|[-_/.]tc\b|bandwidth|fireqos|throttl|netem")
 """How files and units are called that shape traffic on purpose."""
@@ -239,7 +242,22 @@ def _settings(case: HostCase) -> Iterable[Subject]:
             continue
         why = why_it_matters(case, name, then[name], value)
         facts = {"name": name, "then": then[name], "now": value, "why": why, "explains": bool(why)}
-        yield _subject(case, "setting", name, facts | _meant(case), listed.id)
+        subject = _subject(case, "setting", name, facts | _meant(case), listed.id)
+        file = _only_file_of_settings(case)
+        if file is not None and case.drift is not None:
+            more = {"change": file.model_dump(mode="json")}
+            source = {"change": case.drift[1]}
+            subject = subject.model_copy(
+                update={"facts": subject.facts | more, "sources": subject.sources | source}
+            )
+        yield subject
+
+
+def _only_file_of_settings(case: HostCase) -> Change | None:
+    """The one changed file of kernel settings; None where there is none, or several."""
+    changed = (case.drift or ((), 0))[0]
+    files = [c for c in changed if any(beneath(c.path, place) for place in _OF_SETTINGS)]
+    return files[0] if len(files) == 1 else None
 
 
 def why_it_matters(case: HostCase, name: str, then: str, now: str) -> str:
