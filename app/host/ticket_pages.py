@@ -59,8 +59,9 @@ def named_pages(incident: Incident, host: Host) -> tuple[Probe, ...]:
 
 def misplaced(
     results: Sequence[ProbeResult], pages: Sequence[Probe], incident: Incident
-) -> tuple[ProbeResult, ...]:
-    """Pages that a ticket names, in whose place the start page of their site is answered."""
+) -> tuple[Probe, ...]:
+    """Pages that a ticket names, in whose place the start page of their site is answered: asked
+    for so that this fails."""
     if not _WRONG_PAGE.search(text_of(incident)):
         return ()
     starts = {
@@ -72,19 +73,9 @@ def misplaced(
     for result in results:
         page = result.probe
         start = starts.get((page.address, page.port, page.host_header), "")
-        if (
-            page in pages
-            and result.ok
-            and page.path != "/"
-            and likeness(result.body) == start != ""
-        ):
-            unlike = page.model_copy(update={"unlike": start})
-            seen = {
-                "probe": unlike,
-                "ok": False,
-                "detail": "the start page is answered in its place",
-            }
-            found.append(result.model_copy(update=seen))
+        alike = start != "" and likeness(result.body) == start
+        if page in pages and result.ok and page.path != "/" and alike:
+            found.append(page.model_copy(update={"unlike": start}))
     return tuple(found)
 
 

@@ -144,7 +144,11 @@ async def ask_as_users(at: Progress, effects: Effects, key: str) -> Progress:
     results = await effects.probe(f"{key}.probe", Step.ANALYZE, asked, "Are users served?")
     view = HostView(case.host, case.evidence)
     meant = tuple(r for r in results if r.probe not in pages or bears_out(r, case.incident, view))
-    at = at.with_probes((*meant, *misplaced(results, pages, case.incident)))
+    at = at.with_probes(meant)
+    wrong = misplaced(results, pages, case.incident)
+    if wrong:
+        why = "The start page is answered in the place of another; is it still?"
+        at = at.with_probes(await effects.probe(f"{key}.misplaced", Step.ANALYZE, wrong, why))
     if at.known.red or not probes:
         return at
     flaps = ABOUT_FLAPPING.search(text_of(at.known.incident)) is not None
