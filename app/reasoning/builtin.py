@@ -225,6 +225,8 @@ def _closer_look(host: HostCase) -> Iterable[ActionCall]:
             yield ActionCall(action=test, host=name)
         found = host.view.units.get(unit)
         for path in found[0].environment_files if found is not None else ():
+            if host.is_gone(path):
+                continue  # a unit may name files that only other distributions have
             yield ActionCall(action="environment.read", host=name, params={"path": path})
     for unit in host.unseen:
         yield ActionCall(action="unit.show", host=name, params={"unit": unit})

@@ -149,6 +149,14 @@ class HostCase:
         firsts = [walk.first_failed for walk in self.walks]
         return any(hop is not None and self.view.steady(hop.subject) is False for hop in firsts)
 
+    def is_gone(self, path: str) -> bool:
+        """Whether a file of the system's configuration is known not to be there, then or now."""
+        now = self.manifest_now
+        if now is None or self.baseline is None or not path.startswith("/etc/"):
+            return False
+        known = (*now.files, *self.baseline.manifest.files)
+        return all(file.path != path for file in known)
+
     @property
     def manifest_now(self) -> Manifest | None:
         """The host's files and units as they are."""
