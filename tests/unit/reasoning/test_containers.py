@@ -108,3 +108,21 @@ async def test_one_that_is_down_on_purpose_is_left_alone() -> None:
     note = {"notes": {"/etc/motd": "pages is in maintenance until Monday"}}
     judged = await settled(told(container("exited", exit_code=0), persons__list=note))
     assert judged.advice is Advice.HAND_OVER
+
+
+async def test_one_that_answers_on_its_own_host_is_not_restarted() -> None:
+    """Something on the way to it fails, and a restart would cut off whom it serves."""
+    given = told(container(), listeners=[PUBLISHED])
+    (refused,) = given.probes
+    waiting = refused.model_copy(update={"error": "timeout"})
+    given = given.model_copy(update={"probes": (waiting,)})
+    judged = await judge(given)
+    here = "http.local host_header=alpha url=http://127.0.0.1:8090/ on alpha"
+    assert here in [call.label() for call in judged.wanted], judged.statement
+    shown = {"url": "http://127.0.0.1:8090/", "status": 200, "body": "pages"}
+    (answered,) = evidence({"http.local": shown}, start=700)
+    params = {"url": "http://127.0.0.1:8090/", "host_header": "alpha"}
+    answered = answered.model_copy(update={"params": params})
+    known = given.model_copy(update={"evidence": (*given.evidence, answered)})
+    judged = await settled(known)
+    assert judged.repair is None or "container.restart" not in str(steps(judged))

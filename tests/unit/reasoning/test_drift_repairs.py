@@ -462,3 +462,40 @@ async def test_a_release_goes_back_only_where_that_may_help(
         assert steps(judged)[0] == f"file.restore_link path={CURRENT} target={OLD}"
         assert judged.repair is not None
         assert judged.repair.requires_person
+
+
+async def test_a_link_to_nowhere_points_back_without_anybody_being_asked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """No release runs at all: there is nothing of its owners' to decide."""
+    link = file(CURRENT, None, kind="symlink", target=OLD)
+    kept, gone = cases.FILES, link.model_copy(update={"target": NEW})
+    facts = serving(gone, folder(OLD), behind={"working_directory": "/srv/app/tickets"})
+    facts["unit.logs unit=tickets.service"] = {"source": "tickets", "lines": []}
+    monkeypatch.setattr(cases, "FILES", (*kept, link, folder(OLD)))
+    judged = await judge(case(facts, status=502))
+    assert steps(judged)[0] == f"file.restore_link path={CURRENT} target={OLD}"
+    assert judged.repair is not None
+    assert judged.repair.requires_person is None
+
+
+LIMITING = "/etc/systemd/system/tickets.service.d/shares.conf"
+
+
+async def test_a_limit_that_a_service_was_given_explains_that_it_is_late() -> None:
+    facts = serving(file(LIMITING, "e" * 64))
+    facts[f"config.read path={LIMITING}"] = {
+        "path": LIMITING, "text": "[Service]\nCPUQuota=2%\n", "sha256": "e" * 64,
+        "owner": "root", "group": "root", "mode": "0644",
+    }  # fmt: skip
+    late = case(facts, error="timeout")
+    other = late.probes[0].model_copy(
+        update={
+            "probe": late.probes[0].probe.model_copy(update={"name": "quick", "path": "/quick"}),
+            "ok": True, "status": 200, "error": None,
+        }
+    )  # fmt: skip
+    judged = await judge(late.model_copy(update={"probes": (*late.probes, other)}))
+    assert "file.remove" in str(steps(judged)), judged.statement
+    assert judged.leader is not None
+    assert any("CPUQuota" in one.statement for one in judged.leader.supports)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from app.domain.execution import Outcome
 from app.domain.host import Host
-from app.domain.probe import ProbeKind
+from app.domain.probe import Probe, ProbeKind, ProbeResult
 from app.services.looking import hosts_behind, user_probes
+from app.services.self_healing_sre_agent import run_execution
 from tests.unit.reasoning.cases import (
     HEALTHY_LISTENERS,
     HOST,
@@ -17,7 +19,9 @@ from tests.unit.reasoning.cases import (
     nginx,
     tickets,
 )
-from tests.unit.services.world import GRANT
+from tests.unit.services import world as told
+from tests.unit.services.test_workflow import LIMITS
+from tests.unit.services.world import GRANT, World
 
 
 def test_what_was_learned_while_healthy_is_asked() -> None:
@@ -71,3 +75,29 @@ def test_which_other_hosts_are_looked_at_at_once(
     given = given.model_copy(update=related | {"probes": (own, theirs)})
     grant = None if approved_for is None else GRANT.model_copy(update={"host": approved_for})
     assert tuple(host.name for host in hosts_behind(given, grant)) == expected
+
+
+class Needed(World):
+    """The host is needed by another, whose users are refused, or served."""
+
+    def __init__(self, *, served: bool) -> None:
+        super().__init__()
+        self.served = served
+        page = told.PROBE.model_copy(update={"name": "page of delta", "address": "192.0.2.44"})
+        self.front = Host(name="delta", address="192.0.2.44", depends_on=("alpha",), probes=(page,))
+
+    async def hosts(self, key: str, host: str) -> tuple[Host, ...]:
+        return (*await super().hosts(key, host), self.front)
+
+    def _asked(self, probe: Probe) -> ProbeResult:
+        found = super()._asked(probe)
+        refused = probe.address == self.front.address and not self.served
+        return found.model_copy(update={"ok": False, "error": "refused"} if refused else {})
+
+
+@pytest.mark.parametrize("served", [True, False])
+async def test_who_depends_on_a_host_tells_what_it_is_to_its_users(*, served: bool) -> None:
+    world = Needed(served=served)
+    ending = await run_execution(world, world.given(), LIMITS)
+    assert (ending.outcome is Outcome.NO_FAULT) is served
+    assert not world.changed, "another host's trouble changes nothing here"
