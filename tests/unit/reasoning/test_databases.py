@@ -11,8 +11,18 @@ from app.host import checks, database_losses, databases
 from app.host.view import HostView
 from app.reasoning.port import Advice, Assessment, Case
 from tests.unit.reasoning import cases
-from tests.unit.reasoning.cases import HOST, NOW, evidence, facts_of, unit
-from tests.unit.reasoning.test_builtin import steps
+from tests.unit.reasoning.cases import (
+    HEALTHY_LISTENERS,
+    HOST,
+    NOW,
+    case,
+    evidence,
+    facts_of,
+    nginx,
+    tickets,
+    unit,
+)
+from tests.unit.reasoning.test_builtin import asked, judge, steps
 from tests.unit.reasoning.test_containers import settled
 
 GROUP = "9" * 64
@@ -296,3 +306,19 @@ def test_how_much_wal_is_too_much_is_asked_with_its_volume() -> None:
     held = checks.judge(probe, HostView(HOST, evidence(asked)))
     assert held is not None
     assert held[0] is False
+
+
+async def test_a_database_whose_data_is_damaged_is_left_to_those_who_answer_for_it() -> None:
+    name = "postgresql@15-main.service"
+    line = "ERROR:  invalid page in block 3 of relation base/5/1259"
+    units = [nginx(), tickets(), unit(name)]
+    facts = facts_of(units, HEALTHY_LISTENERS) | asked(*units, log={name: [line]})
+    given = case(facts, status=500)
+    host = given.host.model_copy(update={"services": ("nginx", "tickets", "postgresql@15-main")})
+    page = "http.local host_header=tickets.example url=http://127.0.0.1:9100/"
+    (seen,) = evidence({page: {"url": "http://127.0.0.1:9100/", "status": 500}}, start=800)
+    known = (*given.evidence, seen)
+    given = given.model_copy(update={"host": host, "hosts": (host,), "evidence": known})
+    judged = await judge(given)
+    assert judged.advice is Advice.HAND_OVER
+    assert line in judged.statement
