@@ -79,7 +79,7 @@ async def test_what_may_not_be_asked_is_an_answer_with_the_reason(eyes: Eyes) ->
     answers = await seen.observe("1.observe.a", Step.ANALYZE, asked, "All at once")
     assert [answer.ok for answer in answers] == [True, False, False, False, False]
     reasons = [answer.error or "" for answer in answers]
-    assert "not declared to depend" in reasons[1]
+    assert "not declared to be related" in reasons[1]
     assert "changes the host" in reasons[2]
     assert reasons[3].startswith("rejected: unit.show")
     assert "EXECUTION_MAX_COMMANDS" in reasons[4]

@@ -233,3 +233,14 @@ def test_a_key_is_named_once_and_in_a_form_that_leads_somewhere() -> None:
         usable(ssh_key="env:KEY", ssh_key_path="/keys/agent").require_usable(None)
     with pytest.raises(InventoryError, match="needs `#field`"):
         usable(ssh_key="vault:kv/web").require_usable(None)
+
+
+def test_what_a_host_needs_and_a_few_of_who_need_it_are_related(tmp_path: Path) -> None:
+    text = "hosts: {db: {address: 10.0.0.1}, front: {address: 10.0.0.2, depends_on: [db]}, "
+    more = [f"s{n}: {{address: 10.0.1.{n}, depends_on: [front]}}" for n in range(1, 9)]
+    inventory = read(tmp_path, text + ", ".join(more) + "}")
+    front = inventory.get("front")
+    names = [host.name for host in inventory.related(front)]
+    assert names[0] == "db", "what it needs comes first"
+    assert names[1:] == ["s1", "s2", "s3", "s4"], "and no more than a few of the others"
+    assert [host.name for host in inventory.related(inventory.get("db"))] == ["front"]
