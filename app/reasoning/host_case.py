@@ -142,13 +142,6 @@ class HostCase:
             for hop in firsts
         )
 
-    @property
-    def breaks_by_itself(self) -> bool:
-        """Whether a path breaks at a service that does not run here: what suffers and still
-        answers elsewhere is likely to suffer through it."""
-        firsts = [walk.first_failed for walk in self.walks]
-        return any(hop is not None and self.view.steady(hop.subject) is False for hop in firsts)
-
     def is_gone(self, path: str) -> bool:
         """Whether a file of the system's configuration is known not to be there, then or now."""
         now = self.manifest_now

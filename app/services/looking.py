@@ -331,17 +331,14 @@ def hosts_behind(case: Case, grant: Grant | None) -> tuple[Host, ...]:
     """Hosts that the incident's depends on and that are looked at at once: those that suffer.
 
     After a person's yes it is the host of what was proposed: whether that still holds is the
-    question, and what else suffers is looked at where it does not. Where the incident's own
-    service does not run, hosts that still answer their users, badly, are left for later.
+    question, and what else suffers is looked at where it does not. Where only pages fail, they may
+    well fail through the incident's own host: those are left for when nothing stands out there.
     """
     others = case.needed
     if grant is not None and grant.host is not None:
         return tuple(h for h in others if h.name == grant.host)
-    suffering = tuple(h for h in others if h in case.suffering)
-    if not HostCase(case, case.host.name).breaks_by_itself:
-        return suffering
-    silent = {p.probe.address for p in case.red if p.status is None}
-    return tuple(h for h in suffering if h.address in silent)
+    telling = {p.probe.address for p in case.red if p.probe.kind is not ProbeKind.HTTP}
+    return tuple(h for h in others if h.address in telling)
 
 
 def user_probes(case: Case) -> tuple[Probe, ...]:

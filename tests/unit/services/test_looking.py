@@ -60,15 +60,21 @@ NAMES = Host(name="gamma", address="192.0.2.9")
 
 
 @pytest.mark.parametrize(
-    ("approved_for", "expected"), [(None, ("beta",)), ("gamma", ("gamma",)), ("alpha", ())]
+    ("approved_for", "kind", "expected"),
+    [
+        (None, ProbeKind.TCP, ("beta",)),
+        (None, ProbeKind.HTTP, ()),  # its pages may fail through ours
+        ("gamma", ProbeKind.TCP, ("gamma",)),
+        ("alpha", ProbeKind.TCP, ()),
+    ],
 )
 def test_which_other_hosts_are_looked_at_at_once(
-    approved_for: str | None, expected: tuple[str, ...]
+    approved_for: str | None, kind: ProbeKind, expected: tuple[str, ...]
 ) -> None:
     """Those that suffer; after a person's yes only the one that it is for."""
     given = case(facts_of([nginx(), tickets()], HEALTHY_LISTENERS), status=503)
     (own,) = given.probes
-    named = {"name": "of beta", "address": BACK.address}
+    named = {"name": "of beta", "address": BACK.address, "kind": kind}
     theirs = own.model_copy(update={"probe": own.probe.model_copy(update=named)})
     front = HOST.model_copy(update={"depends_on": ("beta", "gamma")})
     related = {"host": front, "hosts": (front, BACK, NAMES)}
