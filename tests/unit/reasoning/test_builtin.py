@@ -595,3 +595,26 @@ async def test_once_a_person_agreed_only_what_fails_is_looked_at_closely() -> No
         judged = await judge(given)
         looked_at = {c.params["unit"] for c in judged.wanted if c.action == "journal.unit"}
         assert looked_at == ({"nginx.service"} if agreed else {"nginx.service", "tickets.service"})
+
+
+@pytest.mark.parametrize(
+    ("body", "closed"),
+    [
+        ("The shop is closed for maintenance (CHG0042877) until 15:00", True),
+        ("We are under maintenance, back soon", True),
+        (  # what Apache says of itself
+            "The server is temporarily unable to service your request due to maintenance downtime "
+            "or capacity problems.",
+            False,
+        ),
+        ("Service Unavailable", False),
+    ],
+)
+async def test_a_site_that_says_it_is_closed_on_purpose_is_left_alone(
+    body: str, *, closed: bool
+) -> None:
+    down = tickets("inactive", "dead")
+    facts = facts_of([nginx(), down], HEALTHY_LISTENERS[:1]) | asked(nginx(), down)
+    judged = await judge(case(facts, status=503, body=body))
+    assert (judged.repair is None) is closed, judged.statement
+    assert ("on purpose" in judged.statement) is closed
