@@ -60,6 +60,14 @@ _OF_NO_UNIT = frozenset({
 })  # fmt: skip
 """Checks that say all there is to say: where only they fail, no unit need be looked at closely."""
 
+_CLOSED = re.compile(
+    r"[^\n<>]{0,80}(?:(?:closed|down|offline|unavailable) (?:for|during) (?:\w+ ){0,2}maintenance"
+    r"|(?:planned|scheduled) (?:maintenance|downtime|outage)|under maintenance"
+    r"|maintenance (?:window|mode|until|in progress))[^\n<>]{0,80}",
+    re.IGNORECASE,
+)
+"""How a page tells its users that it is closed on purpose."""
+
 _COMPLAINS = re.compile(
     r"error|fatal|panic|exception|cannot|can't|denied|refused|invalid|no such|not found|failed"
     r"|unrecognized|timed? ?out|recovery|terminated|killed|too (?:many|quickly)",
@@ -333,11 +341,22 @@ def _unseparated(
     return Assessment(
         advice=Advice.HAND_OVER,
         settled=False,
-        statement=f"{where}{likely}",
+        statement=f"{where}{likely}{_said_of_itself(hosts)}",
         hypotheses=hypotheses,
         missing=what_was_missing(hosts, hypotheses, SURE_ENOUGH),
         recommended=tuple(line for c in found[:2] for line in _recommended(c)),
     )
+
+
+def _said_of_itself(hosts: tuple[HostCase, ...]) -> str:
+    """That a failing page tells users of maintenance, for who takes over; it decides nothing."""
+    for host in hosts:
+        for failing in host.red:
+            if found := _CLOSED.search(failing.body):
+                return (
+                    f". {failing.probe.name} itself tells users of maintenance: {found[0].strip()}"
+                )
+    return ""
 
 
 def _where(hosts: tuple[HostCase, ...]) -> str:

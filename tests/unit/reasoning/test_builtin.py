@@ -601,23 +601,22 @@ async def test_once_a_person_agreed_only_what_fails_is_looked_at_closely() -> No
 
 
 @pytest.mark.parametrize(
-    ("body", "closed"),
+    ("body", "told"),
     [
         ("The shop is closed for maintenance (CHG0042877) until 15:00", True),
-        ("We are under maintenance, back soon", True),
         (  # what Apache says of itself
-            "The server is temporarily unable to service your request due to maintenance downtime "
-            "or capacity problems.",
+            ("The server is temporarily unable to service your request due to maintenance downtime "
+            "or capacity problems."),
             False,
         ),
-        ("Service Unavailable", False),
     ],
 )
-async def test_a_site_that_says_it_is_closed_on_purpose_is_left_alone(
-    body: str, *, closed: bool
+async def test_what_a_page_says_of_maintenance_is_told_to_who_takes_over(
+    body: str, *, told: bool
 ) -> None:
-    down = tickets("inactive", "dead")
-    facts = facts_of([nginx(), down], HEALTHY_LISTENERS[:1]) | asked(nginx(), down)
+    facts = facts_of(UP, HEALTHY_LISTENERS, firewall__show={}) | asked(*UP)
+    page = "http.local host_header=tickets.example url=http://127.0.0.1:9100/"
+    facts[page] = {"url": "http://127.0.0.1:9100/", "status": 503}
     judged = await judge(case(facts, status=503, body=body))
-    assert (judged.repair is None) is closed, judged.statement
-    assert ("on purpose" in judged.statement) is closed
+    assert judged.advice is Advice.HAND_OVER
+    assert (body in judged.statement) is told
