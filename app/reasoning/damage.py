@@ -21,11 +21,6 @@ _DAMAGED = re.compile(
     r"|bad file format reading the append only file|wrong signature trying to load the db",
     re.IGNORECASE,
 )
-OFTEN = 3
-"""So often, within what is not long past, an error is nobody's slip."""
-
-_REFUSES = re.compile(r"\b(?:ERROR|FATAL|PANIC):|\[ERROR\]")
-
 _ABOUT = re.compile(
     r"\b(?:databases?|dbs?|sql|postgres\w*|mariadb|mysql|redis|tables?|rows?|quer(?:y|ies)|blocks?"
     r"|pages? .{0,40}(?:corrupt|invalid|checksum)\w*)\b"
@@ -47,16 +42,6 @@ def told(case: HostCase) -> str:
         for line in reversed(() if log is None else log[0].lines):
             if _DAMAGED.search(line.example):
                 return f"{unit} on {case.host.name} says that its data is damaged: {line.example}"
-    return ""
-
-
-def refusing(case: HostCase) -> str:
-    """What a database refuses its users again and again; "" where nothing is."""
-    for unit in _databases(case):
-        log = case.view.log(unit)
-        for line in reversed(() if log is None else log[0].lines):
-            if line.count >= OFTEN and _REFUSES.search(line.example):
-                return f"{unit} on {case.host.name} says {line.count} times: {line.example}"
     return ""
 
 

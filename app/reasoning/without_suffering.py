@@ -53,9 +53,6 @@ def without_suffering(case: Case, hosts: tuple[HostCase, ...]) -> Assessment:
         advice = Advice.HAND_OVER
     elif found := since_healthy.findings(hosts[0]):
         return _served_yet_changed(hosts[0], found)
-    elif refused := damage.refusing(hosts[0]):
-        statement = f"Users who can be asked are served, and yet {refused}"
-        advice = Advice.HAND_OVER
     else:
         asked = ", ".join(p.probe.name for p in case.probes[:4])
         why = _at_work(hosts[0]) or "a false or past alarm"
