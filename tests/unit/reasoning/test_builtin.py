@@ -603,8 +603,7 @@ async def test_once_a_person_agreed_only_what_fails_is_looked_at_closely() -> No
     [
         ("The shop is closed for maintenance (CHG0042877) until 15:00", True),
         (  # what Apache says of itself
-            "The server is temporarily unable to service your request due to maintenance "
-            "downtime or capacity problems.",
+            "The server is unable to service your request due to maintenance downtime or capacity",
             False,
         ),
     ],
