@@ -8,7 +8,7 @@ if one stands out, say its repair; if nothing does, say what was seen and hand o
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from app.domain.action import ActionCall
 from app.domain.hypothesis import Hypothesis, HypothesisStatus
@@ -95,7 +95,7 @@ class BuiltinReasoner:
         leader = _leader(found, hypotheses)
         further = brought_forward(found, nudges)
         wanted = _wanted(case, hosts, found, further, behind=leader is None)
-        if leader is not None and not _outstanding(case, leader):
+        if leader is not None and not _outstanding(case, leader, found):
             first = sorted(hypotheses, key=lambda h: h.key != leader.key)  # what is acted on leads
             return _on_leader(leader, tuple(first), tied=tied(case, found))
         wanted = wanted or tuple(_others_that_suffer(case, hosts))
@@ -192,8 +192,13 @@ def _beside_what_needs_a_person(
 # --- what to ask ---------------------------------------------------------------------------------
 
 
-def _outstanding(case: Case, candidate: Candidate) -> tuple[ActionCall, ...]:
-    return tuple(not_asked(case, candidate.asks))
+def _outstanding(
+    case: Case, leader: Candidate, found: Sequence[Candidate]
+) -> tuple[ActionCall, ...]:
+    """What must be asked before a cause is acted on: of one that is not the likeliest, all that
+    its rivals want to know too."""
+    asks = leader.asks if leader is found[0] else [a for c in found[:LOOKED_AT] for a in c.asks]
+    return tuple(not_asked(case, asks))
 
 
 def _wanted(
