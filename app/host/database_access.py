@@ -9,8 +9,8 @@ from app.domain.host import asked_of
 from app.domain.incident import Incident
 from app.domain.probe import Probe
 from app.domain.value import Value
-from app.host.database_facts import DatabaseRole, PostgresCluster, PostgresFacts, TableGrant
-from app.host.databases import ACTIONS, NAMES, servers
+from app.host.database_facts import DatabaseRole, PostgresCluster, TableGrant
+from app.host.databases import NAMES, cluster, servers
 from app.host.network_state import text_of
 from app.host.view import HostView
 
@@ -20,8 +20,8 @@ CHECK = "access"
 WRITES = "writes"
 """The check that transactions of a unit's server may write, as they could."""
 
-_MOST_GRANTS, _MOST_ROLES = 400, 200
-"""So many are told of one database and of one server (app/execution/gate/postgres_access.py)."""
+_MOST_GRANTS = 400
+"""So many are told of one database (app/execution/gate/postgres_access.py)."""
 
 _ABOUT = re.compile(
     r"\b(?:databases?|dbs?|sql|postgres\w*|log ?ins?|connect\w*|permission\w*|denied|access|"
@@ -107,7 +107,8 @@ def _lost(now: PostgresCluster, then: PostgresCluster, ident: int) -> Iterable[L
     whole = len(now.grants) < _MOST_GRANTS
     for grant in then.grants if whole else ():
         missing = _missing(grant, grants.get((grant.database, grant.table, grant.role), ""))
-        if missing and grant.database in now.databases and grant.role in roles:
+        seen = grant.database in now.databases and grant.database not in now.not_looked_at
+        if missing and seen and grant.role in roles:
             yield LostAccess(
                 kind="grant",
                 port=now.port,
@@ -141,9 +142,7 @@ def _missing(then: TableGrant, now: str) -> str:
 def _is_allowed(view: HostView, subject: str) -> Said | None:
     """Whether a role may do what is asked about."""
     port, role, *wanted = subject.split(" ")
-    facts = view.facts(PostgresFacts, ACTIONS["postgres"])
-    known = () if facts is None else facts[0].clusters
-    one = next((c for c in known if c.port == int(port) and c.reachable), None)
+    one = cluster(view, int(port))
     if one is None:
         return None
     if wanted[0] in ("yes", "no"):
@@ -171,9 +170,8 @@ def _is_allowed(view: HostView, subject: str) -> Said | None:
 
 
 def _does_write(view: HostView, unit: str) -> Said | None:
-    facts = view.facts(PostgresFacts, ACTIONS["postgres"])
-    known = () if facts is None else facts[0].clusters
-    one = next((c for c in known if c.unit == unit and c.reachable), None)
+    seen = [one.server for one in servers(view) if one.server.unit == unit]
+    one = next((c for c in seen if isinstance(c, PostgresCluster) and c.reachable), None)
     if one is None or one.writes is None:
         return None
     said = "every transaction is read-only by default (default_transaction_read_only)"

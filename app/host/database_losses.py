@@ -17,10 +17,9 @@ from app.host.database_facts import (
     DatabaseIndex,
     MariadbServer,
     PostgresCluster,
-    PostgresFacts,
     TableWithoutVacuum,
 )
-from app.host.databases import ACTIONS, Found, servers
+from app.host.databases import Found, cluster, servers
 from app.host.network_state import ABOUT_SPEED, text_of
 from app.host.view import HostView
 
@@ -98,10 +97,8 @@ def unvacuumed(
 
 def is_looked_after(view: HostView, subject: str) -> Said | None:
     """Whether autovacuum looks after a table."""
-    facts = view.facts(PostgresFacts, ACTIONS["postgres"])
     port, database, table = subject.split(" ")
-    known = () if facts is None else facts[0].clusters
-    one = next((c for c in known if c.port == int(port) and c.reachable), None)
+    one = cluster(view, int(port))
     if one is None or database in one.not_looked_at:
         return None
     off = any((t.database, t.table) == (database, table) for t in one.autovacuum_off)
@@ -111,9 +108,7 @@ def is_looked_after(view: HostView, subject: str) -> Said | None:
 def has_index(view: HostView, subject: str) -> Said | None:
     """Whether an index is there and valid."""
     port, database, table, name = subject.split(" ")
-    facts = view.facts(PostgresFacts, ACTIONS["postgres"])
-    known = () if facts is None else facts[0].clusters
-    one = next((c for c in known if c.port == int(port) and c.reachable), None)
+    one = cluster(view, int(port))
     if one is None or database in one.not_looked_at:
         return None
     place = (database, table, name)

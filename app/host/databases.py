@@ -71,6 +71,13 @@ def server(view: HostView, subject: str) -> Found | None:
     return next((one for one in servers(view) if one.subject == subject), None)
 
 
+def cluster(view: HostView, port: int) -> PostgresCluster | None:
+    """The server of PostgreSQL on a port; None where it was not seen or lets nobody in."""
+    facts = view.facts(PostgresFacts, ACTIONS["postgres"])
+    known = () if facts is None else facts[0].clusters
+    return next((one for one in known if one.port == port and one.reachable), None)
+
+
 def troubles(view: HostView, found: Found) -> tuple[str, ...]:
     """What keeps a server from serving, as sentences; nothing where all is well."""
     one = found.server

@@ -15,8 +15,8 @@ MOUNTED, SIZED, ANSWERS = "mounted", "sized", "answers"
 WRITABLE = frozenset(["ext2", "ext3", "ext4", "xfs", "btrfs", "f2fs", "jfs", "reiserfs"])
 """File systems that are made to be written; one of these may be read-only by mistake."""
 
-SHARED_MEMORY, LEAST_SHARED_KB = "/dev/shm", 65536  # noqa: S108 - asked about, not written to
-"""Where programs share memory, and what engines of containers, the most frugal, give it."""
+LEAST_SHARED_KB = 65536
+"""What engines of containers, the most frugal, give programs to share memory in."""
 
 _SMALLER = 0.9
 """A file system in memory that may not become so large as it could: below this share of it."""
@@ -91,6 +91,11 @@ def declared(now: HostView) -> Iterable[tuple[str, str]]:
             yield MOUNTED, mount.path
 
 
+def shares_memory(mount: Mount) -> bool:
+    """Whether it is where programs share memory: a file system in memory among the devices."""
+    return mount.fstype == "tmpfs" and mount.path.startswith("/dev/")
+
+
 def path_of(subject: str) -> str:
     """The place that a check is about."""
     return subject.rpartition(" ")[0] or subject
@@ -152,7 +157,7 @@ def _wanted(facts: FilesystemsFacts, then: HostView | None) -> Iterable[tuple[Mo
                 wanted = mount.model_copy(update={"read_only": False})
                 yield wanted, "if its users are right: /etc/fstab says ro"
     for shared in facts.mounts:
-        if shared.path == SHARED_MEMORY:
+        if shares_memory(shared):
             least = shared.model_copy(update={"size_kb": LEAST_SHARED_KB})
             yield least, "as much as is given where least is"
 

@@ -100,7 +100,7 @@ def _is_telling(one: AmissMount, line: str) -> bool:
     """Whether a complaint is of this kind whatever path it names, or names none."""
     if one.fault is MountFault.GONE:
         return False
-    if one.path == mounts.SHARED_MEMORY and "shared memory" in line:
+    if mounts.shares_memory(one.then) and "shared memory" in line:
         return True  # a segment has a name that looks like a path, and is none
     paths = re.findall(r"(?<![\w.])/[\w./-]+", line)
     inside = any(beneath(path, one.path) for path in paths)

@@ -398,8 +398,9 @@ def concluded(at: Progress, outcome: Outcome, statement: str | None = None) -> C
     if at.kept:
         said = f"{said}. Users are served since {at.repaired}"
     cause = leader.text if leader is not None and known and outcome is not Outcome.NO_FAULT else ""
-    if judged is not None and cause and judged.statement.startswith(cause):
-        cause = judged.statement if judged.advice is Advice.HAND_OVER else cause  # and why it stays
+    handed_over = judged is not None and judged.advice is Advice.HAND_OVER
+    if judged is not None and handed_over and cause and judged.statement.startswith(cause):
+        cause = judged.statement  # with the reason why it is left alone
     explained = judged.explanation if judged is not None else ""
     return Conclusion(
         outcome=outcome,

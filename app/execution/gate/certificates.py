@@ -40,7 +40,7 @@ _MOST_TOLD = 5
 _SECONDS = 5.0
 _BLOCKS = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----")
 _NAMES = re.compile(r"(?:DNS|IP Address):([^,\s]+)")
-_DATES = re.compile(r"^(notBefore|notAfter)=(.*)$", re.MULTILINE)
+_NOT_AFTER = re.compile(r"^notAfter=(.*)$", re.MULTILINE)
 _KEY = re.compile(r"-----BEGIN PUBLIC KEY-----.*?-----END PUBLIC KEY-----", re.DOTALL)
 
 
@@ -63,9 +63,11 @@ def certificates_for_key(params: Params, _: Places) -> int:
     found = []
     for other in _candidates(path):
         brought = _content(other)
-        if brought is not None and _why_not(served, brought) is None:
-            told = _certificate(brought)
-            assert told is not None
+        try:
+            told = None if brought is None else _successor(served, brought)
+        except Failed:
+            continue
+        if brought is not None and told is not None:
             kept = {"path": other, "sha256": _sha256(brought), "not_after": told.not_after}
             found.append(kept)
     facts = {"path": path, "not_after": served.not_after, "is_current": served.is_current}
@@ -79,38 +81,40 @@ def certificate_install(params: Params, places: Places) -> int:
     if brought is None or _sha256(brought) != params["sha256"]:
         raise Failed(f"{source} is not what was looked at")
     served = None if old is None else _certificate(old)
-    why = "what it replaces cannot be read" if served is None else _why_not(served, brought)
-    if why is not None:
-        raise Failed(f"{source} is not put in place: {why}")
+    if served is None:
+        raise Failed(f"{path} holds no certificate that can be read")
+    _successor(served, brought)
     before = replace(path, brought, _refusal, places)
     return answer({"path": path, "sha256": params["sha256"], "replaced": before})
 
 
-def _why_not(served: Certificate, brought: bytes) -> str | None:
-    """Why a file cannot stand in the place of a certificate; None where it can."""
+def _successor(served: Certificate, brought: bytes) -> Certificate:
+    """What a file holds; Failed where that cannot stand in the place of a certificate."""
     if {*_BLOCKS.findall(brought)} != {b"CERTIFICATE"}:
-        return "it holds more, or something else, than certificates"
+        raise Failed("not put in place: it holds more, or something else, than certificates")
     found = _certificate(brought)
     if found is None or found.key != served.key:
-        return "it is for another key"
+        raise Failed("not put in place: it is for another key")
     if not found.is_current:
-        return "it is not valid now"
+        raise Failed("not put in place: it is not valid now")
     if not served.names <= found.names:
-        return f"it is not for {', '.join(sorted(served.names - found.names))}"
-    return None if _is_trusted(brought) else "this host trusts nobody who signed it"
+        missing = ", ".join(sorted(served.names - found.names))
+        raise Failed(f"not put in place: it is not for {missing}")
+    if not _is_trusted(brought):
+        raise Failed("not put in place: this host trusts nobody who signed it")
+    return found
 
 
 def _certificate(content: bytes) -> Certificate | None:
-    said = _openssl(["x509", "-noout", "-pubkey", "-dates", "-ext", "subjectAltName"], content)
-    key = _KEY.search(said or "")
-    if said is None or key is None:
+    said = _openssl(["x509", "-noout", "-pubkey", "-enddate", "-ext", "subjectAltName"], content)
+    key, until = _KEY.search(said or ""), _NOT_AFTER.search(said or "")
+    if said is None or key is None or until is None:
         return None
-    dates = dict(_DATES.findall(said))
     unexpired = _openssl(["x509", "-noout", "-checkend", "0"], content) is not None
     return Certificate(
         key=key[0],
         names=frozenset(name.lower() for name in _NAMES.findall(said)),
-        not_after=dates.get("notAfter", ""),
+        not_after=until[1],
         is_current=unexpired,
     )
 

@@ -107,3 +107,11 @@ def test_it_is_asked_about_where_the_ticket_may_be(
         update={"claimed_service": service, "short_description": text, "description": ""}
     )
     assert [probe.check for probe in doubted(now, then, incident)] == names
+
+
+def test_what_could_not_be_looked_at_in_time_is_not_lost() -> None:
+    then = HostView(HOST, cases.evidence({"postgres.state": server()}))
+    blind = server(grants=[], not_looked_at=["books"])
+    assert lost(HostView(HOST, cases.evidence({"postgres.state": blind})), then) == ()
+    seen = server(grants=[])
+    assert len(lost(HostView(HOST, cases.evidence({"postgres.state": seen})), then)) == 1
