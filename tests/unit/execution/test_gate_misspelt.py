@@ -68,6 +68,12 @@ def given(path: Path, line: int = 2, word: str = "ignore-cse", **more: str) -> P
 
 
 @pytest.fixture
+def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The same, whose program accepts everything."""
+    return a_file(tmp_path, monkeypatch)
+
+
+@pytest.fixture
 def places(tmp_path: Path) -> Places:
     return placed(tmp_path, "sre-agent")
 
@@ -82,11 +88,10 @@ def placed(tmp_path: Path, account: str) -> Places:
 
 def test_the_program_s_own_file_tells_what_is_nearest(
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    path: Path,
     places: Places,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    path = a_file(tmp_path, monkeypatch)
     link = tmp_path / "enabled.conf"
     link.symlink_to("site.conf")
     assert misspelt.config_misspelt(given(link), places) == 0
@@ -97,24 +102,20 @@ def test_the_program_s_own_file_tells_what_is_nearest(
 
 
 def test_what_a_line_says_beside_is_not_told(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    path: Path,
     places: Places,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    path = a_file(tmp_path, monkeypatch)
     path.write_text("ignore-cse hunter2-secret\n", encoding="utf-8")
     misspelt.config_misspelt(given(path, line=1), places)
     assert json.loads(capsys.readouterr().out)["value"] == "other"
 
 
 def test_it_is_corrected_on_its_line_and_what_was_there_is_kept(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    path: Path,
     places: Places,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    path = a_file(tmp_path, monkeypatch)
     assert misspelt.config_correct_word(given(path, right="ignore-case"), places) == 0
     assert path.read_text() == FILE.replace("{ ignore-cse no", "{ ignore-case no")
     assert path.stat().st_mode & 0o777 == 0o640
@@ -142,15 +143,13 @@ def test_what_the_program_refuses_goes_back(
     ],
 )
 def test_nothing_else_is_written(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    path: Path,
     places: Places,
     line: int,
     word: str,
     right: str,
     says: str,
 ) -> None:
-    path = a_file(tmp_path, monkeypatch)
     with pytest.raises(Failed, match=says):
         misspelt.config_correct_word(given(path, line, word, right=right), places)
     assert path.read_text() == FILE
@@ -166,14 +165,12 @@ def test_nothing_else_is_written(
     ],
 )
 def test_of_sshd_only_what_forbids_is_corrected_and_never_the_agents_own_way_in(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    path: Path,
     places: Places,
     text: str,
     right: str,
     says: str,
 ) -> None:
-    path = a_file(tmp_path, monkeypatch)
     path.write_text(text, encoding="utf-8")
     word = text.split()[0]
     with pytest.raises(Failed, match=says):
@@ -181,10 +178,7 @@ def test_of_sshd_only_what_forbids_is_corrected_and_never_the_agents_own_way_in(
     assert path.read_text() == text
 
 
-def test_where_the_agent_is_root_itself_sshd_is_left_alone(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = a_file(tmp_path, monkeypatch)
+def test_where_the_agent_is_root_itself_sshd_is_left_alone(tmp_path: Path, path: Path) -> None:
     path.write_text("PermitRootLogn no\n", encoding="utf-8")
     with pytest.raises(Failed, match="logs in as root"):
         misspelt.access_correct_word(

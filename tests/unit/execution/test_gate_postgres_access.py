@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from typing import Any
 
 import psycopg
 import pytest
 
-from app.execution.gate import postgres, postgres_access
-from app.execution.gate.places import Places
+from app.execution.gate import postgres_access
 from app.execution.gate.refusal import Failed
-from app.host.database_facts import PostgresCluster, PostgresFacts
+from tests.unit.execution.test_gate_postgres import PLACES, cluster, port_of, told, url
 
 pytestmark = pytest.mark.postgres
-PLACES = Places()
-
-
-@pytest.fixture
-def url(postgres_server: str) -> str:
-    return postgres_server.replace("+psycopg", "")
+__all__ = ["url"]  # a fixture, used by its name
 
 
 @pytest.fixture
@@ -33,21 +25,6 @@ def clerk(url: str) -> Iterator[psycopg.Connection]:
         yield session
         session.execute("DROP TABLE ledger")
         session.execute("DROP ROLE clerk")
-
-
-def port_of(url: str) -> int:
-    return int(url.rsplit(":", 1)[1].split("/")[0])
-
-
-def told(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(capsys.readouterr().out)
-    return found
-
-
-def cluster(url: str, capsys: pytest.CaptureFixture[str]) -> PostgresCluster:
-    postgres.postgres_state({}, PLACES)
-    facts = PostgresFacts.model_validate(told(capsys))
-    return next(one for one in facts.clusters if one.port == port_of(url))
 
 
 def test_roles_and_rights_are_told(
