@@ -156,7 +156,7 @@ async def _healed(at: Progress, effects: Effects, key: str) -> Progress:
         summary=f"{causes}. Repaired by {at.repaired}. {at.verification.statement}.",
         confidence=leader.confidence,
         evidence_ids=_proving(leader, at.verification),
-        recommended=relief.left_as_they_are(at, at.applied[-1]),
+        recommended=(*relief.left_as_they_are(at, at.applied[-1]), *relief.tried_in_vain(at)),
     )
     return at.step(conclusion=conclusion, next=Step.FINALIZE)
 

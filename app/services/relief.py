@@ -121,6 +121,22 @@ def left_as_they_are(at: Progress, applied: Applied) -> tuple[str, ...]:
     return tuple(found.values())[:_MOST_TOLD]
 
 
+def tried_in_vain(at: Progress) -> tuple[str, ...]:
+    """Changes that were put back, did not heal by themselves and were taken back, as advice.
+
+    With two faults at once that may have been half of the cure: what runs may not show it yet.
+    """
+    told = []
+    for host in at.known.hosts:
+        for change in (HostCase(at.known, host.name).drift or ((), 0))[0]:
+            if any(key.endswith(f"@{host.name}:{change.path}") for key in at.known.refuted):
+                told.append(
+                    f"Decide whether this is meant: {change.path} on {host.name} is not as it was; "
+                    "putting it back alone did not heal, and was taken back."
+                )
+    return tuple(told[:_MOST_TOLD])
+
+
 async def go_on(
     at: Progress, effects: Effects, key: str, checks: Sequence[Probe], told: str
 ) -> Progress:

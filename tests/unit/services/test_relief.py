@@ -137,3 +137,12 @@ async def test_a_job_that_was_started_has_to_end_well(active: str, result: str, 
     step = ActionCall(action="job.run", host=HOST.name, params={"unit": "tolls.service"})
     found = await looked(WithJob(active, result), "tolls are not booked", step)
     assert [told in text for text in found] == ([True] if told else [])
+
+
+def test_what_was_put_back_in_vain_and_taken_back_is_told_in_the_end() -> None:
+    """With two faults at once it may have been half of the cure."""
+    facts = facts_of([nginx(), tickets()], HEALTHY_LISTENERS)
+    facts["baseline.manifest"] = manifest_now(file(ENV, "b" * 64), file(UNIT_FILE, "c" * 64))
+    given = case(facts, status=200, refuted=(f"changed-since-healthy@alpha:{ENV}", "x@alpha:/no"))
+    (told,) = relief.tried_in_vain(Progress(given=World().given(), case=given))
+    assert ENV in told
