@@ -38,11 +38,16 @@ def asks(case: HostCase) -> Iterable[ActionCall]:
 def told(case: HostCase) -> str:
     """The newest line by which a database says that its data is damaged; "" where none does."""
     for unit in _databases(case):
-        log = case.view.log(unit)
-        for line in reversed(() if log is None else log[0].lines):
-            if _DAMAGED.search(line.example):
-                return f"{unit} on {case.host.name} says that its data is damaged: {line.example}"
+        if line := line_of(case, unit):
+            return f"{unit} on {case.host.name} says that its data is damaged: {line}"
     return ""
+
+
+def line_of(case: HostCase, unit: str) -> str:
+    """The newest line by which a unit's log tells of damaged data; "" where none does."""
+    log = case.view.log(unit)
+    lines = () if log is None else log[0].lines
+    return next((one.example for one in reversed(lines) if _DAMAGED.search(one.example)), "")
 
 
 def _databases(case: HostCase) -> tuple[str, ...]:

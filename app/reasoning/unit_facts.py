@@ -15,6 +15,7 @@ from app.host.facts import (
 )
 from app.host.needs import FULL_PERCENT
 from app.host.probes import WEB_PROGRAMS, serves_nothing
+from app.reasoning import damage
 from app.reasoning.host_case import HostCase
 
 Known = tuple[dict[str, Any], dict[str, int]]
@@ -167,8 +168,9 @@ def _log(case: HostCase, name: str) -> Known:
     facts = {
         "log": [line.model_dump(mode="json") for line in found[0].lines],
         "log_text": "\n".join(line.example for line in found[0].lines[-40:]),
+        "damage": damage.line_of(case, name),
     }
-    return facts, {"unit.log": found[1], "unit.log_text": found[1]}
+    return facts, dict.fromkeys(("unit.log", "unit.log_text", "unit.damage"), found[1])
 
 
 def _stopped(case: HostCase, name: str) -> Known:
