@@ -1,0 +1,45 @@
+"""What the logs of services say was refused to them by the system, path by path."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+from app.domain.value import Value
+from app.host.view import HostView, beneath
+
+_DENIED = re.compile(r"permission denied|errno 13\b|\beacces\b|operation not permitted", re.I)
+_READ_ONLY = re.compile(r"read-only file ?system|\berofs\b|errno 30\b", re.I)
+_PATH = re.compile(r"(?<![\w./:-])(/(?:[\w@%+=,.-]+/)+[\w@%+=,.-]*[\w@%+=,-])(?![\w/])")
+_CODE = re.compile(r"[.](?:py|php|rb|js|pl|java|so)(?:[.\d]*)?$")
+_NO_DATA = ("/proc", "/sys", "/dev", "/usr", "/bin", "/sbin", "/lib", "/lib64", "/etc")
+"""What services find there is the system's; who may read it is not told by who asks."""
+
+
+class Denial(Value):
+    """A path that a service's log says was refused to it."""
+
+    path: str
+    unit: str
+    user: str  # whom the service runs as; never root
+    line: str  # of the log
+    read_only: bool  # the file system was, and not the right to it
+
+
+def denials(view: HostView, units: Iterable[str]) -> Iterator[Denial]:
+    """Every such path of services that run as somebody, of each the newest lines first."""
+    for name in units:
+        unit, log = view.units.get(name), view.log(name)
+        user = None if unit is None else unit[0].user
+        if log is None or not user or user == "root":
+            continue
+        for line in reversed(log[0].lines):
+            said, closed = line.example, _READ_ONLY.search(line.example) is not None
+            for path in _paths(said) if closed or _DENIED.search(said) else ():
+                yield Denial(path=path, unit=name, user=user, line=said[:200], read_only=closed)
+
+
+def _paths(line: str) -> Iterator[str]:
+    for path in _PATH.findall(line):
+        if not _CODE.search(path) and not any(beneath(path, place) for place in _NO_DATA):
+            yield path
