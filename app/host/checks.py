@@ -17,8 +17,7 @@ from app.domain.incident import Incident
 from app.domain.probe import Probe, ProbeResult
 from app.host import (
     accounts,
-    database_access,
-    database_losses,
+    database_checks,
     databases,
     job_scripts,
     kept,
@@ -101,12 +100,7 @@ def declared(now: HostView) -> tuple[Probe, ...]:
 
 def concerns(probe: Probe, incident: Incident, host: Host) -> bool:
     """Whether a ticket may be about it: by a word that they share, or by what the host is for."""
-    if probe.check in (
-        "database",
-        web_limits.CHECK,
-        *database_losses.JUDGED_BY,
-        *database_access.JUDGED_BY,
-    ):
+    if probe.check in ("database", web_limits.CHECK, *database_checks.JUDGED_BY):
         return True  # on the incident's own host its trouble always matters
     topical = probe.check in _OF_STORAGE or probe.check in _ABOUT
     declared = not topical and program(probe.subject) in host.services
@@ -314,9 +308,8 @@ _ASKED_BY: dict[str, _Asks] = {
     "container": _whole("containers.list"),
     "cron": _whole("cron.tables"),
     "clock": _whole("clock.chrony"),
-    **dict.fromkeys(database_losses.JUDGED_BY, _whole(databases.ACTIONS["postgres"])),
+    **dict.fromkeys(database_checks.JUDGED_BY, _whole(databases.ACTIONS["postgres"])),
     may_write.CHECK: may_write.asks,
-    **dict.fromkeys(database_access.JUDGED_BY, _whole(databases.ACTIONS["postgres"])),
     "database": lambda subject: (databases.ACTIONS[subject.partition(":")[0]], {}),
 }
 
@@ -336,7 +329,6 @@ _JUDGED_BY: dict[str, Callable[[HostView, str], Said | None]] = {
     "cron": _cron_runs_it,
     "clock": _clock_follows,
     "database": _database_is_well,
-    **database_losses.JUDGED_BY,
-    **database_access.JUDGED_BY,
+    **database_checks.JUDGED_BY,
     **may_write.JUDGED_BY,
 }

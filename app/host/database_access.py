@@ -25,7 +25,8 @@ _MOST_GRANTS = 400
 
 _ABOUT = re.compile(
     r"\b(?:databases?|dbs?|sql|postgres\w*|log ?ins?|connect\w*|permission\w*|denied|access|"
-    r"passwords?|credentials?|roles?|users?|privileges?|rights?|grants?)\b"
+    r"passwords?|credentials?|roles?|users?|privileges?|rights?|grants?|tables?|relations?|schemas?|"
+    r"duplicates?|constraints?|sequences?|insert\w*|quer(?:y|ies)|transactions?)\b"
 )
 
 Said = tuple[bool, str]
@@ -67,12 +68,15 @@ def lost(now: HostView, then: HostView | None) -> tuple[LostAccess, ...]:
     )
 
 
-def doubted(now: HostView, then: HostView | None, incident: Incident) -> tuple[Probe, ...]:
-    """The checks of what was lost, where the ticket may be about it."""
+def is_about(incident: Incident) -> bool:
+    """Whether a ticket may be about what is inside a database of PostgreSQL."""
     claimed = (incident.claimed_service or "").lower()
     named = any(name in claimed for name in NAMES["postgres"])
-    if not named and not _ABOUT.search(text_of(incident)):
-        return ()
+    return named or _ABOUT.search(text_of(incident)) is not None
+
+
+def doubted(now: HostView, then: HostView | None) -> tuple[Probe, ...]:
+    """The checks of what was lost."""
     checks = [asked_of(now.host, CHECK, one.subject) for one in lost(now, then)]
     return (*checks, *(asked_of(now.host, WRITES, unit) for unit in _closed(now, then)))
 

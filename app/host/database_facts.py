@@ -88,6 +88,26 @@ class TableGrant(Value):
     privileges: str  # "INSERT,SELECT"
 
 
+class DatabaseDefault(Value):
+    """What sessions of PostgreSQL begin with, set for a role or a database (`*`: for each)."""
+
+    role: str
+    database: str
+    name: str
+    value: str
+
+
+class SequenceBehind(Value):
+    """A sequence whose next number its table has already, or has passed."""
+
+    database: str
+    sequence: str  # with its schema; likewise the table
+    table: str
+    column: str
+    next: int
+    highest: int
+
+
 class FileProblem(Value):
     file: str | None = None
     line: int | None = None
@@ -122,6 +142,8 @@ class PostgresCluster(Value):
     indexes: tuple[DatabaseIndex, ...] = ()
     roles: tuple[DatabaseRole, ...] = ()
     grants: tuple[TableGrant, ...] = ()
+    defaults: tuple[DatabaseDefault, ...] = ()
+    behind: tuple[SequenceBehind, ...] = ()
     writes: bool | None = None  # whether transactions may write where they do not say otherwise
     databases: tuple[str, ...] = ()
     not_looked_at: tuple[str, ...] = ()  # databases whose tables could not be seen in time
@@ -163,6 +185,19 @@ class PostgresRoleFacts(Value):
 
 class PostgresGrantsFacts(Value):
     privileges: str  # "INSERT,SELECT"; none
+
+
+class PostgresDefaultFacts(Value):
+    value: str  # none: it is not set
+
+
+class PostgresSequenceFacts(Value):
+    state: str  # ahead | behind; missing: none that numbers a column of unique numbers
+    sequence: str | None = None  # with its schema; likewise the table
+    table: str | None = None
+    column: str | None = None
+    next: int | None = None
+    highest: int | None = None  # of the table; None: it has no row
 
 
 class PostgresTableFacts(Value):

@@ -529,12 +529,30 @@ class LinkFacts(Value):
     addresses: tuple[str, ...] = ()  # those that stay, with their prefix length
 
 
+class NeighbourFacts(Value):
+    """A neighbour whose hardware address somebody wrote down for good."""
+
+    address: str
+    device: str
+    hardware: str
+
+
+class NeighbourStateFacts(Value):
+    """One such neighbour, looked up by its address and device."""
+
+    kind: str  # permanent | missing
+    address: str | None = None
+    device: str | None = None
+    hardware: str | None = None
+
+
 class NetworkFacts(Value):
     addresses: tuple[str, ...] = ()
     links_down: tuple[str, ...] = ()
     links: tuple[LinkFacts, ...] = ()
     routes: tuple[RouteFacts, ...] = ()
     rules: tuple[str, ...] = ()  # of routing by policy, beyond those that every host has
+    neighbours: tuple[NeighbourFacts, ...] = ()
     declared: tuple[DeclaredGateway, ...] = ()
 
 

@@ -14,8 +14,7 @@ from app.domain.probe import ProbeKind, ProbeResult
 from app.host import (
     accounts,
     checks,
-    database_access,
-    database_losses,
+    database_checks,
     job_scripts,
     kept,
     load,
@@ -34,9 +33,8 @@ from app.host.serving import Serving
 from app.host.view import HostView, config_test_of
 
 _TOLD_BY_THEMSELVES = (
-    "database", database_losses.UPKEEP, database_losses.INDEX, load.CHECK, job_scripts.CHECK,
-    job_scripts.PILES, kept.CHECK, web_limits.CHECK, accounts.CHECK, database_access.CHECK,
-    may_write.CHECK,
+    "database", *database_checks.OF_NO_UNIT, load.CHECK, job_scripts.CHECK, job_scripts.PILES,
+    kept.CHECK, web_limits.CHECK, accounts.CHECK, may_write.CHECK,
 )  # fmt: skip
 """Checks that say all there is to say: nothing is walked from them."""
 

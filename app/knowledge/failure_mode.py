@@ -132,7 +132,8 @@ Subject = Literal[
     "unit", "change", "mount", "name", "rule", "container", "host",
     "route", "link", "shaper", "setting", "database", "session", "process",
     "difference", "mounting", "account", "table", "index", "changes", "lock",
-    "limit", "script", "package", "certificate", "chain", "access", "denied",
+    "limit", "script", "package", "certificate", "chain", "access",
+    "default", "sequence", "neighbour", "denied",
 ]  # fmt: skip
 
 

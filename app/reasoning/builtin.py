@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from app.domain.action import ActionCall
 from app.domain.hypothesis import Hypothesis, HypothesisStatus
 from app.domain.probe import ProbeKind
-from app.host import accounts, database_access, database_losses, job_scripts, kept, web_limits
+from app.host import accounts, database_checks, job_scripts, kept, web_limits
 from app.host.hops import Hop
 from app.host.view import config_test_of
 from app.knowledge.library import Library
@@ -56,7 +56,7 @@ MOST_SAID = 300
 
 _OF_NO_UNIT = frozenset({
     kept.CHECK, job_scripts.CHECK, job_scripts.PILES, web_limits.CHECK, accounts.CHECK,
-    *database_losses.JUDGED_BY, database_access.CHECK,
+    *database_checks.OF_NO_UNIT,
 })  # fmt: skip
 """Checks that say all there is to say: where only they fail, no unit need be looked at closely."""
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from app.domain.host import Host
-from app.host import database_access
+from app.host import database_access, database_defaults, database_sequences
 from app.host.database_facts import MariadbServer, PostgresCluster, PostgresSession, RedisServer
 from app.host.database_losses import INDEX, UPKEEP, lost_indexes, unvacuumed
 from app.host.databases import (
@@ -26,6 +26,17 @@ from app.host.view import HostView
 from app.reasoning.host_case import HostCase
 from app.reasoning.port import Case
 from app.reasoning.subjects import Subject
+
+_OTHERWISE = {
+    "search_path": r"(?:relation|function|type|table|schema) \S+.{0,80} does not exist",
+    "read_only": r"read-only transaction",
+    "timeout": r"due to .{0,40}timeout",
+    "work_mem": r"temporary file|out of memory",
+    "encoding": r"invalid byte sequence|has no equivalent in encoding",
+}
+"""What logs say where a default is not what a program takes for granted, by words of its name."""
+
+_DUPLICATE = "duplicate key value"
 
 _DENIES = re.compile(
     r"permission denied|authentication failed|not permitted to log in|too many connections for role"
@@ -104,23 +115,57 @@ def access_subjects(case: HostCase) -> Iterable[Subject]:
     for one in database_access.lost(case.view, case.then):
         facts, sources = case.common()
         facts["access"] = one.model_dump(mode="json") | {
-            "complaint": _complaint(case, one.role, one.table),
+            "complaint": _denial(case, one.role, one.table),
             "is_checked": any(p.probe.subject == one.subject for p in case.red),
         }
         yield _subject(case, "access", one.subject, facts, sources, one.evidence_id)
 
 
-def _complaint(case: HostCase, *names: str) -> str:
+def default_subjects(case: HostCase) -> Iterable[Subject]:
+    """What sessions begin with that they did not, where somebody suffers."""
+    if not case.case.red:
+        return
+    for one in database_defaults.changed(case.view, case.then):
+        facts, sources = case.common()
+        words = [text for part, text in _OTHERWISE.items() if part in one.name]
+        facts["default"] = one.model_dump(mode="json") | {
+            "complaint": _complaint(case, "|".join(words)) if words else "",
+            "is_checked": any(p.probe.subject == one.subject for p in case.red),
+        }
+        yield _subject(case, "default", one.subject, facts, sources, one.evidence_id)
+
+
+def sequence_subjects(case: HostCase) -> Iterable[Subject]:
+    """Sequences that are behind their table, where somebody suffers."""
+    if not case.case.red:
+        return
+    for one in database_sequences.late(case.view, case.then):
+        facts, sources = case.common()
+        facts["sequence"] = one.behind.model_dump(mode="json") | {
+            "port": one.port,
+            "name": one.behind.sequence,
+            "said": one.said,
+            "complaint": _complaint(case, _DUPLICATE),
+            "is_checked": any(p.probe.subject == one.subject for p in case.red),
+        }
+        yield _subject(case, "sequence", one.subject, facts, sources, one.evidence_id)
+
+
+def _denial(case: HostCase, *names: str) -> str:
     """The last line of a service's log that tells of a refusal to one who is so called."""
-    named = [re.escape(name.rpartition(".")[2]) for name in names if name]
-    telling = re.compile(rf"(?:{'|'.join(named)}).*", re.IGNORECASE)
+    named = "|".join(re.escape(name.rpartition(".")[2]) for name in names if name)
+    return _complaint(case, f"(?=.*(?:{_DENIES.pattern}))(?=.*(?:{named}))")
+
+
+def _complaint(case: HostCase, telling: str) -> str:
+    """The last line of a service's log in which this is found, on any host that was looked at."""
     found = ""
     for host in case.case.hosts:
         view = case.view if host.name == case.host.name else HostView(host, case.case.evidence)
         for unit in view.units:
             log = view.log(unit)
             for line in () if log is None else log[0].lines:
-                if _DENIES.search(line.example) and telling.search(line.example):
+                if re.search(telling, line.example, re.IGNORECASE):
                     found = line.example[:200]
     return found
 

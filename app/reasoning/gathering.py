@@ -14,7 +14,9 @@ from app.reasoning.containers import container_subjects
 from app.reasoning.databases import (
     access_subjects,
     database_subjects,
+    default_subjects,
     index_subjects,
+    sequence_subjects,
     table_subjects,
 )
 from app.reasoning.denied import denied_subjects
@@ -57,6 +59,8 @@ def subjects_of(case: HostCase) -> tuple[Subject, ...]:
         *table_subjects(case),
         *index_subjects(case),
         *access_subjects(case),
+        *default_subjects(case),
+        *sequence_subjects(case),
         *process_subjects(case),
         *difference_subjects(case),
     )

@@ -38,6 +38,7 @@ def network_subjects(case: HostCase) -> Iterable[Subject]:
     """What may keep users from a host though its services run."""
     if case.case.red:
         yield from _routes(case)
+        yield from _neighbours(case)
         yield from _links(case)
         yield from _shapers(case)
         yield from _settings(case)
@@ -158,6 +159,32 @@ def _route(
     name = net.route_named(route.destination, route.gateway or "")
     facts |= _explains(case, "route", name) | _meant(case)
     return _subject(case, "route", name, facts, now[1])
+
+
+# --- neighbours ----------------------------------------------------------------------------------
+
+
+def _neighbours(case: HostCase) -> Iterable[Subject]:
+    """Neighbours that were written down for good since the host was healthy, or ever."""
+    now, then = net.network(case.view), net.network(case.then)
+    for one in () if now is None else now[0].neighbours:
+        if now is None or (then is not None and one in then[0].neighbours):
+            continue
+        facts = one.model_dump(mode="json") | {
+            "new": then is not None,
+            "covers": _between(case, one.address),
+        }
+        name = f"{one.address} {one.device}"
+        yield _subject(case, "neighbour", name, facts | _meant(case), now[1])
+
+
+def _between(case: HostCase, address: str) -> str:
+    """What does not get through between the host and one so called; "" for nothing."""
+    own = case.host.name
+    found = [f"{c.to}:{c.port}" for c in cuts_of(case) if c.host == own and c.address == address]
+    callers = {h.name for h in case.case.hosts if h.address == address}
+    found += [f"{c.host}" for c in cuts_of(case) if c.to == own and c.host in callers]
+    return ", ".join(dict.fromkeys(found))
 
 
 # --- devices -------------------------------------------------------------------------------------

@@ -17,11 +17,12 @@ from app.reasoning.port import Repair
 _GENTLE = ("file.", "lock.", "access.", "mount.", "account.", "log.", "daemon.reload",
            "service.start", "service.enable", "service.reset_failed", "service.reload",
            "service.unmask", "container.start", "container.set_restart_policy", "process.continue",
-           "route.add", "route.replace", "link.up", "qdisc.remove",
+           "route.add", "route.replace", "link.up", "neighbour.remove", "qdisc.remove",
            "kernel.set", "redis.save", "trust.update", "mariadb.set_global",
            "postgres.create_index", "postgres.set_autovacuum", "postgres.vacuum",
            "redis.set_maxmemory", "nginx.set_limit", "config.correct_word", "firewall.add_declared",
-           "certificate.install", "postgres.grant", "postgres.set_role", "job.run")  # fmt: skip
+           "certificate.install", "postgres.grant", "postgres.set_role", "postgres.set_default",
+           "postgres.advance_sequence", "job.run")  # fmt: skip
 """Actions that take nothing down. A repair made only of these is watched for a shorter time."""
 
 MOST_EACH = 20

@@ -13,7 +13,10 @@ from collections.abc import Iterable
 from app.domain.action import ActionCall
 from app.domain.hypothesis import Hypothesis, Support
 from app.domain.value import Value
-from app.host import database_access, database_losses, databases, network_state, web_limits
+from app.host import database_losses, databases, network_state, web_limits
+from app.host.database_access import LostAccess, lost
+from app.host.database_defaults import ChangedDefault, changed
+from app.host.database_sequences import LateSequence, late
 from app.host.drift import Change, ChangeKind
 from app.host.network_state import text_of
 from app.host.ticket_pages import failing_requests
@@ -178,12 +181,17 @@ def _databases(case: HostCase) -> Iterable[Finding]:
 
 
 def _access(case: HostCase) -> Iterable[Finding]:
-    """What roles of databases may no longer do."""
-    for loss in database_access.lost(case.view, case.then):
-        text = f"on {case.host.name} {loss.said}"
+    """What roles of databases may no longer do, begin otherwise with, or are refused."""
+    found: tuple[LostAccess | ChangedDefault | LateSequence, ...] = (
+        *lost(case.view, case.then),
+        *changed(case.view, case.then),
+        *late(case.view, case.then),
+    )
+    for one in found:
+        text = f"on {case.host.name} {one.said}"
         shared = _shared(case, text)
         yield Finding(
-            key=f"access {loss.subject}", text=text, evidence_id=loss.evidence_id, shared=shared
+            key=f"inside {one.subject}", text=text, evidence_id=one.evidence_id, shared=shared
         )
 
 

@@ -10,7 +10,7 @@ from app.domain.evidence import Evidence
 from app.domain.execution import Outcome, Step
 from app.domain.host import Host
 from app.domain.probe import Probe, ProbeKind, ProbeResult
-from app.host import checks, database_access, database_losses, kept, may_write, web_limits
+from app.host import checks, database_checks, kept, may_write, web_limits
 from app.host.network_state import ABOUT_ARRIVING, ABOUT_FLAPPING, filters_of, text_of
 from app.host.probes import ABOUT_CERTIFICATES, certificates, derive
 from app.host.ticket_pages import (
@@ -213,8 +213,7 @@ async def ask_the_host(at: Progress, effects: Effects, key: str) -> Progress:
     doubted = checks.doubted(known, view, case.incident, own.touched)
     changed = (c for those in own.themed.values() for c in those)
     doubted += kept.probes_of(case.host, changed)
-    doubted += database_losses.doubted(view, own.then, case.incident, agreed=case.agreed)
-    doubted += database_access.doubted(view, own.then, case.incident)
+    doubted += database_checks.doubted(view, own.then, case.incident, agreed=case.agreed)
     doubted += web_limits.doubted(view, case.incident)
     doubted += may_write.doubted(view, own.units)
     if not doubted:
@@ -247,7 +246,7 @@ async def _ask_what_was_lost(
     doubted: list[Probe] = []
     for host in hosts:
         own = HostCase(at.known, host.name)
-        doubted += database_losses.doubted(own.view, own.then, at.known.incident, agreed=True)
+        doubted += database_checks.doubted(own.view, own.then, at.known.incident, agreed=True)
     if not doubted:
         return at
     why = "Is what a person agreed to mend still amiss?"

@@ -61,6 +61,7 @@ from .mariadb import (
 from .misspelt import access_correct_word, config_correct_word, config_misspelt
 from .mounts import mount_attach, mount_detach, mount_resize, mount_set_write, mount_state
 from .moving import file_move_aside, file_move_back
+from .neighbours import neighbour_add, neighbour_remove, neighbour_show
 from .network import http_local, listeners, network, tcp_connect
 from .nginx import nginx_dump
 from .nginx_limits import nginx_set_limit
@@ -85,6 +86,8 @@ from .postgres_access import (
     postgres_role,
     postgres_set_role,
 )
+from .postgres_defaults import postgres_default, postgres_renew_sessions, postgres_set_default
+from .postgres_sequences import postgres_advance_sequence, postgres_sequence
 from .postgres_upkeep import (
     postgres_create_index,
     postgres_drop_index,
@@ -208,16 +211,21 @@ BUILTINS: dict[str, Builtin] = {
         persons,
         process_continue,
         process_stop,
+        postgres_advance_sequence,
         postgres_create_index,
+        postgres_default,
         postgres_drop_index,
         postgres_drop_slot,
         postgres_grant,
         postgres_grants,
         postgres_index,
+        postgres_renew_sessions,
         postgres_revoke,
         postgres_role,
+        postgres_sequence,
         postgres_session,
         postgres_set_autovacuum,
+        postgres_set_default,
         postgres_set_role,
         postgres_slot,
         postgres_table,
@@ -245,6 +253,9 @@ BUILTINS: dict[str, Builtin] = {
         redis_set_maxmemory,
         redis_state,
         security_signs,
+        neighbour_add,
+        neighbour_remove,
+        neighbour_show,
         tcp_connect,
         unit_logs,
         web_errors,

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from .answers import Params, answer, read_program, unit_of
 from .declared_routes import declared
 from .links import links
+from .neighbours import permanent
 from .places import Places
 from .refusal import Failed
 from .routes import described, rows
@@ -77,6 +78,7 @@ def network(_: Params, __: Places) -> int:
             "links": shown,
             "routes": [described(route) for route in routes],
             "rules": [_rule(one) for one in _ip("rule", "show") if not _is_own_rule(one)],
+            "neighbours": permanent(),
             "declared": [one._asdict() for one in declared()],
         }
     )

@@ -15,6 +15,8 @@ from .answers import Params, answer
 from .clusters import Cluster, ask, at_port, clusters, recovering
 from .places import Places
 from .postgres_access import GRANTS, ROLES
+from .postgres_defaults import DEFAULTS
+from .postgres_sequences import behind
 from .refusal import Failed
 
 _SECONDS = 12.0
@@ -84,6 +86,7 @@ _STATE = f"""
             SELECT sourcefile AS file, sourceline AS line, name, error FROM pg_file_settings
             WHERE error IS NOT NULL LIMIT 20) p),
         'roles', (SELECT coalesce(json_agg(r), '[]') FROM ({ROLES}) r),
+        'defaults', (SELECT coalesce(json_agg(f), '[]') FROM ({DEFAULTS}) f),
         'writes', coalesce((SELECT setting NOT IN ('on', 'true', 'yes', '1') FROM pg_file_settings
             WHERE name = 'default_transaction_read_only' AND applied
             ORDER BY seqno DESC LIMIT 1), true),
@@ -224,8 +227,9 @@ def _idles(session: dict[str, Any], seconds: int) -> bool:
 
 
 def _of_tables(cluster: Cluster, databases: list[str], until: float) -> dict[str, Any]:
-    """Tables and indexes of the newest databases, as far as the time goes."""
+    """Tables, indexes and sequences of the newest databases, as far as the time goes."""
     found: dict[str, Any] = {"autovacuum_off": [], "indexes": [], "grants": [], "not_looked_at": []}
+    found["behind"] = []
     for name in databases:
         try:
             seen = ask(cluster, _TABLES, name) if time.monotonic() < until else None
@@ -236,6 +240,11 @@ def _of_tables(cluster: Cluster, databases: list[str], until: float) -> dict[str
             continue
         for part in ("autovacuum_off", "indexes", "grants"):
             found[part] += [{"database": name, **one} for one in seen[part]]
+        try:
+            late = behind(cluster, name) if time.monotonic() < until else []
+        except Failed:  # somebody holds a table: what else was seen stands
+            late = []
+        found["behind"] += [{"database": name, **one} for one in late]
     return found
 
 

@@ -36,7 +36,7 @@ GRANTS = """
 
 def postgres_role(params: Params, _: Places) -> int:
     """PostgresRoleFacts of a role without power over others."""
-    role = _plain(params["role"])
+    role = plain(params["role"])
     found = ask(at_port(int(str(params["port"]))), _of_role("row_to_json(o)", role))
     if found is None:
         return answer({"exists": "no"})
@@ -48,7 +48,7 @@ def postgres_role(params: Params, _: Places) -> int:
 
 def postgres_set_role(params: Params, _: Places) -> int:
     """Whether a role may log in, how often at once, and until when; its password stays."""
-    cluster, role = at_port(int(str(params["port"]))), _plain(params["role"])
+    cluster, role = at_port(int(str(params["port"]))), plain(params["role"])
     if ask(cluster, _of_role("to_json(o.name)", role)) is None:
         raise Failed(f"there is no role {role}, or it has power over others: left alone")
     login = "LOGIN" if params["login"] == "yes" else "NOLOGIN"
@@ -63,10 +63,10 @@ def postgres_set_role(params: Params, _: Places) -> int:
 
 def postgres_grants(params: Params, _: Places) -> int:
     """PostgresGrantsFacts: what a role may do with a table."""
-    schema, table = _parts(params)
+    schema, table = parts(params["table"])
     asked = (
         f"SELECT to_json(g.privileges) FROM ({GRANTS}) g "
-        f"WHERE g.\"table\" = '{schema}.{table}' AND g.role = '{_plain(params['role'])}'"
+        f"WHERE g.\"table\" = '{schema}.{table}' AND g.role = '{plain(params['role'])}'"
     )
     found = ask(at_port(int(str(params["port"]))), asked, str(params["database"]))
     return answer({"privileges": found or NONE})
@@ -90,20 +90,22 @@ def _of_role(what: str, role: str) -> str:
 
 
 def _give(statement: str, params: Params) -> None:
-    cluster, role = at_port(int(str(params["port"]))), _plain(params["role"])
-    schema, table = _parts(params)
+    cluster, role = at_port(int(str(params["port"]))), plain(params["role"])
+    schema, table = parts(params["table"])
     text = statement.format(
         what=str(params["privileges"]), table=f'"{schema}"."{table}"', role=f'"{role}"'
     )
     change(cluster, text, _SECONDS, str(params["database"]))
 
 
-def _parts(params: Params) -> tuple[str, str]:
-    schema, _, name = str(params["table"]).partition(".")
-    return _plain(schema), _plain(name)
+def parts(table: object) -> tuple[str, str]:
+    """The schema and the name of what is called `schema.name`; Failed where it is more."""
+    schema, _, name = str(table).partition(".")
+    return plain(schema), plain(name)
 
 
-def _plain(name: object) -> str:
+def plain(name: object) -> str:
+    """A name that needs no escape between quotes; Failed where it is more than a name."""
     text = str(name)
     if _NAME.fullmatch(text) is None:
         raise Failed(f"{text} is no plain name; it is left to a person")

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from pathlib import Path
+from typing import Literal
 
 import pytest
-from sqlalchemy import event, text
+from sqlalchemy import AsyncAdaptedQueuePool, event, text
 
 from app.errors import ConfigurationError, DatabaseNotReady
 from app.models import database as database_module
@@ -170,6 +171,25 @@ async def test_the_end_of_a_transaction_is_not_cut_in_two(
     assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
     async with database.reading() as session:
         assert (await session.execute(text("SELECT count(*) FROM host_lease"))).scalar_one() == 1
+
+
+@pytest.mark.parametrize("way", ["reading", "transaction"])
+@pytest.mark.parametrize("moment", ["checkout", "engine_connect", "begin"])
+async def test_cut_off_while_it_begins_it_keeps_no_connection(
+    database: Database, moment: str, way: Literal["reading", "transaction"]
+) -> None:
+    async def look() -> None:
+        async with getattr(database, way)() as session:
+            await session.execute(text("SELECT 1"))
+
+    await look()  # the connection that is checked out below
+    task = asyncio.create_task(look())
+    event.listen(database._engine.sync_engine, moment, lambda *_: task.cancel(), once=True)
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    pool = database._engine.pool
+    assert isinstance(pool, AsyncAdaptedQueuePool)
+    assert pool.checkedout() == 0
 
 
 async def test_an_end_that_never_comes_keeps_nobody_from_stopping(

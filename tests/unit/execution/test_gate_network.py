@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from app.execution.catalog import Catalog
-from app.execution.gate import agent_paths, kernel_settings, links, routes, shaping
+from app.execution.gate import agent_paths, kernel_settings, links, neighbours, routes, shaping
 from app.execution.gate.agent_paths import Path as Way
 from app.execution.gate.agent_paths import clients_of
 from app.execution.gate.declared_routes import declared
@@ -80,6 +81,57 @@ def test_a_route_that_turns_the_agents_way_is_taken_back(
     with pytest.raises(Failed, match="taken back"):
         routes.route_add(wrong, Places())
     assert [argv[2] for argv in ran] == ["add", "del"]
+
+
+CARD: dict[str, str | int] = {
+    "address": "192.0.2.7",
+    "device": "ens3",
+    "hardware": "02:00:00:00:00:07",
+}
+
+
+@pytest.fixture
+def written(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """What ip was told to do, on a host where one neighbour was written down; see `ran`."""
+    told: list[list[str]] = []
+
+    def program(argv: list[str]) -> tuple[int, str, str]:
+        if "show" not in argv:
+            told.append(argv[1:])
+            return 0, "", ""
+        rows = [
+            {"dst": "192.0.2.7", "dev": "ens3", "lladdr": "02:00:00:00:00:07", "state": []},
+            {"dst": "224.0.0.22", "dev": "ens3", "lladdr": "01:00:5e:00:00:16"},
+            {"dst": "192.0.2.8", "dev": "lo"},
+        ]
+        return 0, json.dumps(rows), ""
+
+    monkeypatch.setattr(neighbours, "read_program", program)
+    monkeypatch.setattr(
+        neighbours, "paths", lambda: {"198.51.100.4": Way("default", "192.0.2.1", "ens3")}
+    )
+    return told
+
+
+def test_exactly_the_neighbour_that_was_written_down_is_forgotten(written: list[Any]) -> None:
+    assert neighbours.permanent() == [CARD]
+    neighbours.neighbour_remove(CARD, Places())
+    assert written == [["neighbour", "del", "192.0.2.7", "dev", "ens3"]]
+    with pytest.raises(Failed, match="no entry any more"):
+        neighbours.neighbour_remove(CARD | {"hardware": "02:00:00:00:00:08"}, Places())
+    assert len(written) == 1
+
+
+@pytest.mark.parametrize(
+    ("address", "why"),
+    [("192.0.2.1", "the agent itself"), ("192.0.2.7", "already"), ("999.0.2.1", "IPv4 or IPv6")],
+)
+def test_what_the_agent_comes_over_is_never_written_down(
+    written: list[Any], address: str, why: str
+) -> None:
+    with pytest.raises((Failed, ValueError), match=why):
+        neighbours.neighbour_add(CARD | {"address": address}, Places())
+    assert written == []
 
 
 @pytest.mark.parametrize(

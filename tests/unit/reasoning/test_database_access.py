@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from app.host.database_access import doubted, lost
+from app.host.database_access import lost
+from app.host.database_checks import doubted
 from app.host.view import HostView
 from app.reasoning.port import Assessment
 from tests.unit.reasoning import cases
@@ -106,7 +107,7 @@ def test_it_is_asked_about_where_the_ticket_may_be(
     incident = case({}).incident.model_copy(
         update={"claimed_service": service, "short_description": text, "description": ""}
     )
-    assert [probe.check for probe in doubted(now, then, incident)] == names
+    assert [probe.check for probe in doubted(now, then, incident, agreed=False)] == names
 
 
 def test_what_could_not_be_looked_at_in_time_is_not_lost() -> None:

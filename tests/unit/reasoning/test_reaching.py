@@ -106,6 +106,29 @@ async def test_other_routes_stay(error: str | None, route: dict[str, Any]) -> No
     assert judged.repair is None or "route" not in str(steps(judged))
 
 
+OLD_CARD = {"address": "192.0.2.9", "device": "eth0", "hardware": "02:00:00:00:00:01"}
+
+
+async def test_an_old_hardware_address_of_what_is_needed_is_forgotten() -> None:
+    facts = told("unreachable")
+    facts["network.show"] = {"routes": [], "neighbours": [OLD_CARD]}
+    judged = await judged_of(facts)
+    assert steps(judged) == [
+        "neighbour.remove address=192.0.2.9 device=eth0 hardware=02:00:00:00:00:01"
+    ], judged.statement
+    assert judged.repair is not None
+    assert judged.repair.requires_person is None
+    assert "beta:5432" in judged.statement
+
+
+@pytest.mark.parametrize(("error", "address"), [(None, "192.0.2.9"), ("timeout", "192.0.2.10")])
+async def test_other_neighbours_stay(error: str | None, address: str) -> None:
+    facts = told(error)
+    facts["network.show"] = {"routes": [], "neighbours": [OLD_CARD | {"address": address}]}
+    judged = await judged_of(facts)
+    assert judged.repair is None or "neighbour" not in str(steps(judged))
+
+
 async def test_a_new_rule_on_the_way_out_is_removed() -> None:
     rule = {
         "family": "inet", "table": "out", "chain": "o", "handle": 4, "verdict": "reject",

@@ -1,0 +1,39 @@
+"""Every check of what is inside a host's databases: how each is judged, and when it is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from app.domain.host import asked_of
+from app.domain.incident import Incident
+from app.domain.probe import Probe
+from app.host import database_access, database_defaults, database_losses, database_sequences
+from app.host.view import HostView
+
+Said = tuple[bool, str]
+
+JUDGED_BY: Mapping[str, Callable[[HostView, str], Said | None]] = {
+    **database_losses.JUDGED_BY,
+    **database_access.JUDGED_BY,
+    **database_defaults.JUDGED_BY,
+    **database_sequences.JUDGED_BY,
+}
+"""How each is answered from what a server tells of itself."""
+
+OF_NO_UNIT = frozenset(JUDGED_BY) - {database_access.WRITES}
+"""Those that say all there is to say: nothing is walked from them."""
+
+
+def doubted(
+    now: HostView, then: HostView | None, incident: Incident, *, agreed: bool
+) -> tuple[Probe, ...]:
+    """The checks of what is not as it was that a ticket may be about, or a person agreed to."""
+    found = database_losses.doubted(now, then, incident, agreed=agreed)
+    if not database_access.is_about(incident):
+        return found
+    more = [
+        *((database_defaults.CHECK, one.subject) for one in database_defaults.changed(now, then)),
+        *((database_sequences.CHECK, one.subject) for one in database_sequences.late(now, then)),
+    ]
+    found += database_access.doubted(now, then)
+    return (*found, *(asked_of(now.host, check, subject) for check, subject in more))

@@ -1,0 +1,95 @@
+"""Defaults of sessions and sequences of rows that are not as they were: mended if one agrees."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from app.host.database_checks import JUDGED_BY, doubted
+from app.host.database_defaults import changed
+from app.host.database_sequences import late
+from app.host.view import HostView
+from app.reasoning.port import Assessment
+from tests.unit.reasoning import cases
+from tests.unit.reasoning.cases import HEALTHY_LISTENERS, HOST, case, facts_of
+from tests.unit.reasoning.test_builtin import UP, asked, judge, steps
+from tests.unit.reasoning.test_database_access import server
+
+PATH = {"role": "clerk", "database": "*", "name": "search_path", "value": "drafts"}
+BEHIND = {
+    "database": "books", "sequence": "public.ledger_n_seq", "table": "public.ledger",
+    "column": "n", "next": 13, "highest": 40,
+}  # fmt: skip
+
+
+def view(**state: Any) -> HostView:
+    return HostView(HOST, cases.evidence({"postgres.state": server(**state)}))
+
+
+async def judged_of(now: dict[str, Any], then: dict[str, Any]) -> Assessment:
+    facts = facts_of(UP, HEALTHY_LISTENERS, postgres__state=now) | asked(*UP)
+    page = "http.local host_header=tickets.example url=http://127.0.0.1:9100/"
+    facts[page] = {"url": "http://127.0.0.1:9100/", "status": 500}
+    given = case(facts, status=500)
+    (known,) = given.baselines
+    healthy = facts_of(UP, HEALTHY_LISTENERS, postgres__state=then)
+    known = known.model_copy(update={"evidence": cases.evidence(healthy)})
+    return await judge(given.model_copy(update={"baselines": (known,)}))
+
+
+@pytest.mark.parametrize(
+    ("now", "then", "value"),
+    [([PATH], [], "none"), ([], [PATH], "drafts"), ([PATH], [PATH | {"value": "old"}], "old")],
+)
+async def test_sessions_begin_as_they_did_if_a_person_agrees(
+    now: list[Any], then: list[Any], value: str
+) -> None:
+    judged = await judged_of(server(defaults=now), server(defaults=then))
+    assert steps(judged) == [
+        f"postgres.set_default database=* name=search_path port=5432 role=clerk value={value}",
+        "postgres.renew_sessions port=5432 role=clerk",
+    ], judged.statement
+    assert judged.repair is not None
+    assert judged.repair.requires_person
+    assert "search_path" in judged.statement
+
+
+async def test_a_sequence_goes_on_above_its_table_if_a_person_agrees() -> None:
+    judged = await judged_of(server(behind=[BEHIND]), server())
+    assert steps(judged) == [
+        "postgres.advance_sequence database=books port=5432 sequence=public.ledger_n_seq"
+    ], judged.statement
+    assert judged.repair is not None
+    assert judged.repair.requires_person
+    assert "rows up to 40" in judged.statement
+
+
+def test_what_was_so_while_all_was_well_is_left_alone() -> None:
+    now = view(defaults=[PATH], behind=[BEHIND])
+    assert changed(now, now) == ()
+    assert late(now, now) == ()
+    assert changed(now, view(reachable=False)) == (), "then nothing was seen"
+
+
+@pytest.mark.parametrize(
+    ("text", "checks"),
+    [
+        ('the log says: relation "ledger" does not exist', ["default", "sequence"]),
+        ("duplicate key value since the import", ["default", "sequence"]),
+        ("the page is blue", []),
+    ],
+)
+def test_it_is_asked_about_where_the_ticket_may_be(text: str, checks: list[str]) -> None:
+    incident = case({}).incident.model_copy(
+        update={"claimed_service": "tickets", "short_description": text, "description": ""}
+    )
+    now = view(defaults=[PATH], behind=[BEHIND])
+    found = doubted(now, view(), incident, agreed=False)
+    assert [probe.check for probe in found] == checks
+    for probe in found:
+        assert (judge := JUDGED_BY[probe.check or ""]) is not None
+        assert (then := judge(now, probe.subject or "")) is not None
+        assert not then[0]
+        assert (after := judge(view(), probe.subject or "")) is not None
+        assert after[0], "it holds again after its repair"
