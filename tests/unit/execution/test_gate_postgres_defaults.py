@@ -33,7 +33,8 @@ def database_of(url: str) -> str:
 
 
 def named(url: str, **more: str | int) -> dict[str, str | int]:
-    return {"port": port_of(url), "role": "teller", "database": "*"} | more
+    asked: dict[str, str | int] = {"port": port_of(url), "role": "teller", "database": "*"}
+    return asked | more
 
 
 @pytest.mark.parametrize(
