@@ -308,7 +308,7 @@ _ASKED_BY: dict[str, _Asks] = {
     "container": _whole("containers.list"),
     "cron": _whole("cron.tables"),
     "clock": _whole("clock.chrony"),
-    **dict.fromkeys(database_checks.JUDGED_BY, _whole(databases.ACTIONS["postgres"])),
+    **{check: _whole(action) for check, action in database_checks.ASKED_BY.items()},
     may_write.CHECK: may_write.asks,
     "database": lambda subject: (databases.ACTIONS[subject.partition(":")[0]], {}),
 }

@@ -69,9 +69,9 @@ def lost(now: HostView, then: HostView | None) -> tuple[LostAccess, ...]:
 
 
 def is_about(incident: Incident) -> bool:
-    """Whether a ticket may be about what is inside a database of PostgreSQL."""
+    """Whether a ticket may be about what is inside a database."""
     claimed = (incident.claimed_service or "").lower()
-    named = any(name in claimed for name in NAMES["postgres"])
+    named = any(name in claimed for names in NAMES.values() for name in names)
     return named or _ABOUT.search(text_of(incident)) is not None
 
 

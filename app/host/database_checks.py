@@ -7,7 +7,14 @@ from collections.abc import Callable, Mapping
 from app.domain.host import asked_of
 from app.domain.incident import Incident
 from app.domain.probe import Probe
-from app.host import database_access, database_defaults, database_losses, database_sequences
+from app.host import (
+    database_access,
+    database_defaults,
+    database_losses,
+    database_sequences,
+    mariadb_access,
+)
+from app.host.databases import ACTIONS
 from app.host.view import HostView
 
 Said = tuple[bool, str]
@@ -17,8 +24,15 @@ JUDGED_BY: Mapping[str, Callable[[HostView, str], Said | None]] = {
     **database_access.JUDGED_BY,
     **database_defaults.JUDGED_BY,
     **database_sequences.JUDGED_BY,
+    **mariadb_access.JUDGED_BY,
 }
 """How each is answered from what a server tells of itself."""
+
+ASKED_BY: Mapping[str, str] = {
+    **dict.fromkeys(JUDGED_BY, ACTIONS["postgres"]),
+    **dict.fromkeys(mariadb_access.JUDGED_BY, ACTIONS["mariadb"]),
+}
+"""The diagnostic that tells each."""
 
 OF_NO_UNIT = frozenset(JUDGED_BY) - {database_access.WRITES}
 """Those that say all there is to say: nothing is walked from them."""
@@ -33,6 +47,7 @@ def doubted(
         return found
     more = [
         *((database_defaults.CHECK, one.subject) for one in database_defaults.changed(now, then)),
+        *((mariadb_access.CHECK, one.subject) for one in mariadb_access.lost(now, then)),
         *((database_sequences.CHECK, one.subject) for one in database_sequences.late(now, then)),
     ]
     found += database_access.doubted(now, then)

@@ -219,6 +219,32 @@ class PostgresSlotFacts(Value):
     kind: str = ""
 
 
+class MariadbAccount(Value):
+    """An account of MariaDB without power over others; a limit of 0 is none."""
+
+    user: str
+    host: str
+    locked: bool = False
+    questions: int = 0  # an hour; likewise the next two
+    updates: int = 0
+    connections: int = 0
+    at_once: int = 0
+    rights: dict[str, str] = Field(default_factory=dict)  # "INSERT,SELECT" by database
+
+
+class MariadbAccountFacts(Value):
+    exists: str  # yes | no: there is none, or it has power over others
+    locked: str | None = None  # yes | no
+    questions: int | None = None
+    updates: int | None = None
+    connections: int | None = None
+    at_once: int | None = None
+
+
+class MariadbRightsFacts(Value):
+    rights: str  # "SELECT,INSERT"; none
+
+
 class MariadbServer(Value):
     """One running MariaDB or MySQL server."""
 
@@ -239,6 +265,7 @@ class MariadbServer(Value):
     groups: tuple[SessionGroup, ...] = ()
     changed_while_running: tuple[str, ...] | None = None  # None: the server does not keep it
     waits: tuple[dict[str, int | None], ...] = ()
+    accounts: tuple[MariadbAccount, ...] = ()
     replication: dict[str, str] | None = None
 
     @property

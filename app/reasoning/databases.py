@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from app.domain.host import Host
-from app.host import database_access, database_defaults, database_sequences
+from app.host import database_access, database_defaults, database_sequences, mariadb_access
 from app.host.database_facts import MariadbServer, PostgresCluster, PostgresSession, RedisServer
 from app.host.database_losses import INDEX, UPKEEP, lost_indexes, unvacuumed
 from app.host.databases import (
@@ -40,7 +40,7 @@ _DUPLICATE = "duplicate key value"
 
 _DENIES = re.compile(
     r"permission denied|authentication failed|not permitted to log in|too many connections for role"
-    r"|access denied|command denied",
+    r"|access denied|command denied|has exceeded the|account is locked|max_user_connections",
     re.IGNORECASE,
 )
 
@@ -133,6 +133,19 @@ def default_subjects(case: HostCase) -> Iterable[Subject]:
             "is_checked": any(p.probe.subject == one.subject for p in case.red),
         }
         yield _subject(case, "default", one.subject, facts, sources, one.evidence_id)
+
+
+def login_subjects(case: HostCase) -> Iterable[Subject]:
+    """What accounts of MariaDB may no longer do, where somebody suffers."""
+    if not case.case.red:
+        return
+    for one in mariadb_access.lost(case.view, case.then):
+        facts, sources = case.common()
+        facts["login"] = one.model_dump(mode="json") | {
+            "complaint": _denial(case, one.user),
+            "is_checked": any(p.probe.subject == one.subject for p in case.red),
+        }
+        yield _subject(case, "login", one.subject, facts, sources, one.evidence_id)
 
 
 def sequence_subjects(case: HostCase) -> Iterable[Subject]:

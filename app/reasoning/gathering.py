@@ -16,6 +16,7 @@ from app.reasoning.databases import (
     database_subjects,
     default_subjects,
     index_subjects,
+    login_subjects,
     sequence_subjects,
     table_subjects,
 )
@@ -60,6 +61,7 @@ def subjects_of(case: HostCase) -> tuple[Subject, ...]:
         *index_subjects(case),
         *access_subjects(case),
         *default_subjects(case),
+        *login_subjects(case),
         *sequence_subjects(case),
         *process_subjects(case),
         *difference_subjects(case),

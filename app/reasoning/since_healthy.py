@@ -13,11 +13,12 @@ from collections.abc import Iterable
 from app.domain.action import ActionCall
 from app.domain.hypothesis import Hypothesis, Support
 from app.domain.value import Value
-from app.host import database_losses, databases, network_state, web_limits
+from app.host import database_losses, databases, mariadb_access, network_state, web_limits
 from app.host.database_access import LostAccess, lost
 from app.host.database_defaults import ChangedDefault, changed
 from app.host.database_sequences import LateSequence, late
 from app.host.drift import Change, ChangeKind
+from app.host.mariadb_access import LostLogin
 from app.host.network_state import text_of
 from app.host.ticket_pages import failing_requests
 from app.host.view import beneath
@@ -182,10 +183,11 @@ def _databases(case: HostCase) -> Iterable[Finding]:
 
 def _access(case: HostCase) -> Iterable[Finding]:
     """What roles of databases may no longer do, begin otherwise with, or are refused."""
-    found: tuple[LostAccess | ChangedDefault | LateSequence, ...] = (
+    found: tuple[LostAccess | ChangedDefault | LateSequence | LostLogin, ...] = (
         *lost(case.view, case.then),
         *changed(case.view, case.then),
         *late(case.view, case.then),
+        *mariadb_access.lost(case.view, case.then),
     )
     for one in found:
         text = f"on {case.host.name} {one.said}"

@@ -58,6 +58,13 @@ from .mariadb import (
     mariadb_terminate_idle,
     mariadb_variable,
 )
+from .mariadb_accounts import (
+    mariadb_account,
+    mariadb_grant,
+    mariadb_revoke,
+    mariadb_rights,
+    mariadb_set_account,
+)
 from .misspelt import access_correct_word, config_correct_word, config_misspelt
 from .mounts import mount_attach, mount_detach, mount_resize, mount_set_write, mount_state
 from .moving import file_move_aside, file_move_back
@@ -189,6 +196,11 @@ BUILTINS: dict[str, Builtin] = {
         log_tail,
         log_truncate,
         log_truncate_deleted,
+        mariadb_account,
+        mariadb_grant,
+        mariadb_revoke,
+        mariadb_rights,
+        mariadb_set_account,
         mariadb_set_global,
         mariadb_state,
         mariadb_terminate_idle,

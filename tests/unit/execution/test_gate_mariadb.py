@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from app.execution.gate import mariadb
+from app.execution.gate import mariadb, mariadb_accounts, mariadb_client
 from app.execution.gate.places import Places
 from app.execution.gate.refusal import Failed
-from app.host.database_facts import MariadbFacts
+from app.host.database_facts import MariadbAccountFacts, MariadbFacts
 
 PLACES = Places()
 SLEEPING = {"id": 7, "user": "batch", "host": "app1:5001", "database": "erp",
@@ -25,6 +25,9 @@ class Client:
         self.sessions: list[dict[str, Any]] = [dict(SLEEPING, id=n) for n in (7, 8)]
         self.done: list[str] = []
         self.full = 0  # how many clients still find no place
+        self.account = {"questions": 0, "updates": 0, "connections": 20, "at_once": 0}
+        self.locked = False
+        self.rights = "SELECT"
 
     def __call__(self, argv: list[str], seconds: float = 8.0) -> tuple[int, str, str]:
         del seconds
@@ -33,6 +36,11 @@ class Client:
         if self.full:
             self.full -= 1
             return 1, "", "ERROR 1040 (08004): Too many connections"
+        if statement.startswith(("ALTER", "GRANT", "REVOKE")):
+            self.done.append(statement)
+            return 0, "", ""
+        if "mysql.global_priv" in statement:
+            return 1, "", "ERROR 1146 (42S02) at line 1: no such table"
         if statement.startswith(("SET", "KILL")):
             self.done.append(statement)
             self.limit = int(statement.split()[-1]) if statement.startswith("SET") else self.limit
@@ -41,7 +49,15 @@ class Client:
             return 0, "".join(json.dumps(one) + "\n" for one in self.sessions), ""
         if "performance_schema" in statement or "REPLICA" in statement:
             return 1, "", "ERROR 1146 (42S02) at line 1: no such table"
+        name = {"user": "clerk", "host": "192.0.2.%"}
         known = {
+            "SELECT JSON_OBJECT('user', User, 'host', Host, 'questions'": json.dumps(
+                name | self.account
+            ),
+            "SELECT JSON_OBJECT('user', User, 'host', Host, 'database'": json.dumps(
+                name | {"database": "erp", "rights": self.rights}
+            ),
+            "SELECT User, Host FROM mysql.user": "clerk\t192.0.2.%\n" if self.locked else "",
             "SELECT @@GLOBAL.max_connections": f"{self.limit}\n",
             "SELECT @@GLOBAL.port": "3399\n",
             "SHOW GLOBAL VARIABLES": f"max_connections\t{self.limit}\nread_only\tOFF\n",
@@ -54,9 +70,10 @@ class Client:
 @pytest.fixture
 def client(monkeypatch: pytest.MonkeyPatch) -> Client:
     made = Client()
-    monkeypatch.setattr(mariadb, "read_program", made)
-    here = mariadb.Server("mariadb.service", "/run/m.sock", 3399)
-    monkeypatch.setattr(mariadb, "_servers", lambda: [here])
+    monkeypatch.setattr(mariadb_client, "read_program", made)
+    here = mariadb_client.Server("mariadb.service", "/run/m.sock", 3399)
+    for module in (mariadb, mariadb_client):
+        monkeypatch.setattr(module, "servers", lambda: [here])
     return made
 
 
@@ -87,7 +104,7 @@ def test_a_setting_is_set_and_no_other_than_those_listed(client: Client) -> None
 def test_the_place_that_our_last_client_leaves_is_waited_for(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mariadb, "_PAUSE", 0)
+    monkeypatch.setattr(mariadb_client, "_PAUSE", 0)
     client.full = 2
     mariadb.mariadb_set_global({"port": 3399, "name": "max_connections", "value": 90}, PLACES)
     assert client.done == ["SET GLOBAL max_connections = 90"]
@@ -107,3 +124,62 @@ def test_only_sleepers_of_the_group_are_ended(
     assert client.done == ["KILL CONNECTION 8"]
     with pytest.raises(Failed, match="no connection of that group"):
         mariadb.mariadb_terminate_idle({**asked, "idle_seconds": 1000}, PLACES)
+
+
+CLERK: dict[str, str | int] = {"port": 3399, "user": "clerk", "host": "192.0.2.%"}
+
+
+def test_accounts_are_told_with_their_limits_and_rights(
+    client: Client, capsys: pytest.CaptureFixture[str]
+) -> None:
+    client.locked = True
+    mariadb.mariadb_state({}, PLACES)
+    (server,) = MariadbFacts.model_validate(told(capsys)).servers
+    (account,) = server.accounts
+    assert (account.user, account.host, account.locked) == ("clerk", "192.0.2.%", True)
+    assert (account.connections, account.at_once) == (20, 0)
+    assert account.rights == {"erp": "SELECT"}
+    mariadb_accounts.mariadb_account(CLERK, PLACES)
+    facts = MariadbAccountFacts.model_validate(told(capsys))
+    assert (facts.exists, facts.locked, facts.connections) == ("yes", "yes", 20)
+    mariadb_accounts.mariadb_rights(CLERK | {"database": "erp"}, PLACES)
+    assert told(capsys) == {"rights": "SELECT"}
+
+
+def test_an_account_logs_in_as_it_could_and_gets_its_rights_back(
+    client: Client, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wanted: dict[str, str | int] = {
+        "locked": "no", "questions": 0, "updates": 0, "connections": 0, "at_once": 5,
+    }  # fmt: skip
+    mariadb_accounts.mariadb_set_account(CLERK | wanted, PLACES)
+    rights: dict[str, str | int] = {"database": "erp", "rights": "INSERT,UPDATE"}
+    mariadb_accounts.mariadb_grant(CLERK | rights, PLACES)
+    mariadb_accounts.mariadb_revoke(CLERK | rights, PLACES)
+    assert client.done == [
+        (
+            "ALTER USER 'clerk'@'192.0.2.%' WITH MAX_QUERIES_PER_HOUR 0 MAX_UPDATES_PER_HOUR 0 "
+            "MAX_CONNECTIONS_PER_HOUR 0 MAX_USER_CONNECTIONS 5 ACCOUNT UNLOCK"
+        ),
+        "GRANT INSERT, UPDATE ON `erp`.* TO 'clerk'@'192.0.2.%'",
+        "REVOKE INSERT, UPDATE ON `erp`.* FROM 'clerk'@'192.0.2.%'",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        ({"user": "clerk' WITH GRANT OPTION"}, "no plain name"),
+        ({"user": "root"}, "power over others"),
+        ({"host": "%' --"}, "no plain name"),
+        ({"database": "erp`.*"}, "no plain name"),
+        ({"rights": "ALL"}, "only SELECT"),
+    ],
+)
+def test_more_than_rows_of_an_ordinary_account_is_refused(
+    client: Client, given: dict[str, str | int], why: str
+) -> None:
+    asked = CLERK | {"database": "erp", "rights": "SELECT"} | given
+    with pytest.raises(Failed, match=why):
+        mariadb_accounts.mariadb_grant(asked, PLACES)
+    assert client.done == []

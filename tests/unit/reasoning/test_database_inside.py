@@ -9,6 +9,7 @@ import pytest
 from app.host.database_checks import JUDGED_BY, doubted
 from app.host.database_defaults import changed
 from app.host.database_sequences import late
+from app.host.mariadb_access import CHECK, lost
 from app.host.view import HostView
 from app.reasoning.port import Assessment
 from tests.unit.reasoning import cases
@@ -93,3 +94,68 @@ def test_it_is_asked_about_where_the_ticket_may_be(text: str, checks: list[str])
         assert not then[0]
         assert (after := judge(view(), probe.subject or "")) is not None
         assert after[0], "it holds again after its repair"
+
+
+LOGIN = {
+    "user": "clerk", "host": "192.0.2.%", "locked": False, "questions": 0, "updates": 0,
+    "connections": 0, "at_once": 0, "rights": {"erp": "SELECT,INSERT"},
+}  # fmt: skip
+
+
+def mariadb(account: dict[str, Any]) -> dict[str, Any]:
+    one = {"port": 3306, "unit": "mariadb.service", "reachable": True, "accounts": [account]}
+    return {"servers": [one]}
+
+
+@pytest.mark.parametrize(
+    ("now", "step", "word"),
+    [
+        (
+            {"connections": 20},
+            (
+                "mariadb.set_account at_once=0 connections=0 host=192.0.2.% locked=no port=3306 "
+                "questions=0 updates=0 user=clerk"
+            ),
+            "MAX_CONNECTIONS_PER_HOUR",
+        ),
+        (
+            {"locked": True},
+            (
+                "mariadb.set_account at_once=0 connections=0 host=192.0.2.% locked=no port=3306 "
+                "questions=0 updates=0 user=clerk"
+            ),
+            "ACCOUNT LOCK",
+        ),
+        (
+            {"rights": {"erp": "SELECT"}},
+            "mariadb.grant database=erp host=192.0.2.% port=3306 rights=INSERT user=clerk",
+            "INSERT",
+        ),
+    ],
+)
+async def test_an_account_of_mariadb_does_what_it_could_if_a_person_agrees(
+    now: dict[str, Any], step: str, word: str
+) -> None:
+    facts = facts_of(UP, HEALTHY_LISTENERS, mariadb__state=mariadb(LOGIN | now)) | asked(*UP)
+    page = "http.local host_header=tickets.example url=http://127.0.0.1:9100/"
+    facts[page] = {"url": "http://127.0.0.1:9100/", "status": 500}
+    given = case(facts, status=500)
+    (known,) = given.baselines
+    healthy = facts_of(UP, HEALTHY_LISTENERS, mariadb__state=mariadb(LOGIN))
+    known = known.model_copy(update={"evidence": cases.evidence(healthy)})
+    judged = await judge(given.model_copy(update={"baselines": (known,)}))
+    assert steps(judged) == [step], judged.statement
+    assert judged.repair is not None
+    assert judged.repair.requires_person
+    assert word in judged.statement
+
+
+@pytest.mark.parametrize("now", [{"connections": 20}, {"rights": {}}, {"locked": True}])
+def test_what_an_account_lost_is_a_check_that_holds_again(now: dict[str, Any]) -> None:
+    then = HostView(HOST, cases.evidence({"mariadb.state": mariadb(LOGIN)}))
+    (loss,) = lost(HostView(HOST, cases.evidence({"mariadb.state": mariadb(LOGIN | now)})), then)
+    for account, holds in ((LOGIN | now, False), (LOGIN, True)):
+        seen = HostView(HOST, cases.evidence({"mariadb.state": mariadb(account)}))
+        assert (told := JUDGED_BY[CHECK](seen, loss.subject)) is not None
+        assert told[0] is holds
+    assert lost(then, then) == ()
