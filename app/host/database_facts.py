@@ -108,6 +108,12 @@ class SequenceBehind(Value):
     highest: int
 
 
+class DatabaseTable(Value):
+    database: str
+    table: str  # of PostgreSQL: with its schema
+    empty: bool | None = None  # None: that would take long to tell
+
+
 class FileProblem(Value):
     file: str | None = None
     line: int | None = None
@@ -144,6 +150,8 @@ class PostgresCluster(Value):
     grants: tuple[TableGrant, ...] = ()
     defaults: tuple[DatabaseDefault, ...] = ()
     behind: tuple[SequenceBehind, ...] = ()
+    tables: tuple[DatabaseTable, ...] = ()
+    tables_unseen: tuple[str, ...] = ()  # databases of which the two above are not known
     writes: bool | None = None  # whether transactions may write where they do not say otherwise
     databases: tuple[str, ...] = ()
     not_looked_at: tuple[str, ...] = ()  # databases whose tables could not be seen in time
@@ -266,6 +274,7 @@ class MariadbServer(Value):
     changed_while_running: tuple[str, ...] | None = None  # None: the server does not keep it
     waits: tuple[dict[str, int | None], ...] = ()
     accounts: tuple[MariadbAccount, ...] = ()
+    tables: tuple[DatabaseTable, ...] | None = None  # None: they could not be listed
     replication: dict[str, str] | None = None
 
     @property

@@ -7,7 +7,13 @@ from collections.abc import Iterable
 from typing import Any
 
 from app.domain.host import Host
-from app.host import database_access, database_defaults, database_sequences, mariadb_access
+from app.host import (
+    database_access,
+    database_defaults,
+    database_sequences,
+    database_tables,
+    mariadb_access,
+)
 from app.host.database_facts import MariadbServer, PostgresCluster, PostgresSession, RedisServer
 from app.host.database_losses import INDEX, UPKEEP, lost_indexes, unvacuumed
 from app.host.databases import (
@@ -36,6 +42,7 @@ _OTHERWISE = {
 }
 """What logs say where a default is not what a program takes for granted, by words of its name."""
 
+_ANSWERED = 200
 _DUPLICATE = "duplicate key value"
 
 _DENIES = re.compile(
@@ -146,6 +153,21 @@ def login_subjects(case: HostCase) -> Iterable[Subject]:
             "is_checked": any(p.probe.subject == one.subject for p in case.red),
         }
         yield _subject(case, "login", one.subject, facts, sources, one.evidence_id)
+
+
+def loss_subjects(case: HostCase) -> Iterable[Subject]:
+    """Tables that are gone or were emptied, where somebody suffers."""
+    if not case.case.red:
+        return
+    for one in database_tables.lost(case.view, case.then):
+        facts, sources = case.common()
+        missing = rf"{re.escape(one.own_name)}\W.{{0,20}}(?:does not exist|doesn't exist)"
+        facts["loss"] = one.model_dump(mode="json") | {
+            "complaint": _complaint(case, missing) if one.is_gone else "",
+            "is_missed": any(p.status == _ANSWERED and not p.late for p in case.case.red),
+            "is_named": one.is_named_in(case.case.incident),
+        }
+        yield _subject(case, "loss", one.subject, facts, sources, one.evidence_id)
 
 
 def sequence_subjects(case: HostCase) -> Iterable[Subject]:

@@ -17,6 +17,7 @@ from app.reasoning.databases import (
     default_subjects,
     index_subjects,
     login_subjects,
+    loss_subjects,
     sequence_subjects,
     table_subjects,
 )
@@ -62,6 +63,7 @@ def subjects_of(case: HostCase) -> tuple[Subject, ...]:
         *access_subjects(case),
         *default_subjects(case),
         *login_subjects(case),
+        *loss_subjects(case),
         *sequence_subjects(case),
         *process_subjects(case),
         *difference_subjects(case),

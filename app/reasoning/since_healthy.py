@@ -13,10 +13,12 @@ from collections.abc import Iterable
 from app.domain.action import ActionCall
 from app.domain.hypothesis import Hypothesis, Support
 from app.domain.value import Value
-from app.host import database_losses, databases, mariadb_access, network_state, web_limits
+from app.host import databases, mariadb_access, network_state, web_limits
 from app.host.database_access import LostAccess, lost
 from app.host.database_defaults import ChangedDefault, changed
+from app.host.database_losses import losses
 from app.host.database_sequences import LateSequence, late
+from app.host.database_tables import lost as tables_lost
 from app.host.drift import Change, ChangeKind
 from app.host.mariadb_access import LostLogin
 from app.host.network_state import text_of
@@ -175,10 +177,14 @@ def _network(case: HostCase) -> Iterable[Finding]:
 
 def _databases(case: HostCase) -> Iterable[Finding]:
     """What is missing inside databases."""
-    for loss in database_losses.losses(case.view, case.then):
-        text = f"on {case.host.name} {loss.text}"
-        shared = _shared(case, text)
-        yield Finding(key=loss.key, text=text, evidence_id=loss.evidence_id, shared=shared)
+    missing = [(m.key, m.text, m.evidence_id) for m in losses(case.view, case.then)]
+    for table in tables_lost(case.view, case.then):
+        # many a table is emptied by those who work through it
+        if table.is_gone or table.is_named_in(case.case.incident):
+            missing.append((table.subject, table.said, table.evidence_id))
+    for key, said, ident in missing:
+        text = f"on {case.host.name} {said}"
+        yield Finding(key=key, text=text, evidence_id=ident, shared=_shared(case, text))
 
 
 def _access(case: HostCase) -> Iterable[Finding]:

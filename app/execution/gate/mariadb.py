@@ -16,6 +16,9 @@ from .mariadb_client import Server, ask, at_port, rows, servers, value_of
 from .places import Places
 from .refusal import Failed
 
+_NAME = re.compile(r"[A-Za-z0-9_$-]{1,64}")
+_MOST_TABLES, _MOST_LOOKED_INTO = 400, 60
+_FEW = 20  # rows by an estimate that is off by some: it is looked whether there is one
 _VARIABLES = ("max_connections", "max_user_connections", "wait_timeout", "interactive_timeout",
               "innodb_lock_wait_timeout", "read_only", "max_connect_errors")  # fmt: skip
 _STATUS = ("Threads_connected", "Threads_running", "Max_used_connections",
@@ -80,6 +83,7 @@ def _told(server: Server) -> dict[str, Any]:
         "waits": _waits(server),
         "replication": _replication(server),
         "accounts": _accounts(server),
+        "tables": _tables(server),
     }
 
 
@@ -169,6 +173,37 @@ def _accounts(server: Server) -> list[dict[str, Any]]:
         return accounts(server)
     except Failed:
         return []
+
+
+def _tables(server: Server) -> list[dict[str, Any]] | None:
+    """Every table, and whether it is empty; None where they cannot be listed. No row is told."""
+    statement = (
+        "SELECT JSON_OBJECT('database', TABLE_SCHEMA, 'table', TABLE_NAME, 'rows', TABLE_ROWS) "
+        "FROM information_schema.TABLES WHERE TABLE_TYPE = 'BASE TABLE' AND TABLE_SCHEMA NOT IN "
+        f"('mysql', 'sys', 'information_schema', 'performance_schema') LIMIT {_MOST_TABLES}"
+    )
+    try:
+        listed = [json.loads(row[0]) for row in rows(server, statement)]
+        few = [t for t in listed if (t["rows"] or 0) <= _FEW and _is_plain(t)][:_MOST_LOOKED_INTO]
+        asked = " UNION ALL ".join(
+            f"SELECT EXISTS (SELECT 1 FROM `{t['database']}`.`{t['table']}`)" for t in few
+        )
+        told = rows(server, asked) if few else []
+    except Failed:
+        return None
+    empty = {(t["database"], t["table"]): row[0] == "0" for t, row in zip(few, told)}
+    return [
+        {
+            "database": t["database"],
+            "table": t["table"],
+            "empty": empty.get((t["database"], t["table"]), False if t["rows"] else None),
+        }
+        for t in listed
+    ]
+
+
+def _is_plain(table: dict[str, Any]) -> bool:
+    return all(_NAME.fullmatch(str(table[part])) for part in ("database", "table"))
 
 
 def _replication(server: Server) -> dict[str, str] | None:

@@ -17,6 +17,7 @@ from .places import Places
 from .postgres_access import GRANTS, ROLES
 from .postgres_defaults import DEFAULTS
 from .postgres_sequences import behind
+from .postgres_tables import tables
 from .refusal import Failed
 
 _SECONDS = 12.0
@@ -229,7 +230,7 @@ def _idles(session: dict[str, Any], seconds: int) -> bool:
 def _of_tables(cluster: Cluster, databases: list[str], until: float) -> dict[str, Any]:
     """Tables, indexes and sequences of the newest databases, as far as the time goes."""
     found: dict[str, Any] = {"autovacuum_off": [], "indexes": [], "grants": [], "not_looked_at": []}
-    found["behind"] = []
+    found |= {"behind": [], "tables": [], "tables_unseen": []}
     for name in databases:
         try:
             seen = ask(cluster, _TABLES, name) if time.monotonic() < until else None
@@ -240,11 +241,13 @@ def _of_tables(cluster: Cluster, databases: list[str], until: float) -> dict[str
             continue
         for part in ("autovacuum_off", "indexes", "grants"):
             found[part] += [{"database": name, **one} for one in seen[part]]
-        try:
-            late = behind(cluster, name) if time.monotonic() < until else []
-        except Failed:  # somebody holds a table: what else was seen stands
-            late = []
-        found["behind"] += [{"database": name, **one} for one in late]
+        try:  # these look into the tables, which somebody may hold: what else was seen stands
+            inside = {"behind": behind(cluster, name), "tables": tables(cluster, name)}
+        except Failed:
+            found["tables_unseen"].append(name)
+            continue
+        for part, seen in inside.items():
+            found[part] += [{"database": name, **one} for one in seen]
     return found
 
 

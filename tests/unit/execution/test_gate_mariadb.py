@@ -28,6 +28,8 @@ class Client:
         self.account = {"questions": 0, "updates": 0, "connections": 20, "at_once": 0}
         self.locked = False
         self.rights = "SELECT"
+        self.tables = [{"database": "erp", "table": "stock", "rows": 7}]
+        self.there = "1"
 
     def __call__(self, argv: list[str], seconds: float = 8.0) -> tuple[int, str, str]:
         del seconds
@@ -47,7 +49,7 @@ class Client:
             return 0, "", ""
         if "processlist" in statement:
             return 0, "".join(json.dumps(one) + "\n" for one in self.sessions), ""
-        if "performance_schema" in statement or "REPLICA" in statement:
+        if "FROM performance_schema" in statement or "REPLICA" in statement:
             return 1, "", "ERROR 1146 (42S02) at line 1: no such table"
         name = {"user": "clerk", "host": "192.0.2.%"}
         known = {
@@ -57,6 +59,10 @@ class Client:
             "SELECT JSON_OBJECT('user', User, 'host', Host, 'database'": json.dumps(
                 name | {"database": "erp", "rights": self.rights}
             ),
+            "SELECT JSON_OBJECT('database', TABLE_SCHEMA": "\n".join(
+                json.dumps(one) for one in self.tables
+            ),
+            "SELECT EXISTS (SELECT 1 FROM `erp`.`stock`)": self.there,
             "SELECT User, Host FROM mysql.user": "clerk\t192.0.2.%\n" if self.locked else "",
             "SELECT @@GLOBAL.max_connections": f"{self.limit}\n",
             "SELECT @@GLOBAL.port": "3399\n",
@@ -183,3 +189,16 @@ def test_more_than_rows_of_an_ordinary_account_is_refused(
     with pytest.raises(Failed, match=why):
         mariadb_accounts.mariadb_grant(asked, PLACES)
     assert client.done == []
+
+
+@pytest.mark.parametrize(
+    ("rows", "there", "empty"), [(7, "1", False), (0, "0", True), (3, "0", True), (900, "", False)]
+)
+def test_tables_are_told_and_those_with_few_rows_looked_into(
+    client: Client, capsys: pytest.CaptureFixture[str], rows: int, there: str, empty: bool
+) -> None:
+    client.tables[0]["rows"], client.there = rows, there
+    mariadb.mariadb_state({}, PLACES)
+    (server,) = MariadbFacts.model_validate(told(capsys)).servers
+    (table,) = server.tables or ()
+    assert (table.database, table.table, table.empty) == ("erp", "stock", empty)

@@ -163,9 +163,23 @@ def test_a_table_that_somebody_holds_hides_nothing_else(
     with psycopg.connect(url) as holder:
         holder.execute("LOCK TABLE receipts IN ACCESS EXCLUSIVE MODE")
         seen = cluster(url, capsys)
-    assert seen.behind == ()
+    assert (seen.behind, seen.tables) == ((), ())
+    assert seen.tables_unseen == seen.databases
     assert "public.receipts" in {index.table for index in seen.indexes}
     assert seen.not_looked_at == ()
+
+
+@pytest.mark.parametrize("how", ["DELETE FROM receipts", "TRUNCATE receipts"])
+def test_a_table_without_a_row_is_told(
+    url: str, session: psycopg.Connection, capsys: pytest.CaptureFixture[str], how: str
+) -> None:
+    def empty() -> bool | None:
+        return {t.table: t.empty for t in cluster(url, capsys).tables}["public.receipts"]
+
+    assert empty() is False
+    session.execute(how)
+    session.execute("SELECT pg_stat_force_next_flush()")
+    assert empty() is True
 
 
 def state(asked: dict[str, str | int], capsys: pytest.CaptureFixture[str]) -> PostgresSequenceFacts:

@@ -9,6 +9,7 @@ import pytest
 from app.host.database_checks import JUDGED_BY, doubted
 from app.host.database_defaults import changed
 from app.host.database_sequences import late
+from app.host.database_tables import lost as tables_lost
 from app.host.mariadb_access import CHECK, lost
 from app.host.view import HostView
 from app.reasoning.port import Assessment
@@ -159,3 +160,33 @@ def test_what_an_account_lost_is_a_check_that_holds_again(now: dict[str, Any]) -
         assert (told := JUDGED_BY[CHECK](seen, loss.subject)) is not None
         assert told[0] is holds
     assert lost(then, then) == ()
+
+
+def table(name: str = "public.ledger", *, empty: bool | None = False) -> dict[str, Any]:
+    return {"database": "books", "table": name, "empty": empty}
+
+
+@pytest.mark.parametrize(
+    ("now", "word"), [([], "is gone"), ([table(empty=True)], "its rows were deleted")]
+)
+async def test_a_table_that_was_lost_is_told_and_left_to_a_person(
+    now: list[Any], word: str
+) -> None:
+    judged = await judged_of(server(tables=now), server(tables=[table()]))
+    assert judged.repair is None
+    assert word in judged.statement or word in str(judged.hypotheses)
+
+
+@pytest.mark.parametrize(
+    ("then", "now"),
+    [
+        (server(tables=[table(empty=True)]), server(tables=[])),  # nobody misses what had no row
+        (server(tables=[table()]), server(tables=[table(empty=None)])),  # not known
+        (server(tables=[table()]), server(tables=[], tables_unseen=["books"])),  # not seen
+        (server(tables=[table()]), server(tables=[], not_looked_at=["books"])),
+        (server(), server(tables=[table(empty=True)])),  # a new one
+    ],
+)
+def test_what_may_be_there_is_not_lost(then: dict[str, Any], now: dict[str, Any]) -> None:
+    views = [HostView(HOST, cases.evidence({"postgres.state": one})) for one in (now, then)]
+    assert tables_lost(*views) == ()
