@@ -35,7 +35,7 @@ Said = tuple[bool, str]
 class LostAccess(Value):
     """A role that may log in less than it could, or do less with a table."""
 
-    kind: str  # role | grant
+    kind: str  # role | grant | gone
     port: int
     role: str
     database: str = ""
@@ -50,6 +50,8 @@ class LostAccess(Value):
     @property
     def subject(self) -> str:
         """What its check asks about."""
+        if self.kind == "gone":
+            return f"{self.port} {self.role}"
         if self.kind == "role":
             return f"{self.port} {self.role} {self.login} {self.limit} {self.until}"
         return f"{self.port} {self.role} {self.database} {self.table} {self.missing}"
@@ -96,7 +98,16 @@ def _lost(now: PostgresCluster, then: PostgresCluster, ident: int) -> Iterable[L
     roles = {role.name: role for role in now.roles}
     for role in then.roles:
         current = roles.get(role.name)
-        if current is not None and not role.expired and (how := _narrower(current, role)):
+        if current is None and role.login:
+            yield LostAccess(
+                kind="gone",
+                port=now.port,
+                role=role.name,
+                said=f"the role {role.name} does not exist any more (dropped, renamed or given "
+                "power over others), and it could log in",
+                evidence_id=ident,
+            )
+        elif current is not None and not role.expired and (how := _narrower(current, role)):
             yield LostAccess(
                 kind="role",
                 port=now.port,
@@ -149,6 +160,8 @@ def _is_allowed(view: HostView, subject: str) -> Said | None:
     one = cluster(view, int(port))
     if one is None:
         return None
+    if not wanted:
+        return any(r.name == role for r in one.roles), f"the role {role} does not exist any more"
     if wanted[0] in ("yes", "no"):
         current = next((r for r in one.roles if r.name == role), None)
         if current is None:

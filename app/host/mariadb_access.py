@@ -25,7 +25,7 @@ Said = tuple[bool, str]
 class LostLogin(Value):
     """An account that may log in less than it could, or do less with the rows of a database."""
 
-    kind: str  # account | rights
+    kind: str  # account | rights | moved: it may come from elsewhere now | gone
     port: int
     user: str
     client: str  # the host part of its name: where it may come from
@@ -36,6 +36,7 @@ class LostLogin(Value):
     at_once: int = 0
     database: str = ""
     missing: str = ""  # rights
+    now: str = ""  # where an account that was moved may come from
     said: str  # as a sentence without its end
     evidence_id: int
 
@@ -45,6 +46,8 @@ class LostLogin(Value):
         own = f"{self.port} {self.user} {self.client}"
         if self.kind == "rights":
             return f"{own} {self.database} {self.missing}"
+        if self.kind in ("moved", "gone"):
+            return own
         limits = f"{self.questions} {self.updates} {self.connections} {self.at_once}"
         return f"{own} {self.locked} {limits}"
 
@@ -63,12 +66,18 @@ def lost(now: HostView, then: HostView | None) -> tuple[LostLogin, ...]:
 
 def _lost(now: MariadbServer, then: MariadbServer, ident: int) -> Iterable[LostLogin]:
     current = {(a.user, a.host): a for a in now.accounts}
-    for was in then.accounts:
+    known = {(a.user, a.host) for a in then.accounts}
+    for was in then.accounts if current else ():
         account = current.get((was.user, was.host))
-        if account is None:
-            continue
         name = f"the account {was.user}@{was.host}"
         own = {"port": now.port, "user": was.user, "client": was.host, "evidence_id": ident}
+        if account is None:
+            new = [host for user, host in current if user == was.user and (user, host) not in known]
+            where = f"; {was.user}@{', '.join(new)} is there instead" if new else ""
+            said = f"{name} is gone{where}: whoever comes from there is not allowed to connect"
+            kind, elsewhere = ("moved", new[0]) if len(new) == 1 else ("gone", "")
+            yield LostLogin(kind=kind, now=elsewhere, said=said, **own)
+            continue
         if how := _narrower(account, was):
             limits = {limit: getattr(was, limit) for limit in _LIMITS}
             locked = "yes" if was.locked else "no"
@@ -105,8 +114,8 @@ def _is_allowed(view: HostView, subject: str) -> Said | None:
     if not isinstance(one, MariadbServer):
         return None
     account = next((a for a in one.accounts if (a.user, a.host) == (user, client)), None)
-    if account is None:
-        return None
+    if account is None or not wanted:
+        return account is not None, f"the account {user}@{client} is gone"
     if len(wanted) == 1 + len(_LIMITS):
         limits = dict(zip(_LIMITS, map(int, wanted[1:]), strict=True))
         was = account.model_copy(update={"locked": wanted[0] == "yes", **limits})

@@ -47,7 +47,8 @@ _DUPLICATE = "duplicate key value"
 
 _DENIES = re.compile(
     r"permission denied|authentication failed|not permitted to log in|too many connections for role"
-    r"|access denied|command denied|has exceeded the|account is locked|max_user_connections",
+    r"|access denied|command denied|has exceeded the|account is locked|max_user_connections"
+    r"|is not allowed to connect|does not exist",
     re.IGNORECASE,
 )
 

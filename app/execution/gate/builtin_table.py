@@ -61,6 +61,7 @@ from .mariadb import (
 from .mariadb_accounts import (
     mariadb_account,
     mariadb_grant,
+    mariadb_move_account,
     mariadb_revoke,
     mariadb_rights,
     mariadb_set_account,
@@ -198,6 +199,7 @@ BUILTINS: dict[str, Builtin] = {
         log_truncate_deleted,
         mariadb_account,
         mariadb_grant,
+        mariadb_move_account,
         mariadb_revoke,
         mariadb_rights,
         mariadb_set_account,

@@ -86,6 +86,16 @@ def mariadb_set_account(params: Params, _: Places) -> int:
     return answer({"user": params["user"], "host": params["host"], "locked": params["locked"]})
 
 
+def mariadb_move_account(params: Params, _: Places) -> int:
+    """Let an account come from elsewhere; its password and its rights go with it."""
+    server, name = _known(params)
+    to = {**params, "host": params["to"]}
+    if _find(server, to) is not None:
+        raise Failed(f"there is an account {params['user']}@{params['to']} already")
+    ask(server, f"RENAME USER {name} TO {_named(to)}")
+    return answer({"user": params["user"], "host": params["to"]})
+
+
 def mariadb_rights(params: Params, _: Places) -> int:
     """MariadbRightsFacts: what an account may do with the rows of a database."""
     found = _find(at_port(int(str(params["port"]))), params)
@@ -123,13 +133,17 @@ def _find(server: Server, params: Params) -> dict[str, Any] | None:
 
 def _known(params: Params) -> tuple[Server, str]:
     """The server, and the account's name as a statement has it."""
-    server = at_port(int(str(params["port"])))
+    server, name = at_port(int(str(params["port"]))), _named(params)
+    if _find(server, params) is None:
+        raise Failed(f"there is no account {name}, or it has power over others: left alone")
+    return server, name
+
+
+def _named(params: Params) -> str:
     user, host = str(params["user"]), str(params["host"])
     if not _USER.fullmatch(user) or not _HOST.fullmatch(host):
         raise Failed(f"{user}@{host} is no plain name; it is left to a person")
-    if _find(server, params) is None:
-        raise Failed(f"there is no account {user}@{host}, or it has power over others: left alone")
-    return server, f"'{user}'@'{host}'"
+    return f"'{user}'@'{host}'"
 
 
 def _database(params: Params) -> str:

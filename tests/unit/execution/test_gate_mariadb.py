@@ -38,7 +38,7 @@ class Client:
         if self.full:
             self.full -= 1
             return 1, "", "ERROR 1040 (08004): Too many connections"
-        if statement.startswith(("ALTER", "GRANT", "REVOKE")):
+        if statement.startswith(("ALTER", "GRANT", "RENAME", "REVOKE")):
             self.done.append(statement)
             return 0, "", ""
         if "mysql.global_priv" in statement:
@@ -162,6 +162,9 @@ def test_an_account_logs_in_as_it_could_and_gets_its_rights_back(
     rights: dict[str, str | int] = {"database": "erp", "rights": "INSERT,UPDATE"}
     mariadb_accounts.mariadb_grant(CLERK | rights, PLACES)
     mariadb_accounts.mariadb_revoke(CLERK | rights, PLACES)
+    mariadb_accounts.mariadb_move_account(CLERK | {"to": "198.51.100.%"}, PLACES)
+    with pytest.raises(Failed, match="already"):
+        mariadb_accounts.mariadb_move_account(CLERK | {"to": "192.0.2.%"}, PLACES)
     assert client.done == [
         (
             "ALTER USER 'clerk'@'192.0.2.%' WITH MAX_QUERIES_PER_HOUR 0 MAX_UPDATES_PER_HOUR 0 "
@@ -169,6 +172,7 @@ def test_an_account_logs_in_as_it_could_and_gets_its_rights_back(
         ),
         "GRANT INSERT, UPDATE ON `erp`.* TO 'clerk'@'192.0.2.%'",
         "REVOKE INSERT, UPDATE ON `erp`.* FROM 'clerk'@'192.0.2.%'",
+        "RENAME USER 'clerk'@'192.0.2.%' TO 'clerk'@'198.51.100.%'",
     ]
 
 

@@ -132,6 +132,11 @@ def mariadb(account: dict[str, Any]) -> dict[str, Any]:
             "mariadb.grant database=erp host=192.0.2.% port=3306 rights=INSERT user=clerk",
             "INSERT",
         ),
+        (
+            {"host": "198.51.100.%"},
+            "mariadb.move_account host=198.51.100.% port=3306 to=192.0.2.% user=clerk",
+            "clerk@198.51.100.% is there instead",
+        ),
     ],
 )
 async def test_an_account_of_mariadb_does_what_it_could_if_a_person_agrees(
@@ -151,7 +156,15 @@ async def test_an_account_of_mariadb_does_what_it_could_if_a_person_agrees(
     assert word in judged.statement
 
 
-@pytest.mark.parametrize("now", [{"connections": 20}, {"rights": {}}, {"locked": True}])
+async def test_an_account_that_is_gone_is_told_and_left_to_a_person() -> None:
+    judged = await judged_of(server(roles=[]), server())
+    assert judged.repair is None
+    assert "the role clerk does not exist any more" in judged.statement
+
+
+@pytest.mark.parametrize(
+    "now", [{"connections": 20}, {"rights": {}}, {"locked": True}, {"host": "%"}, {"user": "ann"}]
+)
 def test_what_an_account_lost_is_a_check_that_holds_again(now: dict[str, Any]) -> None:
     then = HostView(HOST, cases.evidence({"mariadb.state": mariadb(LOGIN)}))
     (loss,) = lost(HostView(HOST, cases.evidence({"mariadb.state": mariadb(LOGIN | now)})), then)
