@@ -292,6 +292,10 @@ def _whole(action: str) -> _Asks:
     return lambda _subject: (action, {})
 
 
+def _inside(check: str) -> _Asks:
+    return lambda subject: (database_checks.diagnostic_of(check, subject), {})
+
+
 _ASKED_BY: dict[str, _Asks] = {
     **{check: _whole(action) for check, action in network_state.ASKED_BY.items()},
     "runs": lambda unit: ("unit.show", {"unit": unit}),
@@ -308,7 +312,7 @@ _ASKED_BY: dict[str, _Asks] = {
     "container": _whole("containers.list"),
     "cron": _whole("cron.tables"),
     "clock": _whole("clock.chrony"),
-    **{check: _whole(action) for check, action in database_checks.ASKED_BY.items()},
+    **{check: _inside(check) for check in database_checks.JUDGED_BY},
     may_write.CHECK: may_write.asks,
     "database": lambda subject: (databases.ACTIONS[subject.partition(":")[0]], {}),
 }

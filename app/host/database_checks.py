@@ -12,6 +12,7 @@ from app.host import (
     database_defaults,
     database_losses,
     database_sequences,
+    database_settings,
     mariadb_access,
 )
 from app.host.databases import ACTIONS
@@ -25,14 +26,9 @@ JUDGED_BY: Mapping[str, Callable[[HostView, str], Said | None]] = {
     **database_defaults.JUDGED_BY,
     **database_sequences.JUDGED_BY,
     **mariadb_access.JUDGED_BY,
+    **database_settings.JUDGED_BY,
 }
 """How each is answered from what a server tells of itself."""
-
-ASKED_BY: Mapping[str, str] = {
-    **dict.fromkeys(JUDGED_BY, ACTIONS["postgres"]),
-    **dict.fromkeys(mariadb_access.JUDGED_BY, ACTIONS["mariadb"]),
-}
-"""The diagnostic that tells each."""
 
 OF_NO_UNIT = frozenset(JUDGED_BY) - {database_access.WRITES}
 """Those that say all there is to say: nothing is walked from them."""
@@ -47,8 +43,16 @@ def doubted(
         return found
     more = [
         *((database_defaults.CHECK, one.subject) for one in database_defaults.changed(now, then)),
+        *((database_settings.CHECK, one.subject) for one in database_settings.changed(now, then)),
         *((mariadb_access.CHECK, one.subject) for one in mariadb_access.lost(now, then)),
         *((database_sequences.CHECK, one.subject) for one in database_sequences.late(now, then)),
     ]
     found += database_access.doubted(now, then)
     return (*found, *(asked_of(now.host, check, subject) for check, subject in more))
+
+
+def diagnostic_of(check: str, subject: str) -> str:
+    """The diagnostic that tells one."""
+    if check == database_settings.CHECK:
+        return ACTIONS[subject.partition(":")[0]]
+    return ACTIONS["mariadb" if check in mariadb_access.JUDGED_BY else "postgres"]

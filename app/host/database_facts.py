@@ -150,6 +150,7 @@ class PostgresCluster(Value):
     grants: tuple[TableGrant, ...] = ()
     defaults: tuple[DatabaseDefault, ...] = ()
     behind: tuple[SequenceBehind, ...] = ()
+    system: dict[str, str] | None = None  # what ALTER SYSTEM has set; None: not told
     tables: tuple[DatabaseTable, ...] = ()
     tables_unseen: tuple[str, ...] = ()  # databases of which the two above are not known
     writes: bool | None = None  # whether transactions may write where they do not say otherwise
@@ -193,6 +194,10 @@ class PostgresRoleFacts(Value):
 
 class PostgresGrantsFacts(Value):
     privileges: str  # "INSERT,SELECT"; none
+
+
+class PostgresSystemFacts(Value):
+    value: str  # none: ALTER SYSTEM has not set it
 
 
 class PostgresDefaultFacts(Value):
@@ -325,6 +330,12 @@ class RedisServer(Value):
     connected_clients: int | None = None
     rejected_connections: int | None = None
     evicted_keys: int | None = None
+    settings: dict[str, int] = Field(default_factory=dict)  # those that may be set back
+
+
+class RedisSettingFacts(Value):
+    name: str
+    value: int
 
 
 class RedisMemoryFacts(Value):

@@ -133,7 +133,7 @@ Subject = Literal[
     "route", "link", "shaper", "setting", "database", "session", "process",
     "difference", "mounting", "account", "table", "index", "changes", "lock",
     "limit", "script", "package", "certificate", "chain", "access",
-    "default", "sequence", "login", "loss", "neighbour", "denied",
+    "default", "sequence", "login", "loss", "parameter", "neighbour", "denied",
 ]  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from app.host import (
     database_access,
     database_defaults,
     database_sequences,
+    database_settings,
     database_tables,
     mariadb_access,
 )
@@ -41,6 +42,19 @@ _OTHERWISE = {
     "encoding": r"invalid byte sequence|has no equivalent in encoding",
 }
 """What logs say where a default is not what a program takes for granted, by words of its name."""
+
+_TOLD_OTHERWISE = {
+    "max_allowed_packet": r"packet for query is too large|packet bigger than|gone away",
+    "lock_wait_timeout": r"lock wait timeout exceeded",
+    "max_connect_errors": r"is blocked because of many connection errors",
+    "max_prepared_stmt_count": r"can't create more than max_prepared_stmt_count",
+    "maxclients": r"max number of clients reached",
+    "min-replicas-to-write": r"not enough good replicas",
+    "statement_timeout": r"due to statement timeout",
+    "idle_in_transaction_session_timeout": r"due to idle-in-transaction timeout",
+    "default_transaction_read_only": r"read-only transaction",
+}
+"""What logs say of a setting without its name."""
 
 _ANSWERED = 200
 _DUPLICATE = "duplicate key value"
@@ -154,6 +168,23 @@ def login_subjects(case: HostCase) -> Iterable[Subject]:
             "is_checked": any(p.probe.subject == one.subject for p in case.red),
         }
         yield _subject(case, "login", one.subject, facts, sources, one.evidence_id)
+
+
+def parameter_subjects(case: HostCase) -> Iterable[Subject]:
+    """Settings of servers that are not as they were, where somebody suffers."""
+    if not case.case.red:
+        return
+    changed = [c.path for c in (case.drift or ((), 0))[0]]
+    for one in database_settings.changed(case.view, case.then):
+        facts, sources = case.common()
+        words = [re.escape(one.name), _TOLD_OTHERWISE.get(one.name, "")]
+        facts["parameter"] = one.model_dump(mode="json") | {
+            "number": int(one.was) if one.was.isdigit() else None,
+            "complaint": _complaint(case, "|".join(word for word in words if word)),
+            "is_checked": any(p.probe.subject == one.subject for p in case.case.red),
+            "in_a_file": any(name in path for path in changed for name in NAMES[one.engine]),
+        }
+        yield _subject(case, "parameter", one.subject, facts, sources, one.evidence_id)
 
 
 def loss_subjects(case: HostCase) -> Iterable[Subject]:

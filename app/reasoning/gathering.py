@@ -18,6 +18,7 @@ from app.reasoning.databases import (
     index_subjects,
     login_subjects,
     loss_subjects,
+    parameter_subjects,
     sequence_subjects,
     table_subjects,
 )
@@ -64,6 +65,7 @@ def subjects_of(case: HostCase) -> tuple[Subject, ...]:
         *default_subjects(case),
         *login_subjects(case),
         *loss_subjects(case),
+        *parameter_subjects(case),
         *sequence_subjects(case),
         *process_subjects(case),
         *difference_subjects(case),

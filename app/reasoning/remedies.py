@@ -23,7 +23,7 @@ _GENTLE = ("file.", "lock.", "access.", "mount.", "account.", "log.", "daemon.re
            "redis.set_maxmemory", "nginx.set_limit", "config.correct_word", "firewall.add_declared",
            "certificate.install", "postgres.grant", "postgres.set_role", "postgres.set_default",
            "postgres.advance_sequence", "mariadb.set_account", "mariadb.grant",
-           "mariadb.move_account", "job.run")  # fmt: skip
+           "mariadb.move_account", "redis.set", "postgres.set_system", "job.run")  # fmt: skip
 """Actions that take nothing down. A repair made only of these is watched for a shorter time."""
 
 MOST_EACH = 20

@@ -13,11 +13,12 @@ from collections.abc import Iterable
 from app.domain.action import ActionCall
 from app.domain.hypothesis import Hypothesis, Support
 from app.domain.value import Value
-from app.host import databases, mariadb_access, network_state, web_limits
+from app.host import database_settings, databases, mariadb_access, network_state, web_limits
 from app.host.database_access import LostAccess, lost
 from app.host.database_defaults import ChangedDefault, changed
 from app.host.database_losses import losses
 from app.host.database_sequences import LateSequence, late
+from app.host.database_settings import ChangedSetting
 from app.host.database_tables import lost as tables_lost
 from app.host.drift import Change, ChangeKind
 from app.host.mariadb_access import LostLogin
@@ -189,11 +190,12 @@ def _databases(case: HostCase) -> Iterable[Finding]:
 
 def _access(case: HostCase) -> Iterable[Finding]:
     """What roles of databases may no longer do, begin otherwise with, or are refused."""
-    found: tuple[LostAccess | ChangedDefault | LateSequence | LostLogin, ...] = (
+    found: tuple[LostAccess | ChangedDefault | LateSequence | LostLogin | ChangedSetting, ...] = (
         *lost(case.view, case.then),
         *changed(case.view, case.then),
         *late(case.view, case.then),
         *mariadb_access.lost(case.view, case.then),
+        *database_settings.changed(case.view, case.then),
     )
     for one in found:
         text = f"on {case.host.name} {one.said}"

@@ -96,6 +96,7 @@ from .postgres_access import (
 )
 from .postgres_defaults import postgres_default, postgres_renew_sessions, postgres_set_default
 from .postgres_sequences import postgres_advance_sequence, postgres_sequence
+from .postgres_system import postgres_set_system, postgres_system
 from .postgres_upkeep import (
     postgres_create_index,
     postgres_drop_index,
@@ -114,7 +115,14 @@ from .processes import (
     processes,
 )
 from .receipts import receipt_read
-from .redis import redis_memory, redis_save, redis_set_maxmemory, redis_state
+from .redis import (
+    redis_memory,
+    redis_save,
+    redis_set,
+    redis_set_maxmemory,
+    redis_setting,
+    redis_state,
+)
 from .refusal import Failed
 from .routes import (
     route_add,
@@ -240,6 +248,8 @@ BUILTINS: dict[str, Builtin] = {
         postgres_session,
         postgres_set_autovacuum,
         postgres_set_default,
+        postgres_set_system,
+        postgres_system,
         postgres_set_role,
         postgres_slot,
         postgres_table,
@@ -264,7 +274,9 @@ BUILTINS: dict[str, Builtin] = {
         route_unblock,
         redis_memory,
         redis_save,
+        redis_set,
         redis_set_maxmemory,
+        redis_setting,
         redis_state,
         security_signs,
         neighbour_add,

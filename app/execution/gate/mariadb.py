@@ -19,8 +19,17 @@ from .refusal import Failed
 _NAME = re.compile(r"[A-Za-z0-9_$-]{1,64}")
 _MOST_TABLES, _MOST_LOOKED_INTO = 400, 60
 _FEW = 20  # rows by an estimate that is off by some: it is looked whether there is one
-_VARIABLES = ("max_connections", "max_user_connections", "wait_timeout", "interactive_timeout",
-              "innodb_lock_wait_timeout", "read_only", "max_connect_errors")  # fmt: skip
+SETTINGS = (
+    "max_connections", "max_user_connections", "wait_timeout", "interactive_timeout",
+    "innodb_lock_wait_timeout", "lock_wait_timeout", "max_connect_errors", "connect_timeout",
+    "net_read_timeout", "net_write_timeout", "max_allowed_packet", "max_prepared_stmt_count",
+    "tmp_table_size", "max_heap_table_size", "sort_buffer_size", "join_buffer_size",
+    "table_open_cache", "thread_cache_size", "group_concat_max_len", "innodb_thread_concurrency",
+    "innodb_io_capacity", "expire_logs_days", "binlog_expire_logs_seconds",
+)  # fmt: skip
+"""Numbers that a running server takes up, and that let nobody in."""
+
+_VARIABLES = (*SETTINGS, "read_only")
 _STATUS = ("Threads_connected", "Threads_running", "Max_used_connections",
            "Connection_errors_max_connections", "Aborted_connects", "Uptime")  # fmt: skip
 _REPLICATION = ("Slave_IO_Running", "Slave_SQL_Running", "Replica_IO_Running",
@@ -43,7 +52,7 @@ def mariadb_variable(params: Params, _: Places) -> int:
 def mariadb_set_global(params: Params, _: Places) -> int:
     """Set one listed setting of the running server; its files stay as they are."""
     server, name, value = at_port(int(params["port"])), str(params["name"]), int(params["value"])
-    if name not in _VARIABLES:
+    if name not in SETTINGS:
         raise Failed(f"{name} is none of the settings that are set here")
     ask(server, f"SET GLOBAL {name} = {value}")
     return answer({"name": name, "value": int(value_of(server, f"SELECT @@GLOBAL.{name}"))})

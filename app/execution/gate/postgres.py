@@ -17,6 +17,7 @@ from .places import Places
 from .postgres_access import GRANTS, ROLES
 from .postgres_defaults import DEFAULTS
 from .postgres_sequences import behind
+from .postgres_system import SYSTEM
 from .postgres_tables import tables
 from .refusal import Failed
 
@@ -88,6 +89,7 @@ _STATE = f"""
             WHERE error IS NOT NULL LIMIT 20) p),
         'roles', (SELECT coalesce(json_agg(r), '[]') FROM ({ROLES}) r),
         'defaults', (SELECT coalesce(json_agg(f), '[]') FROM ({DEFAULTS}) f),
+        'system', (SELECT coalesce(json_object_agg(y.name, y.setting), '{{}}') FROM ({SYSTEM}) y),
         'writes', coalesce((SELECT setting NOT IN ('on', 'true', 'yes', '1') FROM pg_file_settings
             WHERE name = 'default_transaction_read_only' AND applied
             ORDER BY seqno DESC LIMIT 1), true),

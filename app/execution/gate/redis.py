@@ -36,6 +36,12 @@ _SHARE_OF_HOST = 0.5
 _SETTINGS = ("dir", "maxmemory", "maxmemory-policy", "stop-writes-on-bgsave-error", "maxclients")
 """All that is ever read of the configuration: passwords stand in other keys."""
 
+SETTABLE = (
+    "maxclients", "timeout", "tcp-keepalive", "min-replicas-to-write", "min-replicas-max-lag",
+    "proto-max-bulk-len",
+)  # fmt: skip
+"""Numbers that a running server takes up, and that let nobody in."""
+
 _NUMBERS = (
     "used_memory",
     "total_system_memory",
@@ -90,6 +96,27 @@ def redis_memory(params: Params, _: Places) -> int:
     return answer({"port": server.port, "maxmemory": int(limit or 0), "policy": policy or ""})
 
 
+def redis_setting(params: Params, _: Places) -> int:
+    """RedisSettingFacts."""
+    server, name = _at_port(int(params["port"])), _settable(params)
+    with _connected(server) as talk:
+        value = _setting(talk, name)
+    if value is None or not value.isdigit():
+        raise Failed(f"the server on port {server.port} does not tell {name}")
+    return answer({"name": name, "value": int(value)})
+
+
+def redis_set(params: Params, _: Places) -> int:
+    """Set one listed setting of a running server; its file stays as it is."""
+    server, name = _at_port(int(params["port"])), _settable(params)
+    with _connected(server) as talk:
+        try:
+            talk.say("CONFIG", "SET", name, str(int(params["value"])))
+        except Wrong as error:
+            raise Failed(f"redis: {str(error)[:200]}") from None
+    return answer({"name": name, "value": int(params["value"])})
+
+
 def redis_set_maxmemory(params: Params, places: Places) -> int:
     """Let a full server that throws nothing away use more memory, or as much as before again."""
     server, wanted = _at_port(int(params["port"])), int(params["bytes"])
@@ -106,6 +133,13 @@ def redis_set_maxmemory(params: Params, places: Places) -> int:
         except Wrong as error:
             raise Failed(f"redis: {str(error)[:200]}") from None
     return answer({"port": server.port, "maxmemory": wanted, "before": before})
+
+
+def _settable(params: Params) -> str:
+    name = str(params["name"])
+    if name not in SETTABLE:
+        raise Failed(f"{name} is none of the settings that are set here")
+    return name
 
 
 def _servers() -> list[Server]:
@@ -154,6 +188,8 @@ def _told(server: Server) -> dict[str, Any]:
             facts |= {name: told[name] for name in _WORDS if name in told}
             facts |= {name: int(told[name]) for name in _NUMBERS if told.get(name, "").isdigit()}
             facts |= {name.replace("-", "_"): _setting(talk, name) for name in _SETTINGS}
+            told = {name: _setting(talk, name) or "" for name in SETTABLE}
+            facts["settings"] = {name: int(v) for name, v in told.items() if v.isdigit()}
     except Wrong as error:
         wants = str(error).startswith(("NOAUTH", "NOPERM"))
         return {**facts, "reachable": wants, "auth_required": wants, "error": str(error)[:200]}

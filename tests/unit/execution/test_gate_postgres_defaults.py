@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from app.execution.gate import postgres_defaults, postgres_sequences
+from app.execution.gate import postgres_defaults, postgres_sequences, postgres_system
 from app.execution.gate.refusal import Failed
 from app.host.database_facts import PostgresSequenceFacts
 from tests.unit.execution.test_gate_postgres import PLACES, cluster, port_of, told, url
@@ -185,3 +185,32 @@ def test_a_table_without_a_row_is_told(
 def state(asked: dict[str, str | int], capsys: pytest.CaptureFixture[str]) -> PostgresSequenceFacts:
     postgres_sequences.postgres_sequence(asked, PLACES)
     return PostgresSequenceFacts.model_validate(told(capsys))
+
+
+def test_what_alter_system_has_set_is_told_and_set_as_it_was(
+    url: str, session: psycopg.Connection, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cluster(url, capsys).system == {}
+    session.execute("ALTER SYSTEM SET work_mem = '96kB'")
+    assert cluster(url, capsys).system == {"work_mem": "96kB"}
+    asked: dict[str, str | int] = {"port": port_of(url), "name": "work_mem"}
+    for value in ("2MB", "none"):
+        postgres_system.postgres_set_system(asked | {"value": value}, PLACES)
+        told(capsys)
+        postgres_system.postgres_system(asked, PLACES)
+        assert told(capsys) == {"value": value}
+    assert cluster(url, capsys).system == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "why"),
+    [
+        ("archive_command", "x", "none of the settings"),
+        ("shared_preload_libraries", "none", "none of the settings"),
+        ("work_mem", "1'; DROP TABLE receipts", "no plain value"),
+    ],
+)
+def test_nothing_else_is_set_with_alter_system(url: str, name: str, value: str, why: str) -> None:
+    asked: dict[str, str | int] = {"port": port_of(url), "name": name, "value": value}
+    with pytest.raises(Failed, match=why):
+        postgres_system.postgres_set_system(asked, PLACES)

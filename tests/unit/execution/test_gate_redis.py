@@ -49,7 +49,11 @@ class Talking(socketserver.StreamRequestHandler):
         if words[0] == "BGSAVE":
             state["saved"] = state["next"]
             return b"+Background saving started\r\n"
-        value = {"dir": state["dir"], "maxmemory": "1000"}.get(words[2], "")
+        if words[:2] == ["CONFIG", "SET"]:
+            state["set"] = words[2:]
+            return b"+OK\r\n"
+        known = {"dir": state["dir"], "maxmemory": "1000", "maxclients": "40"}
+        value = known.get(words[2], "")
         key = words[2]
         return f"*2\r\n${len(key)}\r\n{key}\r\n${len(value)}\r\n{value}\r\n".encode()
 
@@ -102,3 +106,23 @@ def test_a_save_is_asked_for_and_its_failure_is_said(server: dict[str, Any]) -> 
     server["next"] = "err"
     with pytest.raises(Failed, match="still cannot save"):
         redis.redis_save({"port": server["port"]}, PLACES)
+
+
+def test_a_listed_setting_is_told_and_set(
+    server: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert shown(capsys).settings == {"maxclients": 40}
+    asked: dict[str, str | int] = {"port": server["port"], "name": "maxclients"}
+    redis.redis_setting(asked, PLACES)
+    assert json.loads(capsys.readouterr().out) == {"name": "maxclients", "value": 40}
+    redis.redis_set(asked | {"value": 900}, PLACES)
+    assert server["set"] == ["maxclients", "900"]
+
+
+@pytest.mark.parametrize("name", ["dir", "requirepass", "maxmemory", "slaveof"])
+def test_no_other_setting_is_touched(server: dict[str, Any], name: str) -> None:
+    asked: dict[str, str | int] = {"port": server["port"], "name": name, "value": 1}
+    for action in (redis.redis_setting, redis.redis_set):
+        with pytest.raises(Failed, match="none of the settings"):
+            action(asked, PLACES)
+    assert "set" not in server

@@ -9,6 +9,7 @@ import pytest
 from app.host.database_checks import JUDGED_BY, doubted
 from app.host.database_defaults import changed
 from app.host.database_sequences import late
+from app.host.database_settings import changed as settings_changed
 from app.host.database_tables import lost as tables_lost
 from app.host.mariadb_access import CHECK, lost
 from app.host.view import HostView
@@ -103,9 +104,9 @@ LOGIN = {
 }  # fmt: skip
 
 
-def mariadb(account: dict[str, Any]) -> dict[str, Any]:
+def mariadb(account: dict[str, Any], **more: Any) -> dict[str, Any]:
     one = {"port": 3306, "unit": "mariadb.service", "reachable": True, "accounts": [account]}
-    return {"servers": [one]}
+    return {"servers": [one | more]}
 
 
 @pytest.mark.parametrize(
@@ -203,3 +204,57 @@ async def test_a_table_that_was_lost_is_told_and_left_to_a_person(
 def test_what_may_be_there_is_not_lost(then: dict[str, Any], now: dict[str, Any]) -> None:
     views = [HostView(HOST, cases.evidence({"postgres.state": one})) for one in (now, then)]
     assert tables_lost(*views) == ()
+
+
+def of_redis(settings: dict[str, int]) -> dict[str, Any]:
+    return {"servers": [{"port": 6379, "reachable": True, "settings": settings}]}
+
+
+@pytest.mark.parametrize(
+    ("action", "now", "then", "step", "asks"),
+    [
+        (
+            "postgres.state",
+            server(system={"statement_timeout": "1ms"}),
+            server(system={}),
+            "postgres.set_system name=statement_timeout port=5432 value=none",
+            True,
+        ),
+        (
+            "redis.state",
+            of_redis({"maxclients": 2}),
+            of_redis({"maxclients": 10000}),
+            "redis.set name=maxclients port=6379 value=10000",
+            False,
+        ),
+        (
+            "mariadb.state",
+            mariadb(LOGIN, settings={"max_allowed_packet": 1024}),
+            mariadb(LOGIN, settings={"max_allowed_packet": 16777216}),
+            "mariadb.set_global name=max_allowed_packet port=3306 value=16777216",
+            False,
+        ),
+    ],
+)
+async def test_a_setting_of_a_running_server_is_set_as_it_was(
+    action: str, now: dict[str, Any], then: dict[str, Any], step: str, asks: bool
+) -> None:
+    facts = facts_of(UP, HEALTHY_LISTENERS) | {action: now} | asked(*UP)
+    page = "http.local host_header=tickets.example url=http://127.0.0.1:9100/"
+    facts[page] = {"url": "http://127.0.0.1:9100/", "status": 500}
+    given = case(facts, status=500)
+    (known,) = given.baselines
+    healthy = facts_of(UP, HEALTHY_LISTENERS) | {action: then}
+    known = known.model_copy(update={"evidence": cases.evidence(healthy)})
+    judged = await judge(given.model_copy(update={"baselines": (known,)}))
+    assert steps(judged) == [step], judged.statement
+    assert judged.repair is not None
+    assert bool(judged.repair.requires_person) is asks
+
+
+@pytest.mark.parametrize("now", [{"maxclients": 10}, {"maxclients": 10, "timeout": 3}, {}])
+def test_only_what_is_known_of_both_times_has_changed(now: dict[str, int]) -> None:
+    then = HostView(HOST, cases.evidence({"redis.state": of_redis({"maxclients": 10})}))
+    assert (
+        settings_changed(HostView(HOST, cases.evidence({"redis.state": of_redis(now)})), then) == ()
+    )
