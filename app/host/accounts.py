@@ -24,7 +24,7 @@ def known(view: HostView | None) -> dict[str, Account]:
 def learned(then: HostView) -> Iterable[tuple[str, str]]:
     """Pairs of the check and an account that could be logged into."""
     for one in known(then).values():
-        if one.may_log_in == "yes" and one.shell_exists == "yes":
+        if one.may_log_in == "yes" and one.shell_exists == "yes" and one.expired == "no":
             yield CHECK, one.name
 
 
@@ -36,5 +36,7 @@ def can_log_in(view: HostView, name: str) -> Said | None:
     one = accounts.get(name)
     if one is None:
         return False, f"the account {name} is gone (no such user)"
+    if one.expired == "yes":
+        return False, f"the account {name} has expired ({one.until}): nobody gets in with it"
     there = one.shell_exists == "yes"
     return there, f"the login shell {one.shell} of {name} does not exist"

@@ -157,6 +157,8 @@ class Account(Value):
     shell: str
     shell_exists: str  # yes | no
     may_log_in: str  # yes | no: no by its shell
+    until: str = "never"  # the day from which on it may not be used, YYYY-MM-DD
+    expired: str = "no"  # yes | no
 
 
 class AccountsFacts(Value):

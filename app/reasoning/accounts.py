@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from app.domain.action import ActionCall
@@ -24,12 +25,16 @@ def account_subjects(case: HostCase) -> Iterable[Subject]:
         fault = _fault(then, now.get(name))
         users = [unit for unit in case.units if _runs_as(case, unit, name)]
         checked = any(p.probe.check == accounts.CHECK and p.probe.subject == name for p in case.red)
-        if fault and (users or checked):
-            yield _subject(case, fault, then, now.get(name), users, checked=checked)
+        jobs = [table for table in _tables_of(case, name) if fault == "expired"]
+        if fault and (users or checked or jobs):
+            yield _subject(case, fault, then, now.get(name), users, jobs=jobs, checked=checked)
 
 
 def account_asks(case: HostCase) -> Iterable[ActionCall]:
-    """What tells the accounts, where a unit could not become its user."""
+    """What tells the accounts, where a unit could not become its user, or cron may not."""
+    if any(p.probe.check == "cron" and "has expired" in p.detail for p in case.red):
+        yield ActionCall(action=accounts.ASKED, host=case.host.name)
+        return
     for name in case.units:
         found = case.view.units.get(name)
         codes = (_NO_SUCH_USER, _NO_SUCH_GROUP)
@@ -38,9 +43,19 @@ def account_asks(case: HostCase) -> Iterable[ActionCall]:
             return
 
 
+def _tables_of(case: HostCase, name: str) -> list[str]:
+    """Tables of cron that fail, and say that it is for this account."""
+    failing = {p.probe.subject for p in case.red if p.probe.check == "cron"}
+    tables = () if case.view.cron is None else case.view.cron[0].tables
+    said = re.compile(rf"account {re.escape(name)} has expired")
+    return [t.path for t in tables if t.path in failing and said.search(" ".join(t.problems))]
+
+
 def _fault(then: Account, now: Account | None) -> str | None:
     if now is None:
         return "missing"
+    if then.expired == "no" and now.expired == "yes":
+        return "expired"
     return "no-shell" if then.shell_exists == "yes" and now.shell_exists == "no" else None
 
 
@@ -57,6 +72,7 @@ def _subject(
     now: Account | None,
     users: list[str],
     *,
+    jobs: list[str],
     checked: bool,
 ) -> Subject:
     facts, sources = case.common()
@@ -66,6 +82,7 @@ def _subject(
         "then": then.model_dump(mode="json"),
         "now": None if now is None else now.model_dump(mode="json"),
         "used_by": ", ".join(users),
+        "jobs": ", ".join(jobs),
         "is_checked": checked,
     }
     facts["units"] = [unit_facts(case, name)[0] for name in users]

@@ -1,11 +1,13 @@
-"""Accounts of a host: who is there with which ids and shell, and the two things done about them.
+"""Accounts of a host: who is there with which ids and shell, until when, and what is done about it.
 
-No password is read or written: an account that is made again has none.
+No password is told or written: an account that is made again has none.
 """
 
 from __future__ import annotations
 
 import os
+import time
+from datetime import date, timedelta
 
 from . import made
 from .answers import Params, answer, read_program, text_at
@@ -16,6 +18,8 @@ from .request import load_config
 USERADD, USERDEL, USERMOD = "/usr/sbin/useradd", "/usr/sbin/userdel", "/usr/sbin/usermod"
 GROUPADD, GROUPDEL = "/usr/sbin/groupadd", "/usr/sbin/groupdel"
 NO_LOGIN = frozenset({"nologin", "false", "sync", "shutdown", "halt"})
+NEVER = "never"
+_SHADOW, _DAY = "/etc/shadow", 86400
 _MOST = 1000
 _SECONDS = 20.0
 
@@ -104,6 +108,28 @@ def account_set_shell(params: Params, places: Places) -> int:
     return answer({"account": name, "shell": shell, "before": found["shell"]})
 
 
+def account_set_expiry(params: Params, places: Places) -> int:
+    """Until when an account may be used; never: there is no such day."""
+    name, until = str(params["account"]), str(params["until"])
+    _require_not_ours(name, places)
+    if not any(one["name"] == name for one in _accounts()):
+        raise Failed(f"there is no account {name}")
+    _run(USERMOD, "--expiredate", "" if until == NEVER else until, "--", name)
+    return answer({"account": name, "until": until})
+
+
+def has_expired(name: str) -> bool:
+    """Whether an account may no longer be used: PAM starts nothing as it, cron's jobs neither."""
+    day = _last_days().get(name)
+    return day is not None and day <= time.time() // _DAY
+
+
+def _last_days() -> dict[str, int]:
+    """The day, since 1970, from which on an account may not be used, for those that have one."""
+    lines = (line.split(":") for line in text_at(_SHADOW, 1 << 20).splitlines())
+    return {line[0]: int(line[7]) for line in lines if len(line) > 7 and line[7].isdigit()}
+
+
 def _require_not_ours(name: str, places: Places) -> None:
     """Failed for the account that the agent comes with, whatever it is called."""
     if name == load_config(places.config).account:
@@ -112,6 +138,7 @@ def _require_not_ours(name: str, places: Places) -> None:
 
 def _accounts() -> list[Facts]:
     names = {gid: name for name, gid in _groups().items()}
+    days, today = _last_days(), time.time() // _DAY
     found = []
     for line in text_at("/etc/passwd", 1 << 20).splitlines():
         fields = line.split(":")
@@ -128,9 +155,15 @@ def _accounts() -> list[Facts]:
                 "shell": shell,
                 "shell_exists": "yes" if os.access(shell, os.X_OK) else "no",
                 "may_log_in": "no" if os.path.basename(shell) in NO_LOGIN else "yes",
+                "until": _as_date(days.get(fields[0])),
+                "expired": "yes" if days.get(fields[0], today + 1) <= today else "no",
             }
         )
     return found
+
+
+def _as_date(day: int | None) -> str:
+    return NEVER if day is None else str(date(1970, 1, 1) + timedelta(day))
 
 
 def _groups() -> dict[str, int]:

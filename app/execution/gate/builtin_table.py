@@ -8,6 +8,7 @@ from .access import access_remove, access_restore, access_set_mode
 from .accounts import (
     account_create,
     account_remove,
+    account_set_expiry,
     account_set_shell,
     account_state,
     accounts_list,
@@ -148,6 +149,7 @@ BUILTINS: dict[str, Builtin] = {
         access_set_mode,
         account_create,
         account_remove,
+        account_set_expiry,
         account_set_shell,
         account_state,
         accounts_list,

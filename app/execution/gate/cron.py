@@ -9,6 +9,7 @@ import stat
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from .accounts import has_expired
 from .answers import Params, answer, text_at, user_name
 from .parameters import is_refused
 from .places import Places
@@ -103,8 +104,10 @@ def _names(folder: str) -> list[str]:
 def _table(path: str, system: bool) -> dict[str, Any]:
     text = text_at(path, _TABLE_BYTES)
     lines = [line.strip() for line in text.splitlines()]
+    owner = os.path.basename(path)
     jobs = [line for line in lines if line and line[0] != "#" and not _SETTING.match(line)]
-    problems = [*_of_file(path, text, system), *(p for job in jobs for p in _of_job(job, system))]
+    of_jobs = (problem for job in jobs for problem in _of_job(job, system, owner))
+    problems = [*_of_file(path, text, system), *of_jobs]
     return {
         "path": path,
         "jobs": len(jobs),
@@ -130,7 +133,7 @@ def _of_file(path: str, text: str, system: bool) -> Iterator[str]:
         yield "its last line does not end with a newline; cron does not run it"
 
 
-def _of_job(job: str, system: bool) -> Iterator[str]:
+def _of_job(job: str, system: bool, owner: str) -> Iterator[str]:
     """What keeps cron from running a line as it is meant."""
     words = job.split()
     times = 1 if job.startswith("@") else 5
@@ -140,6 +143,9 @@ def _of_job(job: str, system: bool) -> Iterator[str]:
     after = words[times:]
     if system and after and not _is_account(after[0]):
         yield f"it lacks the user column: {after[0][:60]!r} is no account, so cron drops the table"
+    account = after[0] if system and after else owner
+    if has_expired(account):
+        yield f"its account {account} has expired (chage -E): cron runs nothing as it"
     command = " ".join(after[1:] if system else after)
     if not command:
         yield "a line has no command"

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from app.execution.gate import cron
+from app.execution.gate import accounts, cron
 from app.execution.gate.places import Places
 from app.host.facts import CronFacts
 
@@ -81,3 +81,20 @@ def test_a_table_that_cron_does_not_even_read_is_told(
 def test_a_table_of_comments_has_no_job(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write(folder / "off", "#* * * * * root /opt/a\n")
     assert told(capsys)["off"][0] == 0
+
+
+@pytest.mark.parametrize(("day", "expired"), [("1", True), ("99999", False), ("", False)])
+def test_jobs_of_an_account_that_has_expired_are_told(
+    folder: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    day: str,
+    expired: bool,
+) -> None:
+    shadow = folder.parent / "shadow"
+    write(shadow, f"root:x:1:0:9:7:::\nann:$6$secret:1:0:9:7::{day}:\n", 0o600)
+    monkeypatch.setattr(accounts, "_SHADOW", str(shadow))
+    write(folder.parent / "crontabs" / "ann", "*/5 * * * * /opt/c\n", 0o600)
+    _, problems = told(capsys)["ann"]
+    assert any("ann has expired" in problem for problem in problems) is expired
+    assert "secret" not in str(problems)

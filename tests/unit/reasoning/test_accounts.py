@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from app.domain.probe import Probe, ProbeKind, ProbeResult
+from app.domain.host import asked_of
+from app.domain.probe import ProbeResult
 from app.host import accounts, checks
 from app.host.view import HostView
 from app.reasoning.port import Advice, Case
@@ -88,11 +89,7 @@ def login(*now: dict[str, Any]) -> Case:
     facts["baseline.manifest"] = manifest_now()
     facts["accounts.list"] = {"accounts": list(now)}
     given = was(case(facts, status=200), ROOT, PERSON)
-    probe = Probe(
-        name="check account robot", kind=ProbeKind.HOST, address=HOST.address, port=0,
-        check=accounts.CHECK, subject="robot",
-    )  # fmt: skip
-    red = ProbeResult(probe=probe, ok=False, error="check", taken_at=NOW, simulated=False)
+    (red,) = failing(given, accounts.CHECK, "robot", "").probes
     return given.model_copy(update={"probes": (*given.probes, red)})
 
 
@@ -119,3 +116,48 @@ def test_a_ticket_about_logins_doubts_accounts_without_a_shell(
     view = HostView(HOST, given.evidence)
     found = checks.doubted(checks.learned(known.view(HOST)), view, told)
     assert ("robot" in {c.subject for c in found}) is doubted
+
+
+ANN = account("ann", uid=1009, gid=1009)
+TABLE = "/etc/cron.d/tally"
+
+
+def of_cron(problem: str) -> dict[str, Any]:
+    return {"tables": [{"path": TABLE, "jobs": 1, "problems": [problem] if problem else []}]}
+
+
+def failing(given: Case, check: str, subject: str, detail: str) -> Case:
+    """The same case, in which only this check fails."""
+    probe = asked_of(HOST, check, subject)
+    red = ProbeResult(
+        probe=probe, ok=False, error="check", detail=detail, taken_at=NOW, simulated=False
+    )
+    return given.model_copy(update={"probes": (red,)})
+
+
+async def test_an_account_whose_jobs_cron_no_longer_runs_lasts_again_if_a_person_agrees() -> None:
+    over = ANN | {"until": "2020-01-01", "expired": "yes"}
+    said = "its account ann has expired (chage -E): cron runs nothing as it"
+    facts = facts_of(UP, HEALTHY_LISTENERS) | asked(*UP)
+    facts |= {"accounts.list": {"accounts": [ROOT, over]}, "cron.tables": of_cron(said)}
+    given = was(case(facts), ROOT, ANN)
+    judged = await judge(failing(given, "cron", TABLE, said))
+    assert steps(judged) == ["account.set_expiry account=ann until=never"], judged.statement
+    assert judged.repair is not None
+    assert judged.repair.requires_person
+
+
+async def test_a_person_who_was_shut_out_is_left_to_people() -> None:
+    over = PERSON | {"until": "2020-01-01", "expired": "yes"}
+    facts = facts_of(UP, HEALTHY_LISTENERS) | asked(*UP) | {
+        "accounts.list": {"accounts": [ROOT, over]}
+    }  # fmt: skip
+    given = was(case(facts), ROOT, PERSON)
+    view = HostView(HOST, given.evidence)
+    assert accounts.can_log_in(view, "robot") == (
+        False,
+        "the account robot has expired (2020-01-01): nobody gets in with it",
+    )
+    judged = await judge(failing(given, accounts.CHECK, "robot", "expired"))
+    assert judged.repair is None
+    assert "has expired" in judged.statement
