@@ -14,15 +14,12 @@ from app.host.network_state import ABOUT_FLAPPING, text_of
 from app.host.view import HostView
 from app.reasoning.port import Repair
 from app.services import relief
-from app.services.looking import (
-    FLAPPING_SECONDS,
-    entry,
-    look_again,
-    say,
-)
+from app.services.asking import FLAPPING_SECONDS
+from app.services.looking import look_again
 from app.services.ports import Conclusion, Effects
 from app.services.progress import Applied, Progress
 from app.services.repairing import undo
+from app.services.telling import entry, say
 
 GRACE_SECONDS = 30.0
 """How long a repaired service may take until it answers."""

@@ -18,9 +18,10 @@ from app.host.amiss import Amiss, filling_up
 from app.host.network_state import ABOUT_SPEED, text_of
 from app.host.view import HostView
 from app.reasoning.host_case import READ_AT_START, HostCase
-from app.services.looking import look_again, say
+from app.services.looking import look_again
 from app.services.ports import Conclusion, Effects
 from app.services.progress import Applied, Progress
+from app.services.telling import say
 
 _STATES = frozenset(databases.ACTIONS.values())
 _ROOM, _RUNS_JOB = "filesystems.list", "job.run"

@@ -7,14 +7,10 @@ from app.domain.event import EntryStatus, ProvenanceLink
 from app.domain.execution import Outcome, Step
 from app.domain.verdict import ChangeResult, ChangeStatus, Decision, Verdict
 from app.reasoning.port import Repair
-from app.services.looking import (
-    concluded,
-    entry,
-    look_again,
-    say,
-)
+from app.services.looking import look_again
 from app.services.ports import Effects
 from app.services.progress import Applied, Progress
+from app.services.telling import concluded, entry, say
 
 
 async def remediate(at: Progress, effects: Effects, changes_max: int) -> Progress:

@@ -22,7 +22,7 @@ from langgraph.graph.state import CompiledStateGraph
 
 from app.domain.execution import STEP_MOVES, Outcome, Step
 from app.errors import EngineError
-from app.services import looking, proving, repairing
+from app.services import looking, proving, repairing, telling
 from app.services.ports import Conclusion, Effects, Ending, EndingKind, ExecutionInput
 from app.services.progress import Progress
 from app.services.proving import WatchTimes
@@ -113,7 +113,7 @@ async def _stopped(step: Step, at: Progress, effects: Effects, limits: Limits) -
 
 def _ended(at: Progress, outcome: Outcome, text: str) -> Conclusion:
     if at.case is not None and at.assessment is not None:
-        return looking.concluded(at, outcome, f"{text}. {at.assessment.statement}")
+        return telling.concluded(at, outcome, f"{text}. {at.assessment.statement}")
     return Conclusion(outcome=outcome, root_cause=text, summary=text)
 
 

@@ -7,7 +7,7 @@ import pytest
 from app.domain.execution import Outcome
 from app.domain.host import Host
 from app.domain.probe import Probe, ProbeKind, ProbeResult
-from app.services.looking import hosts_behind, user_probes
+from app.services.asking import hosts_behind, user_probes
 from app.services.self_healing_sre_agent import run_execution
 from tests.unit.reasoning.cases import (
     HEALTHY_LISTENERS,

@@ -1,0 +1,205 @@
+"""What is asked of hosts as their users ask it, and of a host about itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from app.domain.action import ActionCall
+from app.domain.execution import Step
+from app.domain.host import Host
+from app.domain.probe import Probe, ProbeKind
+from app.host import checks, database_checks, kept, may_write, web_limits
+from app.host.network_state import ABOUT_ARRIVING, ABOUT_FLAPPING, filters_of, text_of
+from app.host.probes import ABOUT_CERTIFICATES, certificates, derive
+from app.host.ticket_pages import (
+    bears_out,
+    failing_pages,
+    failing_requests,
+    misplaced,
+    named_pages,
+)
+from app.host.view import HostView
+from app.reasoning.host_case import HostCase
+from app.reasoning.port import Case
+from app.services.ports import Effects, Grant
+from app.services.progress import Progress
+
+CALM_SECONDS = 3.0
+"""How long users must be served without a break before an alarm is called false."""
+
+FLAPPING_SECONDS = 20.0
+"""The same, at least, where the ticket is about what fails only now and then."""
+
+LOG_LINES, MOST_LOGS = 200, 3
+"""How much of a service's log is read, and of how many services, where requests failed."""
+
+
+async def ask_as_users(at: Progress, effects: Effects, key: str) -> Progress:
+    """Ask what users ask; where all is well, keep asking for a moment before believing it."""
+    case = at.known
+    probes = user_probes(case)
+    known = {_page_of(probe) for probe in probes}
+    named = (p for host in case.hosts for p in named_pages(case.incident, host))
+    pages = [p for p in named if p.whole or _page_of(p) not in known]
+    if not probes and not pages:
+        return at
+    asked = (*probes, *pages)
+    results = await effects.probe(f"{key}.probe", Step.ANALYZE, asked, "Are users served?")
+    view = HostView(case.host, case.evidence)
+    meant = tuple(r for r in results if r.probe not in pages or bears_out(r, case.incident, view))
+    at = at.with_probes(meant)
+    wrong = misplaced(results, pages, case.incident)
+    if wrong:
+        why = "The start page is answered in the place of another; is it still?"
+        at = at.with_probes(await effects.probe(f"{key}.misplaced", Step.ANALYZE, wrong, why))
+    if at.known.red or not probes:
+        return at
+    flaps = ABOUT_FLAPPING.search(text_of(at.known.incident)) is not None
+    calm = await effects.watch(
+        f"{key}.calm",
+        probes,
+        grace_seconds=0.0,
+        seconds=FLAPPING_SECONDS if flaps else CALM_SECONDS,
+        strict=flaps,
+    )
+    at = at.with_probes(calm)
+    return at if at.known.red else await _ask_what_was_refused(at, effects, key, probes)
+
+
+async def _ask_what_was_refused(
+    at: Progress, effects: Effects, key: str, probes: Sequence[Probe]
+) -> Progress:
+    """Where all that is known to be asked is well: what users asked lately and were refused."""
+    host = at.known.host
+    sites = any(p.kind is ProbeKind.HTTP and p.address == host.address for p in probes)
+    if not sites:
+        return at
+    call = ActionCall(action="web.errors", host=host.name)
+    at = at.with_evidence(
+        await effects.observe(f"{key}.refused", Step.ANALYZE, [call], "Who was refused lately?")
+    )
+    view = HostView(host, at.known.evidence)
+    pages = failing_pages(view, [p for p in probes if p.address == host.address])
+    if not pages:
+        return at
+    why = f"{len(failing_requests(view))} requests of users failed lately; do they still?"
+    results = await effects.probe(f"{key}.refused.pages", Step.ANALYZE, pages, why)
+    return at.with_probes(tuple(r for r in results if bears_out(r, at.known.incident, view)))
+
+
+async def ask_who_needs_it(at: Progress, effects: Effects, key: str) -> Progress:
+    """Where its own users are served: are those of the hosts that depend on it?"""
+    case = at.known
+    needing = [h for h in case.hosts if case.host.name in h.depends_on]
+    found: list[Probe] = []
+    for host in needing:
+        baseline = case.baseline_of(host.name)
+        found.extend(host.probes or (() if baseline is None else baseline.probes))
+    if not found:
+        return at
+    why = f"Are users of what depends on {case.host.name} served?"
+    results = await effects.probe(f"{key}.needing", Step.ANALYZE, found, why)
+    unserved = {r.probe.address for r in results if not r.ok}
+    return at.with_probes(tuple(r for r in results if r.probe.address in unserved))
+
+
+async def ask_the_host(at: Progress, effects: Effects, key: str) -> Progress:
+    """Where users are served, ask what the ticket may be about and no user would notice."""
+    case = at.known
+    baseline = case.baseline_of(case.host.name)
+    view = HostView(case.host, case.evidence)
+    known = checks.declared(view) if baseline is None else checks.learned(baseline.view(case.host))
+    if any(r.method != "GET" and r.fails_still for r in failing_requests(view)):
+        at = await _ask_what_stopped_them(at, effects, key)
+        case, view = at.known, HostView(at.known.host, at.known.evidence)
+    own = HostCase(case, case.host.name)
+    doubted = checks.doubted(known, view, case.incident, own.touched)
+    changed = (c for those in own.themed.values() for c in those)
+    doubted += kept.probes_of(case.host, changed)
+    doubted += database_checks.doubted(view, own.then, case.incident, agreed=case.agreed)
+    doubted += web_limits.doubted(view, case.incident)
+    doubted += may_write.doubted(view, own.units)
+    if not doubted:
+        return at
+    why = "Does what held on the host while it was healthy still hold?"
+    results = await effects.probe(f"{key}.checks", Step.ANALYZE, doubted, why)
+    refused = " ".join(r.detail for r in results if r.probe.check == "config" and not r.ok)
+    # a file that its own reader refuses is to be mended, and may well be meant
+    meant = (r for r in results if r.probe.check != kept.CHECK or r.probe.subject not in refused)
+    return at.with_probes(tuple(meant))
+
+
+async def _ask_what_stopped_them(at: Progress, effects: Effects, key: str) -> Progress:
+    """Where users fail at sending something, which nobody can repeat: what do the services say?"""
+    own = HostCase(at.known, at.known.host.name)
+    calls = [
+        ActionCall(action=action, host=own.host.name, params={"unit": unit, "lines": LOG_LINES})
+        for unit in own.units[:MOST_LOGS]
+        if unit in own.view.units
+        for action in ("unit.logs", "journal.unit")
+    ]
+    why = "What do services say of requests that failed?"
+    return at.with_evidence(await effects.observe(f"{key}.logs", Step.ANALYZE, calls, why))
+
+
+async def ask_what_was_lost(
+    at: Progress, effects: Effects, key: str, hosts: Sequence[Host]
+) -> Progress:
+    """Where a person agreed to mend what a database behind has lost: is it still missing?"""
+    doubted: list[Probe] = []
+    for host in hosts:
+        own = HostCase(at.known, host.name)
+        doubted += database_checks.doubted(own.view, own.then, at.known.incident, agreed=True)
+    if not doubted:
+        return at
+    why = "Is what a person agreed to mend still amiss?"
+    return at.with_probes(await effects.probe(f"{key}.lost", Step.ANALYZE, doubted, why))
+
+
+async def ask_the_firewall(at: Progress, effects: Effects, key: str) -> Progress:
+    """Where the host answers, yet the ticket is about what does not arrive: does a rule drop it?"""
+    host, baseline = at.known.host, at.known.baseline_of(at.known.host.name)
+    if baseline is None or not ABOUT_ARRIVING.search(text_of(at.known.incident)):
+        return at
+    call = ActionCall(action="firewall.show", host=host.name)
+    why = "Does a new rule drop what should arrive?"
+    at = at.with_evidence(await effects.observe(f"{key}.filters", Step.ANALYZE, [call], why))
+    probes = filters_of(host, HostView(host, at.known.evidence), baseline.view(host))
+    if not probes:
+        return at
+    return at.with_probes(await effects.probe(f"{key}.filters.gone", Step.ANALYZE, probes, why))
+
+
+def _page_of(probe: Probe) -> tuple[object, ...]:
+    return (probe.kind, probe.port, probe.tls, probe.host_header, probe.path)
+
+
+def hosts_behind(case: Case, grant: Grant | None) -> tuple[Host, ...]:
+    """Hosts that the incident's depends on and that are looked at at once: those that suffer.
+
+    After a person's yes it is the host of what was proposed: whether that still holds is the
+    question, and what else suffers is looked at where it does not. Where only pages fail, they may
+    well fail through the incident's own host: those are left for when nothing stands out there.
+    """
+    others = case.needed
+    if grant is not None and grant.host is not None:
+        return tuple(h for h in others if h.name == grant.host)
+    telling = {p.probe.address for p in case.red if p.probe.kind is not ProbeKind.HTTP}
+    return tuple(h for h in others if h.address in telling)
+
+
+def user_probes(case: Case) -> tuple[Probe, ...]:
+    """What users ask of the case's hosts: declared, learned while healthy, or derived now."""
+    found: list[Probe] = []
+    for host in (case.host, *case.needed):
+        baseline = case.baseline_of(host.name)
+        if host.probes:
+            found.extend(host.probes)
+        elif baseline is not None:
+            found.extend(baseline.probes)  # what was refused while healthy is nobody's loss now
+        elif host.name == case.host.name:
+            view = HostView(host, case.evidence)
+            derived = derive(view, service=case.incident.claimed_service)
+            told = ABOUT_CERTIFICATES.search(text_of(case.incident)) is not None
+            found.extend((*derived, *(certificates(derived) if told else ())))
+    return tuple({probe.name: probe for probe in found}.values())
