@@ -15,6 +15,9 @@ from app.domain.hypothesis import Hypothesis
 UNKNOWN_PRIOR = 0.1
 """How often the cause is one that no mode describes. Deliberately high: it keeps us modest."""
 
+SURE_ENOUGH = 0.75
+"""Confidence from which the leading cause counts as separated from its rivals."""
+
 
 def score(prior: float, weights: tuple[float, ...]) -> float:
     """Log odds of a cause: its prior's logarithm plus the weights of what was seen."""

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from app.domain.host import Host
 from app.domain.lesson import Lesson
 from app.knowledge.library import Library
-from app.reasoning.builtin import SURE_ENOUGH, BuiltinReasoner
+from app.reasoning.builtin import BuiltinReasoner
 from app.reasoning.learned import CAP, action_rate, cause_rate, nudge
+from app.reasoning.odds import SURE_ENOUGH
 from app.reasoning.port import Case
 from tests.unit.reasoning.cases import HEALTHY_LISTENERS, case, facts_of, nginx, tickets
 
