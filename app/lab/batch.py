@@ -87,7 +87,10 @@ def _run(options: RunOptions) -> int:
 
 
 def _rows(left: list[Scenario], options: RunOptions, progress: Progress) -> Iterator[Row]:
-    """Rows in the order of the scenarios, each as soon as it is there."""
+    """Rows in the order of the scenarios, each as soon as it is there.
+
+    Side by side the machine's processors are shared: what is about speed is run alone, at the end.
+    """
 
     def one(scenario: Scenario) -> Row:
         progress.begun(scenario)
@@ -98,8 +101,10 @@ def _rows(left: list[Scenario], options: RunOptions, progress: Progress) -> Iter
     if options.jobs <= 1:
         yield from map(one, left)
         return
+    alone = [scenario for scenario in left if scenario.is_about_speed]
     with ThreadPoolExecutor(options.jobs) as pool:
-        yield from pool.map(one, left)
+        yield from pool.map(one, (scenario for scenario in left if scenario not in alone))
+    yield from map(one, alone)
 
 
 def _proven_then_run(scenario: Scenario, options: RunOptions) -> Row:

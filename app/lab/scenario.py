@@ -19,6 +19,9 @@ from app.lab.estate import HOSTS
 KEBAB = r"^[a-z0-9]+(-[a-z0-9]+)*$"
 KINDS = ("unit", "enabled", "nft", "sysctl", "route", "mount", "package")
 Scripts = Mapping[str, str]  # host -> bash
+_OF_SPEED = re.compile(
+    r"(?:^|-)(?:cpu|memory|load|slow|stalls|timeout|bloat|comes-and-goes)(?:-|$)"
+)
 
 
 class Outcome(StrEnum):
@@ -128,6 +131,11 @@ class Scenario(Strict):
                 if host not in booted:
                     raise ValueError(f"{name} names {host!r}, which is not among hosts")
         return self
+
+    @property
+    def is_about_speed(self) -> bool:
+        """Whether its symptom is how long something takes, or how busy a host is."""
+        return _OF_SPEED.search(self.family) is not None
 
     def fingerprint(self) -> str:
         """Changes with anything in the file that matters."""

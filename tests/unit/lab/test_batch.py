@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -104,6 +106,30 @@ def test_several_side_by_side_keep_their_order(folder: Path, tmp_path: Path) -> 
     out = tmp_path / "rows.jsonl"
     batch.run(RunOptions(scenarios=folder, out=out, prove=True, jobs=3))
     assert [row["id"] for row in rows(out)] == ["bad-one", "good-one", "good-two"]
+
+
+def test_what_is_about_speed_runs_alone_after_the_others(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow = folder / "bad-one.yaml"
+    slow.write_text(re.sub(r"family: .*", "family: page-slow", slow.read_text()))
+    running: list[str] = []
+    beside: dict[str, int] = {}
+    prove = batch.prove
+
+    def watched(scenario: Scenario, *more: Any) -> Any:
+        running.append(scenario.id)
+        beside[scenario.id] = len(running)
+        try:
+            return prove(scenario, *more)
+        finally:
+            running.remove(scenario.id)
+
+    monkeypatch.setattr(batch, "prove", watched)
+    out = tmp_path / "rows.jsonl"
+    batch.run(RunOptions(scenarios=folder, out=out, prove=True, jobs=3))
+    assert [row["id"] for row in rows(out)] == ["good-one", "good-two", "bad-one"]
+    assert beside["bad-one"] == 1
 
 
 def test_a_proof_is_kept_until_the_scenario_changes(folder: Path, tmp_path: Path) -> None:
