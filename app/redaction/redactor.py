@@ -12,6 +12,7 @@ learns each secret that the agent itself is given (secrets) and takes it out whe
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import hmac
 import os
@@ -26,7 +27,10 @@ from app.redaction.shapes import A_NAME, BLOCKS, MARK, NAME_THEN_VALUE, SHAPES, 
 
 SHORTEST_KNOWN = 8
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b\r\n]*(?:\x07|\x1b\\)|[@-Z\\-_])")
-_MOST_CLEAN, _LONGEST_CLEAN = 20_000, 400  # lines; characters of one
+_MOST_CLEAN, _LONGEST_CLEAN = 50_000, 400  # texts and lines; characters of one
+_MOST_NAMES = 4096
+_HINT = re.compile("|".join(sorted({re.escape(hint) for shape in SHAPES for hint in shape.hints})))
+"""What stands in every text that fits any shape; most texts are let go by this alone."""
 _MOST_ROUNDS = 4  # what one shape leaves may fit another; lines settle in two
 _KEPT_KEYS = frozenset({"value_hashes"})  # keyed hashes by name: made to be compared
 
@@ -39,7 +43,7 @@ class Redactor:
         self._key = key or os.urandom(32)
         self._lock = threading.Lock()
         self._known: tuple[str, ...] = ()
-        self._clean: set[str] = set()  # lines without a secret, seen lately: most come again
+        self._clean: set[str] = set()  # texts without a secret, seen lately: most come again
         for secret in known_secrets:
             self.know(secret)
 
@@ -56,21 +60,31 @@ class Redactor:
         with self._lock:
             known = forms.union(self._known)
             self._known = tuple(sorted(known, key=lambda form: (-len(form), form)))
+            self._clean.clear()  # what was clean may hold the new one
 
     def text(self, text: str) -> str:
         """The text with every secret that is recognised replaced by its mark."""
+        if text in self._clean:
+            return text
+        known = self._known
+        clean = self._without_secrets(text, known)
+        if clean == text and len(text) <= _LONGEST_CLEAN:
+            self._remember_clean(text, known)
+        return clean
+
+    def _without_secrets(self, text: str, known: tuple[str, ...]) -> str:
         clean = _ANSI.sub("", text).replace("\x1b", "") if "\x1b" in text else text
-        for secret in self._known:
+        for secret in known:
             if secret in clean:
                 clean = clean.replace(secret, self._lines_kept(secret))
         for block in BLOCKS:
             clean = block.sub(lambda found: self._lines_kept(found[0]), clean)
         clean = NAME_THEN_VALUE.sub(self._named, clean)
         lower = clean.lower()
-        likely = [shape for shape in SHAPES if any(hint in lower for hint in shape.hints)]
-        if not likely:
+        if _HINT.search(lower) is None:
             return clean
-        return "".join(self._line(line, likely) for line in clean.splitlines(keepends=True))
+        likely = [shape for shape in SHAPES if any(hint in lower for hint in shape.hints)]
+        return "".join(self._line(line, likely, known) for line in clean.splitlines(keepends=True))
 
     def value(self, value: Any) -> Any:
         """JSON with every text in it redacted, those under a secret's name wholly."""
@@ -96,7 +110,7 @@ class Redactor:
             return [self._member(key, each, secret=True) for each in item]
         return self.value(item)
 
-    def _line(self, line: str, shapes: Sequence[Shape]) -> str:
+    def _line(self, line: str, shapes: Sequence[Shape], known: tuple[str, ...]) -> str:
         if line in self._clean:
             return line
         body = line.splitlines()[0]
@@ -106,13 +120,16 @@ class Redactor:
             if body == before:
                 break
         if body + end == line and len(line) <= _LONGEST_CLEAN:
-            self._remember_clean(line)
+            self._remember_clean(line, known)
         return body + end
 
-    def _remember_clean(self, line: str) -> None:
-        if len(self._clean) >= _MOST_CLEAN:
-            self._clean.clear()
-        self._clean.add(line)
+    def _remember_clean(self, text: str, known: tuple[str, ...]) -> None:
+        with self._lock:
+            if known is not self._known:
+                return  # a secret was learned meanwhile
+            if len(self._clean) >= _MOST_CLEAN:
+                self._clean.clear()
+            self._clean.add(text)
 
     def _once(self, line: str, shapes: Sequence[Shape]) -> str:
         lower = line.lower()
@@ -139,7 +156,12 @@ class Redactor:
 
 
 def _names_secret(name: object) -> bool:
-    return isinstance(name, str) and A_NAME.fullmatch(name) is not None
+    return isinstance(name, str) and _is_a_secrets_name(name)
+
+
+@functools.lru_cache(_MOST_NAMES)
+def _is_a_secrets_name(name: str) -> bool:
+    return A_NAME.fullmatch(name) is not None
 
 
 REDACTOR = Redactor()
