@@ -30,6 +30,9 @@ CALM_SECONDS = 3.0
 FLAPPING_SECONDS = 20.0
 """The same, at least, where the ticket is about what fails only now and then."""
 
+AGREED_TIMES = 3
+"""So much longer it is waited for the next failure, where a person agreed to the repair of one."""
+
 LOG_LINES, MOST_LOGS = 200, 3
 """How much of a service's log is read, and of how many services, where requests failed."""
 
@@ -55,12 +58,11 @@ async def ask_as_users(at: Progress, effects: Effects, key: str) -> Progress:
     if at.known.red or not probes:
         return at
     flaps = ABOUT_FLAPPING.search(text_of(at.known.incident)) is not None
+    seconds = FLAPPING_SECONDS if flaps else CALM_SECONDS
+    if flaps and case.agreed:
+        seconds *= AGREED_TIMES
     calm = await effects.watch(
-        f"{key}.calm",
-        probes,
-        grace_seconds=0.0,
-        seconds=FLAPPING_SECONDS if flaps else CALM_SECONDS,
-        strict=flaps,
+        f"{key}.calm", probes, grace_seconds=0.0, seconds=seconds, strict=flaps
     )
     at = at.with_probes(calm)
     return at if at.known.red else await _ask_what_was_refused(at, effects, key, probes)
