@@ -7,7 +7,12 @@ import pytest
 from app.domain.execution import Outcome
 from app.domain.host import Host
 from app.domain.probe import Probe, ProbeKind, ProbeResult
-from app.services.asking import hosts_behind, user_probes
+from app.services.asking import (
+    CALM_SECONDS,
+    FLAPPING_SECONDS,
+    hosts_behind,
+    user_probes,
+)
 from app.services.self_healing_sre_agent import run_execution
 from tests.unit.reasoning.cases import (
     HEALTHY_LISTENERS,
@@ -107,3 +112,19 @@ async def test_who_depends_on_a_host_tells_what_it_is_to_its_users(*, served: bo
     ending = await run_execution(world, world.given(), LIMITS)
     assert (ending.outcome is Outcome.NO_FAULT) is served
     assert not world.changed, "another host's trouble changes nothing here"
+
+
+@pytest.mark.parametrize(
+    ("told", "agreed", "times"),
+    [("the site is flapping", False, 1), ("the site is flapping", True, 3), ("no mail", True, 0)],
+)
+async def test_the_next_failure_of_what_comes_and_goes_is_waited_for(
+    told: str, agreed: bool, times: int
+) -> None:
+    """Longer where a person agreed to its repair: it is not called a false alarm meanwhile."""
+    world = World()
+    given = world.given(grant=GRANT if agreed else None)
+    incident = given.incident.model_copy(update={"short_description": told})
+    await run_execution(world, given.model_copy(update={"incident": incident}), LIMITS)
+    first = world.watched[0]
+    assert first == (times * FLAPPING_SECONDS or CALM_SECONDS)

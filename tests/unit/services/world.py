@@ -59,6 +59,7 @@ class World:
         self.lease_free = True
         self.unknown_on: str | None = None
         self.changed: list[str] = []
+        self.watched: list[float] = []  # seconds
         self.undone: list[str] = []
         self.settled: list[str] = []
         self.held: set[str] = set()
@@ -186,6 +187,7 @@ class World:
         strict: bool = False,
     ) -> tuple[ProbeResult, ...]:
         self._key(key)
+        self.watched.append(seconds)
         return tuple(self._asked(p) for p in probes)
 
     async def assess(self, key: str, case: Case) -> Assessment:
