@@ -12,11 +12,12 @@ from .refusal import Failed
 
 _SECONDS = 10
 
-_OWNED = """
-    SELECT q.schemaname || '.' || q.sequencename AS sequence, n.nspname || '.' || t.relname AS
-        "table", a.attname AS "column", coalesce(q.last_value + q.increment_by, q.start_value)
-        AS next, substring(query_to_xml(format('SELECT max(%I) AS m FROM %I.%I', a.attname,
-        n.nspname, t.relname), false, false, '')::text FROM '<m>(-?[0-9]+)</m>')::bigint AS highest
+_NUMBERING = """
+    SELECT q.max_value AS most, q.schemaname || '.' || q.sequencename AS sequence,
+        n.nspname || '.' || t.relname AS "table", a.attname AS "column",
+        coalesce(q.last_value + q.increment_by, q.start_value) AS next,
+        substring(query_to_xml(format('SELECT max(%I) AS m FROM %I.%I', a.attname, n.nspname,
+            t.relname), false, false, '')::text FROM '<m>(-?[0-9]+)</m>')::bigint AS highest
     FROM pg_sequences q
     JOIN pg_namespace s ON s.nspname = q.schemaname
     JOIN pg_class c ON c.relname = q.sequencename AND c.relnamespace = s.oid AND c.relkind = 'S'
@@ -30,10 +31,14 @@ _OWNED = """
         WHERE x.indrelid = t.oid AND x.indisunique AND x.indisvalid AND x.indnkeyatts = 1
         AND x.indkey[0] = a.attnum AND x.indpred IS NULL)
 """
+_OWNED = (
+    f'SELECT sequence, "table", "column", next, highest FROM ({_NUMBERING}) n '
+    "WHERE highest IS NULL OR highest < most"
+)
 """Each sequence of a column whose numbers are unique by themselves: its index tells the highest at
-once. What a person would have to read the definition for is left out."""
+once. There is a number above it, too; what needs its definition read is left to a person."""
 
-_BEHIND = f"SELECT * FROM ({_OWNED} LIMIT 200) o WHERE o.next <= o.highest ORDER BY 1 LIMIT 50"
+_BEHIND = f"SELECT * FROM ({_OWNED}) o WHERE o.next <= o.highest ORDER BY 1 LIMIT 50"
 
 
 def behind(cluster: Cluster, database: str) -> list[dict[str, Any]]:
