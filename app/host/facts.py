@@ -177,6 +177,8 @@ class AccountStateFacts(Value):
     shell: str = ""
     shell_exists: str = ""
     may_log_in: str = ""
+    until: str | None = None  # never, or the day from which on it may not be used
+    expired: str | None = None  # yes | no
 
 
 class Mount(Value):
