@@ -150,6 +150,12 @@ def _of_mariadb(one: MariadbServer) -> Iterable[str]:
     yield from _no_room(one.free, one.settings.get("max_connections"))
     if not one.reachable and "too many connections" in (one.error or "").lower():
         yield f"MariaDB lets not even its own administrator in: {one.error}"
+    told = one.replication or {}
+    for name in (n for n in told if n.endswith("_running")):
+        number = told.get(f"last_{name.split('_')[1]}_errno", "0")
+        if told[name] == "No" or (told[name] != "Yes" and number != "0"):
+            how = f"{name} is {told[name]} (error {number})"
+            yield f"MariaDB on port {one.port} takes nothing over from its source: {how}"
 
 
 def _of_redis(one: RedisServer) -> Iterable[str]:
@@ -157,3 +163,6 @@ def _of_redis(one: RedisServer) -> Iterable[str]:
         yield f"redis on port {one.port} cannot save its snapshot to {one.dir}"
     if full(one):
         yield f"redis on port {one.port} is full: maxmemory {one.maxmemory}, noeviction"
+    if one.role == "slave" and one.master_link_status == "down":
+        what = f"the replica redis on port {one.port} takes nothing over"
+        yield f"{what}: its link to the master is down"

@@ -322,3 +322,35 @@ async def test_a_database_whose_data_is_damaged_is_left_to_those_who_answer_for_
     judged = await judge(given)
     assert judged.advice is Advice.HAND_OVER
     assert line in judged.statement
+
+
+@pytest.mark.parametrize(
+    ("action", "server", "word"),
+    [
+        ("redis", {"role": "slave", "master_link_status": "down"}, "link to the master is down"),
+        ("redis", {"role": "slave", "master_link_status": "up"}, ""),
+        ("redis", {"role": "master"}, ""),
+        ("mariadb", {"replication": {"slave_sql_running": "No", "last_sql_errno": "1062"}}, "1062"),
+        (
+            "mariadb",
+            {"replication": {"slave_io_running": "Connecting", "last_io_errno": "1045"}},
+            "1045",
+        ),
+        (
+            "mariadb",
+            {"replication": {"slave_io_running": "Connecting", "last_io_errno": "0"}},
+            "",  # it has only begun to
+        ),
+        ("mariadb", {"replication": {"slave_io_running": "Yes", "last_io_errno": "0"}}, ""),
+        ("mariadb", {}, ""),
+    ],
+)
+def test_a_replica_that_takes_nothing_over_is_a_trouble(
+    action: str, server: dict[str, Any], word: str
+) -> None:
+    shape = {"port": 7, "reachable": True} | server
+    view = HostView(HOST, cases.evidence({f"{action}.state": {"servers": [shape]}}))
+    (found,) = databases.servers(view)
+    told = " ".join(databases.troubles(view, found))
+    assert word in told
+    assert bool(told) is bool(word)
