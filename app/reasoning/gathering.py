@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from app.host import network_state
-from app.host.facts import Filesystem, FirewallFacts, FirewallRule, FirewallRuleFacts, SecurityFacts
+from app.host.facts import Filesystem, SecurityFacts
 from app.host.hops import Hop, Layer
 from app.reasoning.accounts import account_subjects
 from app.reasoning.certificates import certificate_subjects
@@ -25,6 +24,7 @@ from app.reasoning.databases import (
 from app.reasoning.denied import denied_subjects
 from app.reasoning.differences import difference_subjects
 from app.reasoning.encrypted import encrypted
+from app.reasoning.firewall_rules import rule_subjects
 from app.reasoning.host_case import HostCase
 from app.reasoning.job_scripts import lock_subjects, piling_subjects
 from app.reasoning.lost_rules import lost_rule_subjects
@@ -32,7 +32,6 @@ from app.reasoning.mounting import mounting_subjects
 from app.reasoning.network_subjects import network_subjects
 from app.reasoning.packages import package_subjects
 from app.reasoning.processes import process_subjects
-from app.reasoning.reaching import cuts_of
 from app.reasoning.space import cleaners_off, filler, foreign, journal_changes
 from app.reasoning.subjects import Subject
 from app.reasoning.unit_facts import unit_facts
@@ -55,7 +54,7 @@ def subjects_of(case: HostCase) -> tuple[Subject, ...]:
         *denied_subjects(case),
         *certificate_subjects(case),
         *_names(case),
-        *_rules(case),
+        *rule_subjects(case),
         *lost_rule_subjects(case),
         *container_subjects(case),
         *database_subjects(case),
@@ -171,54 +170,3 @@ def _name(case: HostCase, name: str, idents: tuple[int, ...]) -> Subject:
     return Subject(
         kind="name", host=case.host.name, name=name, facts=facts, sources=sources, nearness=3
     )
-
-
-def _rules(case: HostCase) -> Iterable[Subject]:
-    """Rules that turn traffic away, where users do not get through to a port that is served."""
-    cut = cuts_of(case)
-    ports = {*(p.probe.port for p in case.red if p.probe.port), *(one.port for one in cut)}
-    doubted = _doubted(case)
-    failed = (h.layer is Layer.NETWORK for walk in case.walks for h in walk.failed)
-    cut_off = bool(cut) or any(failed)
-    found = case.view.facts(FirewallFacts, "firewall.show")
-    if found is None or not cut_off:
-        return
-    for rule in found[0].rules:
-        in_question = not rule.ports or ports & {*rule.ports} or rule.text in doubted
-        if rule.verdict in network_state.TURNING_AWAY and in_question:
-            yield _rule(case, rule, found[1])
-
-
-def _doubted(case: HostCase) -> frozenset[str]:
-    """Rules that are asked about since a ticket is about what does not arrive."""
-    asked = (p.probe for p in case.red if p.probe.check == network_state.FILTER)
-    return frozenset(probe.subject or "" for probe in asked)
-
-
-def _rule(case: HostCase, rule: FirewallRule, ident: int) -> Subject:
-    facts, sources = case.common()
-    then = None if case.then is None else case.then.facts(FirewallFacts, "firewall.show")
-    looked = case.view.facts(FirewallRuleFacts, "firewall.rule", **_address(rule))
-    facts["rule"] = rule.model_dump(mode="json") | {
-        "new": None if then is None else not then[0].has(rule),
-        "for_ports": bool(rule.ports),
-        "doubted": rule.text in _doubted(case),
-        "sha256": None if looked is None else looked[0].sha256,
-        "persistent": _in_files(case),
-    }
-    sources["rule"] = ident
-    name = f"{rule.family} {rule.table} {rule.chain} {rule.handle}"
-    return Subject(
-        kind="rule", host=case.host.name, name=name, facts=facts, sources=sources, nearness=0
-    )
-
-
-def _address(rule: FirewallRule) -> dict[str, str | int]:
-    return rule.model_dump(include={"family", "table", "chain", "handle"})
-
-
-def _in_files(case: HostCase) -> bool | None:
-    """Whether the firewall's files were changed too: then somebody meant it to stay."""
-    if case.drift is None:
-        return None
-    return any(c.path.startswith("/etc/nftables") for c in case.drift[0])

@@ -13,6 +13,7 @@ from app.reasoning.certificates import certificate_asks
 from app.reasoning.change_subjects import diff_ask
 from app.reasoning.denied import denied_asks
 from app.reasoning.differences import difference_asks
+from app.reasoning.firewall_rules import rule_asks
 from app.reasoning.first_look import first_look
 from app.reasoning.gathering import subjects_of
 from app.reasoning.host_case import HostCase
@@ -91,6 +92,7 @@ def _closer_look(host: HostCase) -> Iterable[ActionCall]:
     for unit in host.unseen:
         yield ActionCall(action="unit.show", host=name, params={"unit": unit})
     yield from network_asks(host)
+    yield from rule_asks(host)
     yield from reach_asks(host)
     yield from difference_asks(host)
     yield from account_asks(host)

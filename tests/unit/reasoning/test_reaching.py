@@ -129,6 +129,32 @@ async def test_other_neighbours_stay(error: str | None, address: str) -> None:
     assert judged.repair is None or "neighbour" not in str(steps(judged))
 
 
+async def test_new_rules_of_one_chain_are_removed_together() -> None:
+    shape = {"family": "inet", "table": "trial", "chain": "o", "verdict": "drop", "ports": [5432]}
+    rules = [
+        shape | {"handle": 4, "text": "tcp dport 5432 drop"},
+        shape | {"handle": 5, "text": "udp dport 5432 drop"},
+        shape | {"handle": 6, "text": "udp dport 9 drop", "ports": [9]},  # of another purpose
+    ]
+    facts = told("timeout") | {"firewall.show": {"rules": rules}}
+    given = seen_healthy(needing(facts), firewall__show={"rules": []})
+    judged = await judge(given)
+    place = {"family": "inet", "table": "trial", "chain": "o"}
+    wanted = [c.params["handle"] for c in judged.wanted if c.action == "firewall.rule"]
+    assert sorted(wanted) == [4, 5]
+    looks = cases.evidence({"firewall.rule": {"kind": "rule", "sha256": "e" * 64}})
+    looked = tuple(
+        look.model_copy(update={"id": 900 + handle, "params": place | {"handle": handle}})
+        for handle in (4, 5)
+        for look in looks
+    )
+    judged = await judge(given.model_copy(update={"evidence": (*given.evidence, *looked)}))
+    assert [step.partition(" sha256")[0] for step in steps(judged)] == [
+        "firewall.remove_rule chain=o family=inet handle=4",
+        "firewall.remove_rule chain=o family=inet handle=5",
+    ], judged.statement
+
+
 async def test_a_new_rule_on_the_way_out_is_removed() -> None:
     rule = {
         "family": "inet", "table": "out", "chain": "o", "handle": 4, "verdict": "reject",
