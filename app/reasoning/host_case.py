@@ -39,6 +39,10 @@ _SAME_MOMENT = timedelta(seconds=1)
 """systemd tells seconds: a file written just before a start may seem written after it."""
 
 
+_ROOT_OF_A_UNIT = "/run/systemd/unit-root"
+"""What systemd puts before the paths of a unit that it shows only a part of the host."""
+
+
 class HostCase:
     """One host of a case: its view, its failing paths, and what they lead to."""
 
@@ -260,7 +264,8 @@ class HostCase:
         if unit not in self._logs:
             found = self.view.log(unit)
             lines = () if found is None else found[0].lines
-            self._logs[unit] = "\n".join(line.example for line in lines)
+            said = "\n".join(line.example for line in lines)
+            self._logs[unit] = said.replace(_ROOT_OF_A_UNIT, "")
         return self._logs[unit]
 
     @cached_property
