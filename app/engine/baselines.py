@@ -55,6 +55,8 @@ async def take_baseline(
 
 
 async def _learned(host: Host, evidence: tuple[Evidence, ...], hands: Hands) -> tuple[Probe, ...]:
-    asked = questions.candidates(HostView(host, evidence))
+    asked = questions.candidates(HostView(host, evidence), hands.inventory.related(host))
     first = await hands.prober.probe(host, asked)
+    asked += (parts := questions.linked(first))
+    first += await hands.prober.probe(host, parts)
     return questions.learn(first, await hands.prober.probe(host, asked))

@@ -92,6 +92,10 @@ def why_not(probe: Probe, status: int | None, body: str, seconds: float) -> str:
     if status is not None and (status not in wanted if wanted else status >= 400):
         shown = " or ".join(map(str, wanted)) if wanted else "below 400"
         return f"answered {status}, expected {shown}"
+    if probe.kind is ProbeKind.DNS:
+        gone = [address for address in probe.expect_text if address not in body.split()]
+        found = body or "nothing"
+        return f"{probe.host_header} is {found}, and was {' '.join(gone)}" if gone else ""
     missing = [text for text in probe.expect_text if text not in body]
     if missing:
         return f"the page lacks {missing[0]!r}, which stood in every healthy answer"

@@ -71,6 +71,7 @@ def learned(then: HostView) -> tuple[Probe, ...]:
     found = [
         *(asked_of(then.host, "runs", name) for name in then.units if then.steady(name)),
         *(asked_of(then.host, "config", unit) for unit in then.units if _passes(then, unit)),
+        *(asked_of(then.host, "conditions", unit) for unit in then.units if _met(then, unit)),
         *(asked_of(then.host, "room", f.mount) for f in _filesystems(then) if _used(f) < ROOM_THEN),
         *(asked_of(then.host, "writable", f.mount) for f in _filesystems(then) if not f.read_only),
         *(asked_of(then.host, "container", name) for name in _running(then)),
@@ -226,6 +227,19 @@ def _unit_runs(view: HostView, unit: str) -> Said | None:
     return steady, f"{unit} is {found.active_state} ({found.sub_state}), and it ran while healthy"
 
 
+def _met(then: HostView, unit: str) -> bool:
+    return then.units[unit][0].condition_failed is False
+
+
+def _conditions_hold(view: HostView, unit: str) -> Said | None:
+    """Whether systemd last started a unit, or passed over it: to be skipped is no failure to it."""
+    if unit not in view.units:
+        return None
+    failed = view.units[unit][0].condition_failed
+    said = f"systemd skips {unit}: a condition in its definition does not hold any more"
+    return not failed, said
+
+
 def _config_passes(view: HostView, unit: str) -> Said | None:
     tested = view.config_test(unit)
     if tested is None:
@@ -299,6 +313,7 @@ def _inside(check: str) -> _Asks:
 _ASKED_BY: dict[str, _Asks] = {
     **{check: _whole(action) for check, action in network_state.ASKED_BY.items()},
     "runs": lambda unit: ("unit.show", {"unit": unit}),
+    "conditions": lambda unit: ("unit.show", {"unit": unit}),
     "config": lambda unit: (config_test_of(unit) or "", {}),
     load.CHECK: _whole(load.ASKED),
     accounts.CHECK: _whole(accounts.ASKED),
@@ -321,6 +336,7 @@ _JUDGED_BY: dict[str, Callable[[HostView, str], Said | None]] = {
     **network_state.JUDGED_BY,
     **mounts.JUDGED_BY,
     "runs": _unit_runs,
+    "conditions": _conditions_hold,
     "config": _config_passes,
     load.CHECK: load.nothing_runs_away,
     accounts.CHECK: accounts.can_log_in,

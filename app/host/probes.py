@@ -56,6 +56,8 @@ PACKAGED_PAGES = ("Welcome to nginx!", "Apache2 Debian Default Page", "Apache2 D
 """What a web server shows when it serves no site at all: 200, and nobody is served."""
 
 _LEARNED_WORDS = 12
+_DNS_PORT, _MOST_NAMES = 53, 12
+_MOST_LINKED = 2
 
 
 def derive(view: HostView, *, service: str | None = None) -> tuple[Probe, ...]:
@@ -85,8 +87,11 @@ def _has(view: HostView, service: str) -> bool:
     return not known or any(name == program or name.startswith(f"{program}-") for name in known)
 
 
-def candidates(view: HostView) -> tuple[Probe, ...]:
-    """What is tried while the host is healthy: the derived probes and the usual health pages."""
+def candidates(view: HostView, others: Sequence[Host] = ()) -> tuple[Probe, ...]:
+    """What is tried while the host is healthy: the derived probes and the usual health pages.
+
+    A name server is asked for the names of `others`, who depend on it, too.
+    """
     derived = derive(view)
     pages = [
         probe.model_copy(update={"path": path, "name": _name(probe, path)})
@@ -96,7 +101,7 @@ def candidates(view: HostView) -> tuple[Probe, ...]:
     ]
     if view.host.probes:
         return derived
-    more = (*certificates(derived), *_names_answered(view), *_pages_of_programs(view))
+    more = (*certificates(derived), *_names_answered(view, others), *_pages_of_programs(view))
     return _unique([*derived, *pages, *more])
 
 
@@ -125,18 +130,45 @@ def certificates(derived: Iterable[Probe]) -> Iterable[Probe]:
             yield probe.model_copy(update=shape)
 
 
-def _names_answered(view: HostView) -> Iterable[Probe]:
-    """Whether a name server knows the host's own name: an open port alone resolves nothing."""
-    served = any(e.port == 53 and _outside(e) for e in _listeners(view))
-    name = _web_name(view.host)
-    if served and name is not None:
+def _names_answered(view: HostView, others: Sequence[Host]) -> Iterable[Probe]:
+    """Whether a name server knows the host's own name: an open port alone resolves nothing.
+
+    And whether those who depend on it are found under their names, at the same addresses later.
+    """
+    if not any(e.port == _DNS_PORT and _outside(e) for e in _listeners(view)):
+        return
+    own = _web_name(view.host)
+    names = [name for host in others for name in host.names if "." in name and _askable(name)]
+    for name in list(dict.fromkeys([*([own] if own else []), *names]))[:_MOST_NAMES]:
         yield Probe(
             name=f"dns {name} @{view.host.address}",
             kind=ProbeKind.DNS,
             address=view.host.address,
-            port=53,
+            port=_DNS_PORT,
             host_header=name,
         )
+
+
+_LINK = re.compile(
+    r"""(?:href|src)\s*=\s*["']?(?P<path>/?(?!/)[\w./%-]+\.(?:css|js|mjs|png|jpe?g|gif|svg|ico|woff2?))"""
+    r"""["'\s>]""",
+    re.IGNORECASE,
+)
+"""What a page is made of beside its text, on the same site."""
+
+
+def linked(first: Sequence[ProbeResult]) -> tuple[Probe, ...]:
+    """What the pages that were answered are made of: a page without its styles is half a page."""
+    found = []
+    for page in first:
+        own = page.probe
+        if not page.ok or own.kind is not ProbeKind.HTTP or own.path != "/":
+            continue
+        paths = dict.fromkeys("/" + m["path"].lstrip("/") for m in _LINK.finditer(page.body))
+        for path in list(paths)[:_MOST_LINKED]:
+            shape = {"path": path, "name": _name(own, path), "expect_status": (), "expect_text": ()}
+            found.append(own.model_copy(update=shape))
+    return _unique(found)
 
 
 def learn(first: Sequence[ProbeResult], second: Sequence[ProbeResult]) -> tuple[Probe, ...]:
@@ -156,6 +188,9 @@ def serves_nothing(body: str) -> bool:
 def _taught(one: ProbeResult, two: ProbeResult) -> Probe:
     if one.probe.kind in _DATABASES.values():
         return one.probe.model_copy(update={"expect_text": _words_in_both(one.body, two.body)})
+    if one.probe.kind is ProbeKind.DNS:
+        both = [address for address in one.body.split() if address in two.body.split()]
+        return one.probe.model_copy(update={"expect_text": tuple(both)})
     if one.probe.kind is not ProbeKind.HTTP or one.status is None or one.probe.expect_status:
         return one.probe
     slow = max(2.0, 5 * max(one.seconds, two.seconds))

@@ -10,7 +10,7 @@ import pytest
 
 from app.domain.host import Host
 from app.domain.probe import Probe, ProbeKind, ProbeResult, likeness
-from app.execution.prober import HttpProber
+from app.execution.prober import HttpProber, why_not
 
 HOST = Host(name="alpha", address="127.0.0.1")
 Answer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -238,3 +238,19 @@ async def test_a_file_that_comes_whole_or_far_enough_is_fine(kib: int, sent: int
     async with listening(file_of(kib, sent)) as port:
         result = await ask(http(port, whole=True))
     assert result.ok, result.detail
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("192.0.2.7", ""),
+        ("192.0.2.7 192.0.2.8", ""),
+        ("192.0.2.77", "shop.example is 192.0.2.77, and was 192.0.2.7"),
+    ],
+)
+def test_a_name_must_be_where_it_was(body: str, said: str) -> None:
+    probe = Probe(
+        name="dns", kind=ProbeKind.DNS, address="192.0.2.1", port=53, host_header="shop.example",
+        expect_text=("192.0.2.7",),
+    )  # fmt: skip
+    assert why_not(probe, None, body, 0.01) == said

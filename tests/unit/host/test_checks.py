@@ -162,3 +162,30 @@ def test_what_a_changed_file_is_for_is_asked_whatever_the_ticket_says() -> None:
     assert checks.doubted(known, broken, vague) == ()
     found = checks.doubted(known, broken, vague, {"apache2.service"})
     assert [(p.check, p.subject) for p in found] == [("config", "apache2.service")]
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "asked", "holds"),
+    [
+        (False, True, True, False),
+        (False, False, True, True),
+        (False, None, True, True),  # not known
+        (True, True, False, False),  # it was skipped before: it is meant to be
+    ],
+)
+def test_a_job_that_systemd_skips_since_is_told(
+    then: bool, now: bool | None, asked: bool, holds: bool
+) -> None:
+    healthy, later = (
+        view([unit("tally.service", "inactive", "dead", condition_failed=failed)], [])
+        for failed in (then, now)
+    )
+    checked = [p for p in checks.learned(healthy) if p.check == "conditions"]
+    assert bool(checked) is asked
+    for probe in checked:
+        said = checks.answer(probe, later, taken_at=NOW, simulated=False)
+        assert said.ok is holds
+        incident = Incident(
+            number="INC1", short_description="the tally is old", host="alpha", received_at=NOW
+        )
+        assert checks.concerns(probe, incident, HOST)

@@ -8,7 +8,7 @@ from typing import Any
 from app.domain.evidence import Evidence
 from app.domain.host import Host
 from app.domain.probe import Probe, ProbeKind, ProbeResult
-from app.host.probes import HEALTH_PATHS, candidates, derive, learn, serves_nothing
+from app.host.probes import HEALTH_PATHS, candidates, derive, learn, linked, serves_nothing
 from app.host.view import HostView
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -158,3 +158,37 @@ def test_what_did_not_answer_well_twice_is_not_kept() -> None:
 def test_a_packaged_welcome_page_serves_nobody() -> None:
     assert serves_nothing("<title>Welcome to nginx!</title>")
     assert not serves_nothing("<title>Tickets</title>")
+
+
+def test_what_a_page_is_made_of_is_asked_for_too() -> None:
+    page = derive(view(nginx__dump=SITE))[0]
+    body = (
+        '<link rel="stylesheet" href="/assets/a.css"><script src=js/b.js></script>'
+        '<img src="https://elsewhere.example/c.png"><img src="//cdn.example/d.png">'
+        '<a href="/page.html">x</a><img src="/e.svg">'
+    )
+    shape = {"status": 200, "body": body, "taken_at": NOW, "simulated": False}
+    found = linked([ProbeResult(probe=page, ok=True, **shape)])
+    assert [p.path for p in found] == ["/assets/a.css", "/js/b.js"]
+    assert found[0].host_header == page.host_header
+    assert linked([ProbeResult(probe=page, ok=False, **shape)]) == ()
+    assert linked([ProbeResult(probe=found[0], ok=True, **shape)]) == (), "only of start pages"
+
+
+def test_a_name_server_is_asked_for_those_who_depend_on_it() -> None:
+    server = {"listeners": [listener(53)]}
+    others = [
+        Host(name="beta", address="192.0.2.8", names=("beta", "beta.example.net")),
+        Host(name="gamma", address="192.0.2.9"),
+    ]
+    asked = candidates(view(sockets__listening=server), others)
+    names = [p for p in asked if p.kind is ProbeKind.DNS]
+    assert [p.host_header for p in names] == ["www.example.net", "beta.example.net"]
+    assert {p.address for p in names} == {HOST.address}
+    shape: dict[str, Any] = {"ok": True, "taken_at": NOW, "simulated": False}
+    results = [
+        [ProbeResult(probe=names[1], body=body, **shape)]
+        for body in ("192.0.2.8 192.0.2.88", "192.0.2.8")
+    ]
+    (taught,) = learn(*results)
+    assert taught.expect_text == ("192.0.2.8",)
