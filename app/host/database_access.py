@@ -10,7 +10,7 @@ from app.domain.incident import Incident
 from app.domain.probe import Probe
 from app.domain.value import Value
 from app.host.database_facts import DatabaseRole, PostgresCluster, TableGrant
-from app.host.databases import NAMES, cluster, servers
+from app.host.databases import NAMES, both, cluster, servers
 from app.host.network_state import text_of
 from app.host.view import HostView
 
@@ -59,14 +59,12 @@ class LostAccess(Value):
 
 def lost(now: HostView, then: HostView | None) -> tuple[LostAccess, ...]:
     """Everything that roles lost since the host was healthy."""
-    before = {} if then is None else {one.subject: one.server for one in servers(then)}
     return tuple(
         loss
-        for one in servers(now)
-        if isinstance(one.server, PostgresCluster)
-        and one.server.reachable
-        and isinstance(was := before.get(one.subject), PostgresCluster)
-        for loss in _lost(one.server, was, one.evidence_id)
+        for one, was in both(now, then)
+        if isinstance(one.server, PostgresCluster) and isinstance(was.server, PostgresCluster)
+        if one.server.reachable
+        for loss in _lost(one.server, was.server, one.evidence_id)
     )
 
 
@@ -85,12 +83,12 @@ def doubted(now: HostView, then: HostView | None) -> tuple[Probe, ...]:
 
 def _closed(now: HostView, then: HostView | None) -> Iterable[str]:
     """Units of servers whose transactions only read since, where nobody says otherwise."""
-    before = {} if then is None else {one.subject: one.server for one in servers(then)}
-    for one in servers(now):
-        was = before.get(one.subject)
-        if not isinstance(one.server, PostgresCluster) or not isinstance(was, PostgresCluster):
+    for one, was in both(now, then):
+        if not isinstance(one.server, PostgresCluster) or not isinstance(
+            was.server, PostgresCluster
+        ):
             continue
-        if one.server.unit and was.writes and one.server.writes is False:
+        if one.server.unit and was.server.writes and one.server.writes is False:
             yield one.server.unit
 
 

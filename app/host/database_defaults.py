@@ -7,7 +7,7 @@ from urllib.parse import quote, unquote
 
 from app.domain.value import Value
 from app.host.database_facts import DatabaseDefault, PostgresCluster
-from app.host.databases import cluster, servers
+from app.host.databases import both, cluster
 from app.host.view import HostView
 
 CHECK = "default"
@@ -38,15 +38,12 @@ class ChangedDefault(Value):
 
 def changed(now: HostView, then: HostView | None) -> tuple[ChangedDefault, ...]:
     """Every default that is not as it was while the host was healthy."""
-    before = {} if then is None else {one.subject: one.server for one in servers(then)}
     return tuple(
         change
-        for one in servers(now)
-        if isinstance(one.server, PostgresCluster)
-        and one.server.reachable
-        and isinstance(was := before.get(one.subject), PostgresCluster)
-        and was.reachable
-        for change in _changed(one.server, was, one.evidence_id)
+        for one, was in both(now, then)
+        if isinstance(one.server, PostgresCluster) and isinstance(was.server, PostgresCluster)
+        if one.server.reachable and was.server.reachable
+        for change in _changed(one.server, was.server, one.evidence_id)
     )
 
 

@@ -10,7 +10,7 @@ from urllib.parse import quote, unquote
 
 from app.domain.value import Value
 from app.host.database_facts import PostgresCluster
-from app.host.databases import Found, server, servers
+from app.host.databases import Found, both, server
 from app.host.view import HostView
 
 CHECK = "server-setting"
@@ -40,13 +40,7 @@ class ChangedSetting(Value):
 
 def changed(now: HostView, then: HostView | None) -> tuple[ChangedSetting, ...]:
     """Every setting that is not as it was while the host was healthy."""
-    before = {} if then is None else {one.subject: one for one in servers(then)}
-    return tuple(
-        change
-        for one in servers(now)
-        if (was := before.get(one.subject)) is not None
-        for change in _changed(one, was)
-    )
+    return tuple(change for one, was in both(now, then) for change in _changed(one, was))
 
 
 def _changed(now: Found, then: Found) -> Iterable[ChangedSetting]:

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from app.domain.incident import Incident
 from app.domain.value import Value
 from app.host.database_facts import DatabaseTable, MariadbServer, PostgresCluster
-from app.host.databases import Found, servers
+from app.host.databases import Found, both
 from app.host.network_state import text_of
 from app.host.view import HostView
 
@@ -47,13 +47,7 @@ class LostTable(Value):
 
 def lost(now: HostView, then: HostView | None) -> tuple[LostTable, ...]:
     """Every table that is gone or was emptied since the host was healthy."""
-    before = {} if then is None else {one.subject: one for one in servers(then)}
-    return tuple(
-        loss
-        for one in servers(now)
-        if (was := before.get(one.subject)) is not None
-        for loss in _lost(one, was)
-    )
+    return tuple(loss for one, was in both(now, then) for loss in _lost(one, was))
 
 
 def _lost(now: Found, then: Found) -> Iterable[LostTable]:

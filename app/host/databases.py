@@ -66,6 +66,12 @@ def servers(view: HostView) -> tuple[Found, ...]:
     return tuple(found)
 
 
+def both(now: HostView, then: HostView | None) -> tuple[tuple[Found, Found], ...]:
+    """Every server as it is and as it was while the host was healthy."""
+    before = {} if then is None else {one.subject: one for one in servers(then)}
+    return tuple((one, before[one.subject]) for one in servers(now) if one.subject in before)
+
+
 def server(view: HostView, subject: str) -> Found | None:
     """The server of a check's subject."""
     return next((one for one in servers(view) if one.subject == subject), None)

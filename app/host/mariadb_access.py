@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from app.domain.value import Value
 from app.host.database_facts import MariadbAccount, MariadbServer
-from app.host.databases import servers
+from app.host.databases import both, servers
 from app.host.view import HostView
 
 CHECK = "login"
@@ -54,13 +54,11 @@ class LostLogin(Value):
 
 def lost(now: HostView, then: HostView | None) -> tuple[LostLogin, ...]:
     """Everything that accounts lost since the host was healthy."""
-    before = {} if then is None else {one.subject: one.server for one in servers(then)}
     return tuple(
         loss
-        for one in servers(now)
-        if isinstance(one.server, MariadbServer)
-        and isinstance(was := before.get(one.subject), MariadbServer)
-        for loss in _lost(one.server, was, one.evidence_id)
+        for one, was in both(now, then)
+        if isinstance(one.server, MariadbServer) and isinstance(was.server, MariadbServer)
+        for loss in _lost(one.server, was.server, one.evidence_id)
     )
 
 

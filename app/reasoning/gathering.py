@@ -10,15 +10,10 @@ from app.reasoning.accounts import account_subjects
 from app.reasoning.certificates import certificate_subjects
 from app.reasoning.change_subjects import change_subjects, together_subjects
 from app.reasoning.containers import container_subjects
+from app.reasoning.database_insides import inside_subjects
 from app.reasoning.databases import (
-    access_subjects,
     database_subjects,
-    default_subjects,
     index_subjects,
-    login_subjects,
-    loss_subjects,
-    parameter_subjects,
-    sequence_subjects,
     table_subjects,
 )
 from app.reasoning.denied import denied_subjects
@@ -58,14 +53,9 @@ def subjects_of(case: HostCase) -> tuple[Subject, ...]:
         *lost_rule_subjects(case),
         *container_subjects(case),
         *database_subjects(case),
+        *inside_subjects(case),
         *table_subjects(case),
         *index_subjects(case),
-        *access_subjects(case),
-        *default_subjects(case),
-        *login_subjects(case),
-        *loss_subjects(case),
-        *parameter_subjects(case),
-        *sequence_subjects(case),
         *process_subjects(case),
         *difference_subjects(case),
     )

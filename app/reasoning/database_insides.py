@@ -1,0 +1,150 @@
+"""What is not as it was inside the databases of a host, as subjects: one for each of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from app.host import (
+    database_access,
+    database_defaults,
+    database_sequences,
+    database_settings,
+    database_tables,
+    mariadb_access,
+)
+from app.host.database_access import LostAccess
+from app.host.database_defaults import ChangedDefault
+from app.host.database_sequences import LateSequence
+from app.host.database_settings import ChangedSetting
+from app.host.database_tables import LostTable
+from app.host.databases import NAMES
+from app.host.mariadb_access import LostLogin
+from app.host.view import HostView
+from app.reasoning.host_case import HostCase
+from app.reasoning.subjects import Subject
+
+Amiss = LostAccess | ChangedDefault | LostLogin | ChangedSetting | LostTable | LateSequence
+
+_OTHERWISE = {
+    "search_path": r"(?:relation|function|type|table|schema) \S+.{0,80} does not exist",
+    "read_only": r"read-only transaction",
+    "timeout": r"due to .{0,40}timeout",
+    "work_mem": r"temporary file|out of memory",
+    "encoding": r"invalid byte sequence|has no equivalent in encoding",
+}
+"""What logs say where a default is not what a program takes for granted, by words of its name."""
+
+_TOLD_OTHERWISE = {
+    "max_allowed_packet": r"packet for query is too large|packet bigger than|gone away",
+    "lock_wait_timeout": r"lock wait timeout exceeded",
+    "max_connect_errors": r"is blocked because of many connection errors",
+    "max_prepared_stmt_count": r"can't create more than max_prepared_stmt_count",
+    "maxclients": r"max number of clients reached",
+    "min-replicas-to-write": r"not enough good replicas",
+    "statement_timeout": r"due to statement timeout",
+    "idle_in_transaction_session_timeout": r"due to idle-in-transaction timeout",
+    "default_transaction_read_only": r"read-only transaction",
+}
+"""What logs say of a setting without its name."""
+
+_ANSWERED = 200
+_DUPLICATE = "duplicate key value"
+
+_DENIES = re.compile(
+    r"permission denied|authentication failed|not permitted to log in|too many connections for role"
+    r"|access denied|command denied|has exceeded the|account is locked|max_user_connections"
+    r"|is not allowed to connect|does not exist",
+    re.IGNORECASE,
+)
+
+
+def inside_subjects(case: HostCase) -> Iterable[Subject]:
+    """Everything that is not as it was in there, where somebody suffers."""
+    if not case.case.red:
+        return
+    for kind, one, own in (
+        *_access(case), *_defaults(case), *_logins(case), *_parameters(case), *_losses(case),
+        *_sequences(case),
+    ):  # fmt: skip
+        facts, sources = case.common()
+        checked = any(p.probe.subject == one.subject for p in case.red)
+        facts[kind] = one.model_dump(mode="json") | own | {"is_checked": checked}
+        yield Subject(
+            kind=kind,
+            host=case.host.name,
+            name=one.subject,
+            facts=facts,
+            sources=sources | {kind: one.evidence_id},
+            nearness=0,
+        )
+
+
+Told = Iterable[tuple[str, Amiss, dict[str, Any]]]
+"""The kind of a subject, what it is about, and what more conditions may read of it."""
+
+
+def _access(case: HostCase) -> Told:
+    for one in database_access.lost(case.view, case.then):
+        yield "access", one, {"complaint": _denial(case, one.role, one.table)}
+
+
+def _defaults(case: HostCase) -> Told:
+    for one in database_defaults.changed(case.view, case.then):
+        words = [text for part, text in _OTHERWISE.items() if part in one.name]
+        said = _complaint(case, "|".join(words)) if words else ""
+        yield "default", one, {"complaint": said}
+
+
+def _logins(case: HostCase) -> Told:
+    for one in mariadb_access.lost(case.view, case.then):
+        yield "login", one, {"complaint": _denial(case, one.user)}
+
+
+def _parameters(case: HostCase) -> Told:
+    paths = [c.path for c in (case.drift or ((), 0))[0]]
+    for one in database_settings.changed(case.view, case.then):
+        words = [re.escape(one.name), _TOLD_OTHERWISE.get(one.name, "")]
+        own = {
+            "number": int(one.was) if one.was.isdigit() else None,
+            "complaint": _complaint(case, "|".join(word for word in words if word)),
+            "in_a_file": any(name in path for path in paths for name in NAMES[one.engine]),
+        }
+        yield "parameter", one, own
+
+
+def _losses(case: HostCase) -> Told:
+    for one in database_tables.lost(case.view, case.then):
+        missing = rf"{re.escape(one.own_name)}\W.{{0,20}}(?:does not exist|doesn't exist)"
+        own = {
+            "complaint": _complaint(case, missing) if one.is_gone else "",
+            "is_missed": any(p.status == _ANSWERED and not p.late for p in case.case.red),
+            "is_named": one.is_named_in(case.case.incident),
+        }
+        yield "loss", one, own
+
+
+def _sequences(case: HostCase) -> Told:
+    for one in database_sequences.late(case.view, case.then):
+        own = one.behind.model_dump(mode="json") | {"name": one.behind.sequence}
+        yield "sequence", one, own | {"complaint": _complaint(case, _DUPLICATE)}
+
+
+def _denial(case: HostCase, *names: str) -> str:
+    """The last line of a service's log that tells of a refusal to one who is so called."""
+    named = "|".join(re.escape(name.rpartition(".")[2]) for name in names if name)
+    return _complaint(case, f"(?=.*(?:{_DENIES.pattern}))(?=.*(?:{named}))")
+
+
+def _complaint(case: HostCase, telling: str) -> str:
+    """The last line of a service's log in which this is found, on any host that was looked at."""
+    found = ""
+    for host in case.case.hosts:
+        view = case.view if host.name == case.host.name else HostView(host, case.case.evidence)
+        for unit in view.units:
+            log = view.log(unit)
+            for line in () if log is None else log[0].lines:
+                if re.search(telling, line.example, re.IGNORECASE):
+                    found = line.example[:200]
+    return found
