@@ -156,6 +156,9 @@ _LINK = re.compile(
 )
 """What a page is made of beside its text, on the same site."""
 
+_OF_ONE_RELEASE = re.compile(r"\d|[a-f]{6,}")
+"""In the name of a file that the next release calls otherwise: by a version or a hash."""
+
 
 def linked(first: Sequence[ProbeResult]) -> tuple[Probe, ...]:
     """What the pages that were answered are made of: a page without its styles is half a page."""
@@ -165,7 +168,8 @@ def linked(first: Sequence[ProbeResult]) -> tuple[Probe, ...]:
         if not page.ok or own.kind is not ProbeKind.HTTP or own.path != "/":
             continue
         paths = dict.fromkeys("/" + m["path"].lstrip("/") for m in _LINK.finditer(page.body))
-        for path in list(paths)[:_MOST_LINKED]:
+        lasting = [path for path in paths if not _OF_ONE_RELEASE.search(path.lower())]
+        for path in lasting[:_MOST_LINKED]:
             shape = {"path": path, "name": _name(own, path), "expect_status": (), "expect_text": ()}
             found.append(own.model_copy(update=shape))
     return _unique(found)

@@ -163,6 +163,7 @@ def test_a_packaged_welcome_page_serves_nobody() -> None:
 def test_what_a_page_is_made_of_is_asked_for_too() -> None:
     page = derive(view(nginx__dump=SITE))[0]
     body = (
+        '<script src="/app.3f9c01.js"></script><link href="/v2/look.css" rel="stylesheet">'
         '<link rel="stylesheet" href="/assets/a.css"><script src=js/b.js></script>'
         '<img src="https://elsewhere.example/c.png"><img src="//cdn.example/d.png">'
         '<a href="/page.html">x</a><img src="/e.svg">'
