@@ -45,10 +45,9 @@ def account_asks(case: HostCase) -> Iterable[ActionCall]:
 
 def _tables_of(case: HostCase, name: str) -> list[str]:
     """Tables of cron that fail, and say that it is for this account."""
-    failing = {p.probe.subject for p in case.red if p.probe.check == "cron"}
-    tables = () if case.view.cron is None else case.view.cron[0].tables
     said = re.compile(rf"account {re.escape(name)} has expired")
-    return [t.path for t in tables if t.path in failing and said.search(" ".join(t.problems))]
+    failing = (p for p in case.red if p.probe.check == "cron" and said.search(p.detail))
+    return [p.probe.subject for p in failing]
 
 
 def _fault(then: Account, now: Account | None) -> str | None:

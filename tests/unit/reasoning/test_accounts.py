@@ -122,10 +122,6 @@ ANN = account("ann", uid=1009, gid=1009)
 TABLE = "/etc/cron.d/tally"
 
 
-def of_cron(problem: str) -> dict[str, Any]:
-    return {"tables": [{"path": TABLE, "jobs": 1, "problems": [problem] if problem else []}]}
-
-
 def failing(given: Case, check: str, subject: str, detail: str) -> Case:
     """The same case, in which only this check fails."""
     probe = asked_of(HOST, check, subject)
@@ -137,9 +133,9 @@ def failing(given: Case, check: str, subject: str, detail: str) -> Case:
 
 async def test_an_account_whose_jobs_cron_no_longer_runs_lasts_again_if_a_person_agrees() -> None:
     over = ANN | {"until": "2020-01-01", "expired": "yes"}
-    said = "its account ann has expired (chage -E): cron runs nothing as it"
+    said = f"{TABLE}: its account ann has expired (chage -E): cron runs nothing as it"
     facts = facts_of(UP, HEALTHY_LISTENERS) | asked(*UP)
-    facts |= {"accounts.list": {"accounts": [ROOT, over]}, "cron.tables": of_cron(said)}
+    facts |= {"accounts.list": {"accounts": [ROOT, over]}}
     given = was(case(facts), ROOT, ANN)
     judged = await judge(failing(given, "cron", TABLE, said))
     assert steps(judged) == ["account.set_expiry account=ann until=never"], judged.statement
