@@ -39,9 +39,13 @@ class Cut(Value):
 
 
 def reach_asks(case: HostCase) -> Iterable[ActionCall]:
-    """Connections tried where a service fails and nothing beneath it on its own host does."""
+    """Connections tried where a service fails and nothing beneath it on its own host does.
+
+    One that lets its users wait may itself wait for what it needs.
+    """
     failing = any(p.late or (p.status or 0) >= _SERVER_ERRORS for p in case.red)
-    if not failing or not case.breaks_at_a_service:
+    waits = any(p.error == "timeout" for p in case.red)
+    if not failing or not (case.breaks_at_a_service or waits):
         return
     for address, port in _needed(case.case, case.host)[:MOST]:
         yield ActionCall(action=ASKED, host=case.host.name, params={"host": address, "port": port})

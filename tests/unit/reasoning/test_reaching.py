@@ -69,6 +69,14 @@ async def test_it_is_tried_from_where_it_is_needed() -> None:
     assert "tcp.connect host=192.0.2.9 port=5432 on alpha" in [c.label() for c in judged.wanted]
 
 
+async def test_a_host_that_lets_users_wait_may_wait_itself() -> None:
+    given = needing(facts_of(UP, HEALTHY_LISTENERS) | asked(*UP))
+    own, other = given.probes
+    hangs = own.model_copy(update={"status": None, "error": "timeout"})
+    judged = await judge(given.model_copy(update={"probes": (hangs, other)}))
+    assert "tcp.connect host=192.0.2.9 port=5432 on alpha" in [c.label() for c in judged.wanted]
+
+
 REFUSING = {
     "destination": "192.0.2.9", "refuses": "blackhole", "protocol": "boot", "metric": 0,
 }  # fmt: skip
