@@ -41,6 +41,10 @@ class Shape:
     named: bool = False
 
 
+_NO_ADDRESS = r"(?!(?:[0-9a-f]{2}(?::[0-9a-f]{2}){5}|[0-9a-f]{1,4}(?::[0-9a-f]{1,4}){7})\s{0,8}$)"
+"""Not the address of a network card, nor one of IPv6: both are made of colons and numbers."""
+
+
 def _shape(hints: str, before: str, secret: str, *, named: bool = False, after: str = "") -> Shape:
     text = rf"(?P<before>{before}){TAKEN % secret}{after}"
     return Shape(re.compile(text, re.IGNORECASE), tuple(hints.split()), named)
@@ -98,7 +102,7 @@ SHAPES = (
     _shape("setcookie", r"-setcookie\s{1,4}", r"\S+"),
     # files whose lines have secrets at a place of their own
     _shape("login password", r"\b(?:machine\s{1,8}\S{1,200}|default)\s[^\n]{0,200}?\bpassword\s{1,8}", r"\S+"),
-    _shape(":", r"^\s{0,8}[A-Za-z0-9_.*-]{1,128}:(?:\d{1,5}|\*):[^:\s]{1,64}:[^:\s]{1,64}:", r"[^\s:](?:[^\s\\]|\\.)*", after=r"\s*$"),  # .pgpass
+    _shape(":", r"^\s{0,8}" + _NO_ADDRESS + r"[A-Za-z0-9_.*-]{1,128}:(?:\d{1,5}|\*):[^:\s]{1,64}:[^:\s]{1,64}:", r"[^\s:](?:[^\s\\]|\\.)*", after=r"\s*$"),  # .pgpass
     _shape("psk xauth eap", r"(?:^|\s|:)\s{0,4}(?:psk|xauth|eap)\s{1,4}", r"\"[^\"]{1,256}\"|0x[0-9a-f]{8,}"),  # ipsec.secrets
     _shape("community createuser", r"\b(?:r[ow]community6?|com2sec\s{1,8}\S{1,64}\s{1,8}\S{1,64}|createuser\s{1,8}\S{1,64}\s{1,8}(?:md5|sha[0-9-]{0,4}))\s{1,8}", r"\"[^\"]+\"|\S+"),
     _shape("on", r"^\s{0,8}user\s{1,4}\S{1,64}\s{1,4}on\s[^\n]{0,200}?[>#]", r"\S+"),  # redis ACL

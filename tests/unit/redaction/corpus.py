@@ -165,6 +165,8 @@ PLANTS = [
 ]  # fmt: skip
 
 LOOKALIKES = [
+    "02:54:00:5e:01:14",
+    "2001:0:9:1a:0:0:0:7",
     "commit 3f22d87c1e5a0b9d7f6e4c3b2a1908f7e6d5c4b3",
     "HEAD is now at 9fceb02 Merge branch 'token-refresh'",
     "id 550e8400-e29b-41d4-a716-446655440000 created",
