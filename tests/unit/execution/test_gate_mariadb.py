@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from app.execution.gate import mariadb, mariadb_accounts, mariadb_client
+from app.execution.gate.mariadb_client import Server
 from app.execution.gate.places import Places
 from app.execution.gate.refusal import Failed
 from app.host.database_facts import MariadbAccountFacts, MariadbFacts
@@ -24,20 +28,18 @@ class Client:
         self.limit = 10
         self.sessions: list[dict[str, Any]] = [dict(SLEEPING, id=n) for n in (7, 8)]
         self.done: list[str] = []
-        self.full = 0  # how many clients still find no place
         self.account = {"questions": 0, "updates": 0, "connections": 20, "at_once": 0}
         self.locked = False
         self.rights = "SELECT"
         self.tables = [{"database": "erp", "table": "stock", "rows": 7}]
         self.there = "1"
 
-    def __call__(self, argv: list[str], seconds: float = 8.0) -> tuple[int, str, str]:
-        del seconds
-        assert "--no-defaults" in argv, "no file with a password is read"
-        statement = argv[-1].removeprefix("--execute=")
-        if self.full:
-            self.full -= 1
-            return 1, "", "ERROR 1040 (08004): Too many connections"
+    def say(self, statement: str) -> list[str]:
+        """As the client that is kept: the names of columns, then rows."""
+        code, out, error = self._answer(statement.removesuffix(";").removesuffix("\\G"))
+        return ["columns", *out.splitlines()] if code == 0 else [error]
+
+    def _answer(self, statement: str) -> tuple[int, str, str]:
         if statement.startswith(("ALTER", "GRANT", "RENAME", "REVOKE")):
             self.done.append(statement)
             return 0, "", ""
@@ -76,7 +78,7 @@ class Client:
 @pytest.fixture
 def client(monkeypatch: pytest.MonkeyPatch) -> Client:
     made = Client()
-    monkeypatch.setattr(mariadb_client, "read_program", made)
+    monkeypatch.setattr(mariadb_client, "_talk", lambda _socket: made)
     here = mariadb_client.Server("mariadb.service", "/run/m.sock", 3399)
     for module in (mariadb, mariadb_client):
         monkeypatch.setattr(module, "servers", lambda: [here])
@@ -107,16 +109,73 @@ def test_a_setting_is_set_and_no_other_than_those_listed(client: Client) -> None
         mariadb.mariadb_set_global({"port": 3399, "name": "general_log", "value": 1}, PLACES)
 
 
-def test_the_place_that_our_last_client_leaves_is_waited_for(
-    client: Client, monkeypatch: pytest.MonkeyPatch
+PROGRAM = """#!{python}
+import sys
+if {full}:
+    print("ERROR 1040 (HY000): Too many connections", file=sys.stderr)
+    sys.exit(1)
+assert "--no-defaults" in sys.argv, "no file with a password is read"
+for line in sys.stdin:
+    words = line.strip()
+    if words.startswith("SELECT 'sre-agent"):
+        mark = words.split("'")[1]
+        print(mark, mark, sep="\\n", flush=True)
+    elif words.endswith("\\\\G"):
+        print("*** 1. row ***", "  Slave_IO_Running: No", sep="\\n", flush=True)
+    elif words == "DIE;":
+        sys.exit(3)
+    elif words == "HANG;":
+        sys.stdin.read()
+    elif words.startswith("KILL"):
+        print("ERROR 1094 (HY000) at line 3: Unknown thread id: 7", file=sys.stderr, flush=True)
+    else:
+        print("a\\tb", "1\\t" + words, sep="\\n", flush=True)
+"""
+
+
+@pytest.fixture
+def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Server]]:
+    """A client program that answers as the real one prints; full: the server lets nobody in."""
+
+    def made(*, full: bool = False) -> Server:
+        path = tmp_path / "mariadb"
+        path.write_text(PROGRAM.format(python=sys.executable, full=full))
+        path.chmod(0o755)
+        monkeypatch.setattr(mariadb_client, "CLIENTS", (str(path),))
+        return Server("mariadb.service", "/run/m.sock", 3399)
+
+    mariadb_client._talk.cache_clear()
+    yield made
+    mariadb_client._talk("/run/m.sock").close()
+    mariadb_client._talk.cache_clear()
+
+
+def test_one_client_asks_all(program: Callable[..., Server]) -> None:
+    server = program()
+    assert mariadb_client.rows(server, "SELECT 1") == [["1", "SELECT 1;"]]
+    assert "Slave_IO_Running: No" in mariadb_client.ask(server, "SHOW SLAVE STATUS", vertical=True)
+    with pytest.raises(Failed, match="Unknown thread id"):
+        mariadb_client.ask(server, "KILL CONNECTION 7")
+    assert mariadb_client.ask(server, "KILL CONNECTION 7", forced=True) == ""
+    assert mariadb_client.value_of(server, "SELECT 2") == "1", "it goes on after an error"
+    assert mariadb_client._talk.cache_info().misses == 1
+
+
+def test_a_server_without_a_place_says_so_each_time(program: Callable[..., Server]) -> None:
+    server = program(full=True)
+    for _ in range(2):
+        with pytest.raises(Failed, match="Too many connections"):
+            mariadb_client.rows(server, "SELECT 1")
+
+
+@pytest.mark.parametrize(("statement", "why"), [("DIE", "no answer"), ("HANG", "did not answer")])
+def test_a_client_that_ends_or_hangs_is_given_up(
+    program: Callable[..., Server], monkeypatch: pytest.MonkeyPatch, statement: str, why: str
 ) -> None:
-    monkeypatch.setattr(mariadb_client, "_PAUSE", 0)
-    client.full = 2
-    mariadb.mariadb_set_global({"port": 3399, "name": "max_connections", "value": 90}, PLACES)
-    assert client.done == ["SET GLOBAL max_connections = 90"]
-    client.full = 100
-    with pytest.raises(Failed, match="Too many connections"):
-        mariadb.mariadb_variable({"port": 3399, "name": "max_connections"}, PLACES)
+    monkeypatch.setattr(mariadb_client, "_SECONDS", 0.2 if statement == "HANG" else 6.0)
+    server = program()
+    with pytest.raises(Failed, match=why):
+        mariadb_client.rows(server, statement)
 
 
 def test_only_sleepers_of_the_group_are_ended(
