@@ -10,7 +10,7 @@ from app.domain.incident import Incident
 from app.domain.probe import Probe
 from app.domain.value import Value
 from app.host.database_facts import DatabaseRole, PostgresCluster, TableGrant
-from app.host.databases import NAMES, both, cluster, servers
+from app.host.databases import NAMES, cluster, clusters, servers
 from app.host.network_state import text_of
 from app.host.view import HostView
 
@@ -61,10 +61,8 @@ def lost(now: HostView, then: HostView | None) -> tuple[LostAccess, ...]:
     """Everything that roles lost since the host was healthy."""
     return tuple(
         loss
-        for one, was in both(now, then)
-        if isinstance(one.server, PostgresCluster) and isinstance(was.server, PostgresCluster)
-        if one.server.reachable
-        for loss in _lost(one.server, was.server, one.evidence_id)
+        for one, current, was in clusters(now, then)
+        for loss in _lost(current, was, one.evidence_id)
     )
 
 
@@ -83,13 +81,9 @@ def doubted(now: HostView, then: HostView | None) -> tuple[Probe, ...]:
 
 def _closed(now: HostView, then: HostView | None) -> Iterable[str]:
     """Units of servers whose transactions only read since, where nobody says otherwise."""
-    for one, was in both(now, then):
-        if not isinstance(one.server, PostgresCluster) or not isinstance(
-            was.server, PostgresCluster
-        ):
-            continue
-        if one.server.unit and was.server.writes and one.server.writes is False:
-            yield one.server.unit
+    for _, current, was in clusters(now, then):
+        if current.unit and was.writes and current.writes is False:
+            yield current.unit
 
 
 def _lost(now: PostgresCluster, then: PostgresCluster, ident: int) -> Iterable[LostAccess]:

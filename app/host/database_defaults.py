@@ -7,7 +7,7 @@ from urllib.parse import quote, unquote
 
 from app.domain.value import Value
 from app.host.database_facts import DatabaseDefault, PostgresCluster
-from app.host.databases import both, cluster
+from app.host.databases import cluster, clusters
 from app.host.view import HostView
 
 CHECK = "default"
@@ -40,10 +40,9 @@ def changed(now: HostView, then: HostView | None) -> tuple[ChangedDefault, ...]:
     """Every default that is not as it was while the host was healthy."""
     return tuple(
         change
-        for one, was in both(now, then)
-        if isinstance(one.server, PostgresCluster) and isinstance(was.server, PostgresCluster)
-        if one.server.reachable and was.server.reachable
-        for change in _changed(one.server, was.server, one.evidence_id)
+        for one, current, was in clusters(now, then)
+        if was.reachable
+        for change in _changed(current, was, one.evidence_id)
     )
 
 

@@ -19,7 +19,7 @@ from app.host.database_facts import (
     PostgresCluster,
     TableWithoutVacuum,
 )
-from app.host.databases import Found, cluster, servers
+from app.host.databases import Found, cluster, clusters, servers
 from app.host.network_state import ABOUT_SPEED, text_of
 from app.host.view import HostView
 
@@ -50,7 +50,6 @@ def losses(now: HostView, then: HostView | None) -> tuple[Amiss, ...]:
     """
     if then is None:
         return ()
-    before = {one.subject: one.server for one in servers(then)}
     tables = (
         Amiss(
             key=f"autovacuum {one.database}.{one.table}",
@@ -62,11 +61,8 @@ def losses(now: HostView, then: HostView | None) -> tuple[Amiss, ...]:
     )
     lost = (
         loss
-        for one in servers(now)
-        if isinstance(one.server, PostgresCluster)
-        and one.server.reachable
-        and isinstance(was := before.get(one.subject), PostgresCluster)
-        for loss in _lost(now, one.server, was, one.evidence_id)
+        for one, current, was in clusters(now, then)
+        for loss in _lost(now, current, was, one.evidence_id)
     )
     return (*lost, *tables)
 
@@ -84,14 +80,11 @@ def unvacuumed(
     now: HostView, then: HostView | None
 ) -> tuple[tuple[Found, TableWithoutVacuum], ...]:
     """Tables for which autovacuum was switched off since the host was healthy, by server."""
-    before = {} if then is None else {one.subject: one.server for one in servers(then)}
     found = []
-    for one in servers(now):
-        was = before.get(one.subject)
-        if isinstance(one.server, PostgresCluster) and isinstance(was, PostgresCluster):
-            off = {(table.database, table.table) for table in was.autovacuum_off}
-            new = (t for t in one.server.autovacuum_off if (t.database, t.table) not in off)
-            found += [(one, table) for table in new]
+    for one, current, was in clusters(now, then):
+        off = {(table.database, table.table) for table in was.autovacuum_off}
+        new = (t for t in current.autovacuum_off if (t.database, t.table) not in off)
+        found += [(one, table) for table in new]
     return tuple(found)
 
 

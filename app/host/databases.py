@@ -72,6 +72,18 @@ def both(now: HostView, then: HostView | None) -> tuple[tuple[Found, Found], ...
     return tuple((one, before[one.subject]) for one in servers(now) if one.subject in before)
 
 
+def clusters(
+    now: HostView, then: HostView | None
+) -> tuple[tuple[Found, PostgresCluster, PostgresCluster], ...]:
+    """The same of PostgreSQL's that let somebody in: each as it is and as it was."""
+    return tuple(
+        (one, one.server, was.server)
+        for one, was in both(now, then)
+        if isinstance(one.server, PostgresCluster) and isinstance(was.server, PostgresCluster)
+        if one.server.reachable
+    )
+
+
 def server(view: HostView, subject: str) -> Found | None:
     """The server of a check's subject."""
     return next((one for one in servers(view) if one.subject == subject), None)

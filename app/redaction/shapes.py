@@ -37,7 +37,7 @@ class Shape:
     """One way in which secrets are written down: groups `before` (kept) and `secret`."""
 
     pattern: re.Pattern[str]
-    hints: tuple[str, ...]  # empty: tried on every line
+    hints: tuple[str, ...]  # at least one, in lower case
     named: bool = False
 
 

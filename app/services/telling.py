@@ -21,6 +21,7 @@ def entry(
     status: EntryStatus = EntryStatus.COMPLETED,
     detail: dict[str, object] | None = None,
 ) -> TimelineEntry:
+    """One line of the timeline, as it is kept."""
     return TimelineEntry(key=key, step=step, title=title[:500], status=status, detail=detail or {})
 
 
@@ -72,6 +73,7 @@ def _cited(at: Progress, judged: Assessment | None) -> tuple[int, ...]:
 
 
 def out_of_reach(case: Case) -> Conclusion:
+    """The end where the host itself could not be looked at."""
     reasons = sorted({e.error for e in case.evidence if e.error})
     seen = f"users see: {case.red[0].detail}" if case.red else "users are served or cannot be asked"
     said = f"{case.host.name} cannot be looked at over SSH ({'; '.join(reasons[:2])}); {seen}"
@@ -87,6 +89,7 @@ def out_of_reach(case: Case) -> Conclusion:
 
 
 def what_is_seen(case: Case) -> str:
+    """What users see, as a sentence."""
     if not case.probes:
         return f"{case.host.name} was looked at; no question that users would ask is known"
     if not case.red:
@@ -97,10 +100,12 @@ def what_is_seen(case: Case) -> str:
 
 
 def first_words(red: Sequence[ProbeResult]) -> str:
+    """What the first that fails says."""
     return "; ".join(f"{p.probe.name}: {p.detail or p.error or p.status}" for p in red[:3])
 
 
 def red_of(case: Case) -> dict[str, object]:
+    """What fails, as the timeline keeps it."""
     return {
         "probes": [
             {"name": p.probe.name, "ok": p.ok, "status": p.status, "error": p.error}
@@ -110,6 +115,7 @@ def red_of(case: Case) -> dict[str, object]:
 
 
 def ranked(judged: Assessment) -> dict[str, object]:
+    """The likeliest causes, as the timeline keeps them."""
     return {
         "advice": judged.advice.value,
         "missing": list(judged.missing),
@@ -128,6 +134,7 @@ def noted(key: str, judged: Assessment) -> Iterable[TimelineEntry]:
 
 
 def provenance(judged: Assessment) -> Iterable[ProvenanceLink]:
+    """Which evidence each hypothesis rests on."""
     proposed = [h for h in judged.hypotheses[6:] if h.mode == "model"]
     for hypothesis in (*judged.hypotheses[:6], *proposed):
         for support in hypothesis.supports:
@@ -141,5 +148,6 @@ def provenance(judged: Assessment) -> Iterable[ProvenanceLink]:
 
 
 def named_calls(calls: Sequence[ActionCall]) -> str:
+    """The first few of some diagnostics, by their names."""
     shown = ", ".join(dict.fromkeys(c.action for c in calls))
     return shown if len(shown) <= 120 else shown[:117] + "..."

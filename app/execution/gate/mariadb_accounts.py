@@ -45,7 +45,7 @@ _RIGHTS = "CONCAT_WS(',', {})".format(
 )
 _GRANTS = (
     f"SELECT JSON_OBJECT('user', User, 'host', Host, 'database', Db, 'rights', {_RIGHTS}) "
-    "FROM mysql.db WHERE Grant_priv = 'N' AND User <> '' ORDER BY User, Host, Db LIMIT 400"
+    "FROM mysql.db WHERE Grant_priv = 'N' AND User <> '' ORDER BY User, Host, Db LIMIT 2000"
 )
 
 
