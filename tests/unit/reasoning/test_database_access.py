@@ -39,13 +39,16 @@ def server(
 WELL = server()
 
 
-async def judged_of(now: dict[str, Any], *, status: int = 500) -> Assessment:
-    facts = facts_of(UP, HEALTHY_LISTENERS, postgres__state=now) | asked(*UP)
+async def judged_between(
+    now: dict[str, Any], then: dict[str, Any], action: str = "postgres.state"
+) -> Assessment:
+    """The page fails; what a server tells of itself now, and told while the host was healthy."""
+    facts = facts_of(UP, HEALTHY_LISTENERS) | {action: now} | asked(*UP)
     page = "http.local host_header=tickets.example url=http://127.0.0.1:9100/"
-    facts[page] = {"url": "http://127.0.0.1:9100/", "status": status}
-    given = case(facts, status=status)
+    facts[page] = {"url": "http://127.0.0.1:9100/", "status": 500}
+    given = case(facts, status=500)
     (known,) = given.baselines
-    healthy = facts_of(UP, HEALTHY_LISTENERS, postgres__state=WELL)
+    healthy = facts_of(UP, HEALTHY_LISTENERS) | {action: then}
     known = known.model_copy(update={"evidence": cases.evidence(healthy)})
     return await judge(given.model_copy(update={"baselines": (known,)}))
 
@@ -61,7 +64,7 @@ async def judged_of(now: dict[str, Any], *, status: int = 500) -> Assessment:
 async def test_a_role_that_may_log_in_less_is_let_in_if_a_person_agrees(
     role: dict[str, Any], word: str
 ) -> None:
-    judged = await judged_of(server(role))
+    judged = await judged_between(server(role), WELL)
     assert steps(judged) == [
         "postgres.set_role limit=-1 login=yes port=5432 role=clerk until=never"
     ], judged.statement
@@ -71,7 +74,7 @@ async def test_a_role_that_may_log_in_less_is_let_in_if_a_person_agrees(
 
 
 async def test_a_right_that_was_revoked_is_given_back_if_a_person_agrees() -> None:
-    judged = await judged_of(server({}, {"privileges": "SELECT"}))
+    judged = await judged_between(server({}, {"privileges": "SELECT"}), WELL)
     assert steps(judged) == [
         "postgres.grant database=books port=5432 privileges=INSERT role=clerk table=public.ledger"
     ], judged.statement

@@ -13,11 +13,10 @@ from app.host.database_settings import changed as settings_changed
 from app.host.database_tables import lost as tables_lost
 from app.host.mariadb_access import CHECK, lost
 from app.host.view import HostView
-from app.reasoning.port import Assessment
 from tests.unit.reasoning import cases
-from tests.unit.reasoning.cases import HEALTHY_LISTENERS, HOST, case, facts_of
-from tests.unit.reasoning.test_builtin import UP, asked, judge, steps
-from tests.unit.reasoning.test_database_access import server
+from tests.unit.reasoning.cases import HOST, case
+from tests.unit.reasoning.test_builtin import steps
+from tests.unit.reasoning.test_database_access import judged_between, server
 
 PATH = {"role": "clerk", "database": "*", "name": "search_path", "value": "drafts"}
 BEHIND = {
@@ -30,17 +29,6 @@ def view(**state: Any) -> HostView:
     return HostView(HOST, cases.evidence({"postgres.state": server(**state)}))
 
 
-async def judged_of(now: dict[str, Any], then: dict[str, Any]) -> Assessment:
-    facts = facts_of(UP, HEALTHY_LISTENERS, postgres__state=now) | asked(*UP)
-    page = "http.local host_header=tickets.example url=http://127.0.0.1:9100/"
-    facts[page] = {"url": "http://127.0.0.1:9100/", "status": 500}
-    given = case(facts, status=500)
-    (known,) = given.baselines
-    healthy = facts_of(UP, HEALTHY_LISTENERS, postgres__state=then)
-    known = known.model_copy(update={"evidence": cases.evidence(healthy)})
-    return await judge(given.model_copy(update={"baselines": (known,)}))
-
-
 @pytest.mark.parametrize(
     ("now", "then", "value"),
     [([PATH], [], "none"), ([], [PATH], "drafts"), ([PATH], [PATH | {"value": "old"}], "old")],
@@ -48,7 +36,7 @@ async def judged_of(now: dict[str, Any], then: dict[str, Any]) -> Assessment:
 async def test_sessions_begin_as_they_did_if_a_person_agrees(
     now: list[Any], then: list[Any], value: str
 ) -> None:
-    judged = await judged_of(server(defaults=now), server(defaults=then))
+    judged = await judged_between(server(defaults=now), server(defaults=then))
     assert steps(judged) == [
         f"postgres.set_default database=* name=search_path port=5432 role=clerk value={value}",
         "postgres.renew_sessions port=5432 role=clerk",
@@ -59,7 +47,7 @@ async def test_sessions_begin_as_they_did_if_a_person_agrees(
 
 
 async def test_a_sequence_goes_on_above_its_table_if_a_person_agrees() -> None:
-    judged = await judged_of(server(behind=[BEHIND]), server())
+    judged = await judged_between(server(behind=[BEHIND]), server())
     assert steps(judged) == [
         "postgres.advance_sequence database=books port=5432 sequence=public.ledger_n_seq"
     ], judged.statement
@@ -143,14 +131,7 @@ def mariadb(account: dict[str, Any], **more: Any) -> dict[str, Any]:
 async def test_an_account_of_mariadb_does_what_it_could_if_a_person_agrees(
     now: dict[str, Any], step: str, word: str
 ) -> None:
-    facts = facts_of(UP, HEALTHY_LISTENERS, mariadb__state=mariadb(LOGIN | now)) | asked(*UP)
-    page = "http.local host_header=tickets.example url=http://127.0.0.1:9100/"
-    facts[page] = {"url": "http://127.0.0.1:9100/", "status": 500}
-    given = case(facts, status=500)
-    (known,) = given.baselines
-    healthy = facts_of(UP, HEALTHY_LISTENERS, mariadb__state=mariadb(LOGIN))
-    known = known.model_copy(update={"evidence": cases.evidence(healthy)})
-    judged = await judge(given.model_copy(update={"baselines": (known,)}))
+    judged = await judged_between(mariadb(LOGIN | now), mariadb(LOGIN), "mariadb.state")
     assert steps(judged) == [step], judged.statement
     assert judged.repair is not None
     assert judged.repair.requires_person
@@ -158,7 +139,7 @@ async def test_an_account_of_mariadb_does_what_it_could_if_a_person_agrees(
 
 
 async def test_an_account_that_is_gone_is_told_and_left_to_a_person() -> None:
-    judged = await judged_of(server(roles=[]), server())
+    judged = await judged_between(server(roles=[]), server())
     assert judged.repair is None
     assert "the role clerk does not exist any more" in judged.statement
 
@@ -186,7 +167,7 @@ def table(name: str = "public.ledger", *, empty: bool | None = False) -> dict[st
 async def test_a_table_that_was_lost_is_told_and_left_to_a_person(
     now: list[Any], word: str
 ) -> None:
-    judged = await judged_of(server(tables=now), server(tables=[table()]))
+    judged = await judged_between(server(tables=now), server(tables=[table()]))
     assert judged.repair is None
     assert word in judged.statement or word in str(judged.hypotheses)
 
@@ -239,14 +220,7 @@ def of_redis(settings: dict[str, int]) -> dict[str, Any]:
 async def test_a_setting_of_a_running_server_is_set_as_it_was(
     action: str, now: dict[str, Any], then: dict[str, Any], step: str, asks: bool
 ) -> None:
-    facts = facts_of(UP, HEALTHY_LISTENERS) | {action: now} | asked(*UP)
-    page = "http.local host_header=tickets.example url=http://127.0.0.1:9100/"
-    facts[page] = {"url": "http://127.0.0.1:9100/", "status": 500}
-    given = case(facts, status=500)
-    (known,) = given.baselines
-    healthy = facts_of(UP, HEALTHY_LISTENERS) | {action: then}
-    known = known.model_copy(update={"evidence": cases.evidence(healthy)})
-    judged = await judge(given.model_copy(update={"baselines": (known,)}))
+    judged = await judged_between(now, then, action)
     assert steps(judged) == [step], judged.statement
     assert judged.repair is not None
     assert bool(judged.repair.requires_person) is asks
