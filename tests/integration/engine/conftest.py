@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
+from sqlalchemy import text
 
 from app.audit.approvals import Approval
 from app.audit.journal import Journal
@@ -109,6 +110,13 @@ class Site:
         agent = self.start_agent(graph, verdict)
         await agent.ready()
         return agent
+
+    async def put_to_sleep(self, agent: Agent) -> None:
+        """Stop an agent, and not in the middle of a write: SQLite has one writer, which would keep
+        all others from writing for as long as it sleeps. We are that writer for this moment."""
+        async with self.database.transaction() as session:
+            await session.execute(text("SELECT 1"))
+            agent.pause()
 
     def start_agent(self, graph: str, verdict: Verdict = Verdict.ALLOW) -> Agent:
         """The same, not waited for."""

@@ -64,7 +64,7 @@ async def test_a_worker_that_slept_finds_its_work_taken_and_ends(site: Site) -> 
     sleeper = await site.agent()
     await site.folder.until("start")
     peer = await site.agent()
-    sleeper.pause()
+    await site.put_to_sleep(sleeper)
     (dead,) = await site.records.workers.live() - {peer.worker_id}
     await site.records.workers.leave(dead)  # what the peers do when it is not heard of for long
     site.folder.let_go()
