@@ -164,8 +164,10 @@ def test_a_table_that_somebody_holds_hides_nothing_else(
     with psycopg.connect(url) as holder:
         holder.execute("LOCK TABLE receipts IN ACCESS EXCLUSIVE MODE")
         seen = cluster(url, capsys)
-    assert (seen.behind, seen.tables) == ((), ())
-    assert seen.tables_unseen == seen.databases
+    # The server is shared: a migrated database of other tests may stand beside this one.
+    own = database_of(url)
+    assert [one for one in (*seen.behind, *seen.tables) if one.database == own] == []
+    assert own in seen.tables_unseen
     assert "public.receipts" in {index.table for index in seen.indexes}
     assert seen.not_looked_at == ()
 
@@ -175,7 +177,8 @@ def test_a_table_without_a_row_is_told(
     url: str, session: psycopg.Connection, capsys: pytest.CaptureFixture[str], how: str
 ) -> None:
     def empty() -> bool | None:
-        return {t.table: t.empty for t in cluster(url, capsys).tables}["public.receipts"]
+        own = [t for t in cluster(url, capsys).tables if t.database == database_of(url)]
+        return {t.table: t.empty for t in own}["public.receipts"]
 
     assert empty() is False
     session.execute(how)
