@@ -186,8 +186,14 @@ class HostCase:
         """What changed on the incident's own host that its ticket may be about, by theme."""
         if self.drift is None or not self.is_own:
             return {}
-        jobs = frozenset(unit.name for unit in self.timed)
-        return kept.themes(self.drift[0], self.case.incident, jobs, self._files_of_jobs())
+        # A job that waits for its timer is not loaded, and so not among the units.
+        scripts = (job_scripts.scripts(view) for view in (self.then, self.view))
+        jobs = {unit.name for unit in self.timed} | {
+            s.job for seen in scripts for s in seen.values()
+        }
+        return kept.themes(
+            self.drift[0], self.case.incident, frozenset(jobs), self._files_of_jobs()
+        )
 
     def _files_of_jobs(self) -> dict[str, str]:
         """What jobs run and read, each with the words by which people know its job."""

@@ -74,6 +74,7 @@ class Repair(Value):
     steps: tuple[ActionCall, ...]
     requires_person: str | None = None
     disruptive: bool = True
+    puts_back: bool = False  # what stood there while the host was healthy stands there again
 
 
 class Note(Value):

@@ -43,6 +43,7 @@ def repair_for(mode: FailureMode, key: str, host: str, facts: Facts) -> Repair |
                 steps=steps,
                 requires_person=None if remedy.person is None else fill(remedy.person, facts),
                 disruptive=not all(s.action.startswith(_GENTLE) for s in steps),
+                puts_back=any(step.restore is not None for step in remedy.steps),
             )
     return None
 

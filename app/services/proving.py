@@ -167,8 +167,12 @@ async def _not_healed(at: Progress, effects: Effects, key: str) -> Progress:
     """Undo, refute the cause and think again; a change that got users further is kept for now."""
     applied = at.applied[-1]
     assert at.verification is not None
-    if got_further(at.verification) and not at.verification.worse:
-        said = "Users get further than before; keeping this repair and looking for what remains"
+    assert at.assessment is not None
+    repair, proof = at.assessment.repair, at.verification
+    elsewhere = repair is not None and repair.puts_back and got_elsewhere(proof)
+    if (got_further(proof) or elsewhere) and not proof.worse:
+        how = "something else than before" if elsewhere else "further than before"
+        said = f"Users get {how}; keeping this repair and looking for what remains"
         await say(effects, f"{key}.further", Step.VERIFY, said)
         return await look_again(at.further(applied.plan.cause), effects, f"{key}.again")
     await undo(effects, key, applied)
@@ -189,6 +193,22 @@ def got_further(proof: Verification) -> bool:
     before = {p.probe.name: _depth(p) for p in proof.before}
     pairs = [(before[p.probe.name], _depth(p)) for p in proof.after if p.probe.name in before]
     return any(now > then for then, now in pairs) and all(now >= then for then, now in pairs)
+
+
+def got_elsewhere(proof: Verification) -> bool:
+    """Whether users are refused with another status than before, and nowhere get less far.
+
+    After something was put back as it was while the host was healthy, that tells of a second fault
+    behind the first: without its configuration a web server answers 200 with a program's source,
+    and with it the program's own 503.
+    """
+    before = {p.probe.name: p for p in proof.before}
+    pairs = [(before[p.probe.name], p) for p in proof.after if p.probe.name in before]
+    other = any(
+        then.status is not None and now.status is not None and then.status != now.status
+        for then, now in pairs
+    )
+    return other and all(_depth(now) >= _depth(then) for then, now in pairs)
 
 
 def _depth(result: ProbeResult) -> int:

@@ -142,8 +142,13 @@ async def undo(effects: Effects, key: str, applied: Applied) -> bool:
 
 
 async def _settle(effects: Effects, key: str, applied: Applied) -> bool:
-    """Let units take up what was put back: read it again, or start where reading it ended them."""
+    """Let units take up what was put back: read it again, or run with it as they did before.
+
+    Where nothing was put back, what runs is what the files say.
+    """
     settled = True
+    if not any(done.undo for done in applied.results):
+        return settled
     for index, done in enumerate(applied.results, start=1):
         name = f"{key}.settle-{index}"
         for result in await effects.settle(name, applied.plan, done) if done.settle else ():

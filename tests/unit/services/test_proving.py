@@ -9,7 +9,7 @@ from app.domain.probe import Probe, ProbeKind, ProbeResult
 from app.domain.verdict import Verification
 from app.reasoning.port import Case
 from app.services.progress import Progress
-from app.services.proving import got_further
+from app.services.proving import got_elsewhere, got_further
 from tests.unit.services.world import HOST, START, World
 
 Seen = str | int  # how a question failed: a word of the network, or a status; 200 passed
@@ -63,6 +63,20 @@ def test_further(before: tuple[Seen, ...], after: tuple[Seen, ...]) -> None:
 )
 def test_not_further(before: tuple[Seen, ...], after: tuple[Seen, ...]) -> None:
     assert not got_further(proof(before, after))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "so"),
+    [
+        ((206, 500), (503, 500), True),
+        ((404,), (500,), True),
+        ((500,), (500,), False),
+        (("refused",), ("timeout",), False),
+        ((404, 500), (500, "refused"), False),  # somebody else is served less than before
+    ],
+)
+def test_elsewhere(before: tuple[Seen, ...], after: tuple[Seen, ...], so: bool) -> None:
+    assert got_elsewhere(proof(before, after)) is so
 
 
 def test_what_was_tried_in_vain_before_may_have_been_right_with_a_fault_in_front_of_it() -> None:
