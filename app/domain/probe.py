@@ -38,6 +38,7 @@ class Probe(Value):
     tls: bool = False
     expect_status: tuple[int, ...] = ()  # empty: any below 400
     expect_text: tuple[str, ...] = ()  # every one must stand in the body; host: what was there
+    expect_headers: tuple[tuple[str, str], ...] = ()  # http: names in small letters, and values
     timeout_seconds: float = 5.0
     slow_after_seconds: float | None = None  # above it the answer counts as a failure
     whole: bool = False  # http: the whole page must come, and not at a crawl
@@ -52,6 +53,7 @@ class ProbeResult(Value):
     probe: Probe
     ok: bool
     status: int | None = None  # HTTP status
+    headers: tuple[tuple[str, str], ...] = ()  # HTTP: those that a browser goes by, redacted
     # one of refused, timeout, unreachable, reset, dns, "tls: ...", database, protocol, slow, check
     error: str | None = None
     detail: str = ""  # one sentence: what was seen against what was expected

@@ -11,6 +11,7 @@ import asyncio
 import struct
 
 from app.domain.probe import Probe
+from app.execution.answer import Answer
 
 PROTOCOL_3_0 = 196608
 STRANGER = "28"  # SQLSTATE class: invalid authorization. The server works and does not know us.
@@ -28,21 +29,21 @@ class NotServed(Exception):
         self.detail = detail
 
 
-async def postgresql(probe: Probe) -> tuple[int | None, str]:
+async def postgresql(probe: Probe) -> Answer:
     """A start-up message; the body is how the server wants us to log in, or why it does not."""
     body = struct.pack(">I", PROTOCOL_3_0) + b"user\0sre-agent\0database\0postgres\0\0"
     answer = await _exchange(probe, struct.pack(">I", len(body) + 4) + body)
     if answer[:1] == b"R":
-        return None, "asks for authentication"
+        return Answer(None, "asks for authentication")
     if answer[:1] != b"E":
         raise NotServed("protocol", "no PostgreSQL server answers")
     fields = _error_fields(answer)
     if not fields.get("C", "").startswith(STRANGER):
         raise NotServed("database", fields.get("M", "it refuses connections"))
-    return None, fields.get("M", "")
+    return Answer(None, fields.get("M", ""))
 
 
-async def mysql(probe: Probe) -> tuple[int | None, str]:
+async def mysql(probe: Probe) -> Answer:
     """Greeting, log-in as a stranger, refusal: the whole of it.
 
     Never less. A client that leaves before the end of the handshake counts as a connection error,
@@ -65,14 +66,14 @@ async def mysql(probe: Probe) -> tuple[int | None, str]:
         writer.close()
 
 
-def _refused(answer: bytes) -> tuple[int | None, str]:
+def _refused(answer: bytes) -> Answer:
     """What the server says to a stranger; being turned away as one is as it should be."""
     if answer[:1] != b"\xff":
         raise NotServed("protocol", "no MySQL or MariaDB server answers")
     code = int.from_bytes(answer[1:3], "little")
     text = answer[3:].decode("utf-8", "replace")
     if code in _TURNED_AWAY:
-        return None, "turns strangers away"
+        return Answer(None, "turns strangers away")
     raise NotServed("database", text[6:] if text.startswith("#") else text)
 
 
@@ -93,11 +94,11 @@ def _framed(payload: bytes, number: int) -> bytes:
     return len(payload).to_bytes(3, "little") + bytes([number % 256]) + payload
 
 
-async def redis(probe: Probe) -> tuple[int | None, str]:
+async def redis(probe: Probe) -> Answer:
     """PING. A server that cannot persist, or is still loading, says so instead of PONG."""
     answer = (await _exchange(probe, b"PING\r\n")).decode("utf-8", "replace").strip()
     if answer.startswith(("+PONG", "-NOAUTH", "-NOPERM")):
-        return None, answer.split()[0]
+        return Answer(None, answer.split()[0])
     if answer.startswith("-"):
         raise NotServed("database", answer[1:300])
     raise NotServed("protocol", "no redis server answers")

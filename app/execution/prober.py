@@ -20,7 +20,8 @@ import httpx
 
 from app.domain.host import Host
 from app.domain.probe import Probe, ProbeKind, ProbeResult, likeness
-from app.execution import dns_query
+from app.execution import dns_query, tls
+from app.execution.answer import Answer, noticed
 from app.execution.certificates import why_not_valid
 from app.execution.dialogues import NotServed, mysql, postgresql, redis
 from app.host.probes import serves_nothing
@@ -33,6 +34,9 @@ WHOLE_FROM = 256 * 1024
 WHOLE_SECONDS = 5.0
 """Of a page that must come whole: how much is read, from which size on it is timed, and how long it
 may take once it has begun. A stream without an end has no length and is not timed."""
+
+
+NOTHING = Answer(None, "")
 
 
 class HttpProber:
@@ -52,31 +56,31 @@ class HttpProber:
         started = monotonic()
         try:
             async with asyncio.timeout(probe.timeout_seconds):
-                status, body = await _ASK[probe.kind](probe)
+                answer = await _ASK[probe.kind](probe)
         except NotServed as error:
             return self._result(probe, started, error=error.word, detail=error.detail)
         except (OSError, httpx.HTTPError, ssl.SSLError) as error:
             return self._result(probe, started, error=told(error), detail=str(error)[:200])
-        failing = why_not(probe, status, body, monotonic() - started)
-        return self._result(probe, started, status=status, body=body, detail=failing)
+        failing = why_not(probe, answer, monotonic() - started)
+        return self._result(probe, started, answer, detail=failing)
 
     def _result(
         self,
         probe: Probe,
         started: float,
+        answer: Answer = NOTHING,
         *,
-        status: int | None = None,
         error: str | None = None,
-        body: str = "",
         detail: str = "",
     ) -> ProbeResult:
-        kept = self._redactor.text(body[:KEPT_OF_BODY])
+        kept = self._redactor.text(answer.body[:KEPT_OF_BODY])
         if not detail and error is None and probe.unlike and likeness(kept) == probe.unlike:
             detail = "another page is answered in its place"
         return ProbeResult(
             probe=probe,
             ok=not detail and error is None,
-            status=status,
+            status=answer.status,
+            headers=tuple((name, self._redactor.text(text)) for name, text in answer.headers),
             error=error,
             detail=self._redactor.text(f"{error}: {detail}" if error else detail),
             body=kept,
@@ -86,9 +90,9 @@ class HttpProber:
         )
 
 
-def why_not(probe: Probe, status: int | None, body: str, seconds: float) -> str:
+def why_not(probe: Probe, answer: Answer, seconds: float) -> str:
     """Why a user would not be content with an answer; "" where they would be."""
-    wanted = probe.expect_status
+    wanted, status, body = probe.expect_status, answer.status, answer.body
     if status is not None and (status not in wanted if wanted else status >= 400):
         shown = " or ".join(map(str, wanted)) if wanted else "below 400"
         return f"answered {status}, expected {shown}"
@@ -99,6 +103,10 @@ def why_not(probe: Probe, status: int | None, body: str, seconds: float) -> str:
     missing = [text for text in probe.expect_text if text not in body]
     if missing:
         return f"the page lacks {missing[0]!r}, which stood in every healthy answer"
+    for name, value in probe.expect_headers:
+        now = dict(answer.headers).get(name)
+        if now != value:
+            return f"{name} is {now or 'not told'}, and was {value}"
     if probe.kind is ProbeKind.HTTP and serves_nothing(body):
         return "a web server's own welcome page instead of the site"
     if probe.slow_after_seconds is not None and seconds > probe.slow_after_seconds:
@@ -130,13 +138,13 @@ def _root(error: BaseException) -> BaseException:
     return seen
 
 
-async def _http(probe: Probe) -> tuple[int | None, str]:
+async def _http(probe: Probe) -> Answer:
     scheme = "https" if probe.tls else "http"
     name = probe.host_header or probe.address
     url = httpx.URL(f"{scheme}://{probe.address}:{probe.port}").join(probe.path)
     headers = {"Host": name, "User-Agent": "sre-agent-probe", "Connection": "close"}
     async with httpx.AsyncClient(
-        verify=_any_certificate(),
+        verify=tls.any_certificate(),
         trust_env=False,
         follow_redirects=False,
         timeout=probe.timeout_seconds,
@@ -145,7 +153,8 @@ async def _http(probe: Probe) -> tuple[int | None, str]:
         request.extensions["sni_hostname"] = name
         response = await client.send(request, stream=True)
         try:
-            return response.status_code, await _body(response, whole=probe.whole)
+            body = await _body(response, whole=probe.whole)
+            return Answer(response.status_code, body, noticed(response.headers))
         finally:
             await response.aclose()
 
@@ -176,43 +185,39 @@ async def _timed(response: httpx.Response, wanted: int) -> str:
     return ""
 
 
-async def _tcp(probe: Probe) -> tuple[int | None, str]:
+async def _tcp(probe: Probe) -> Answer:
     _, writer = await asyncio.open_connection(probe.address, probe.port)
     writer.close()
     await writer.wait_closed()
-    return None, ""
+    return Answer(None, "")
 
 
-async def _tls(probe: Probe) -> tuple[int | None, str]:
-    """A handshake under the user's name; the certificate's dates and names are judged."""
+async def _tls(probe: Probe) -> Answer:
+    """A handshake under the user's name; the certificate's dates and names are judged.
+
+    The body tells the server's manners, a line each; those it had while healthy are expected.
+    """
     name = probe.host_header or probe.address
-    _, writer = await asyncio.open_connection(
-        probe.address, probe.port, ssl=_any_certificate(), server_hostname=name
-    )
-    encoded = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
-    writer.close()
-    await writer.wait_closed()
+    encoded = await tls.certificate(probe.address, probe.port, name)
     problem = why_not_valid(encoded, name, datetime.now(UTC))
     if problem:
         raise NotServed(f"tls: {problem}")
-    return None, ""
+    most = probe.timeout_seconds / 2
+    has = await tls.manners(probe.address, probe.port, name, most)
+    lost = [tls.LOST.get(text, text) for text in probe.expect_text if text not in has]
+    if lost:
+        raise NotServed(f"tls: {lost[0]}")
+    return Answer(None, "\n".join(has))
 
 
-async def _dns(probe: Probe) -> tuple[int | None, str]:
+async def _dns(probe: Probe) -> Answer:
     """Whether the resolver at the probe's address knows the name; the addresses are the body."""
     name = probe.host_header or probe.address
     try:
         found = await dns_query.ask(probe.address, probe.port, name, probe.timeout_seconds)
     except dns_query.DnsError as error:
         raise NotServed("dns", f"{name}: {error}") from error
-    return None, " ".join(sorted(found))
-
-
-def _any_certificate() -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    return context
+    return Answer(None, " ".join(sorted(found)))
 
 
 _ASK = {

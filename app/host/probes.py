@@ -170,7 +170,13 @@ def linked(first: Sequence[ProbeResult]) -> tuple[Probe, ...]:
         paths = dict.fromkeys("/" + m["path"].lstrip("/") for m in _LINK.finditer(page.body))
         lasting = [path for path in paths if not _OF_ONE_RELEASE.search(path.lower())]
         for path in lasting[:_MOST_LINKED]:
-            shape = {"path": path, "name": _name(own, path), "expect_status": (), "expect_text": ()}
+            shape = {
+                "path": path,
+                "name": _name(own, path),
+                "expect_status": (),
+                "expect_text": (),
+                "expect_headers": (),
+            }
             found.append(own.model_copy(update=shape))
     return _unique(found)
 
@@ -195,6 +201,9 @@ def _taught(one: ProbeResult, two: ProbeResult) -> Probe:
     if one.probe.kind is ProbeKind.DNS:
         both = [address for address in one.body.split() if address in two.body.split()]
         return one.probe.model_copy(update={"expect_text": tuple(both)})
+    if one.probe.kind is ProbeKind.TLS:
+        manners = [line for line in one.body.splitlines() if line in two.body.splitlines()]
+        return one.probe.model_copy(update={"expect_text": tuple(manners)})
     if one.probe.kind is not ProbeKind.HTTP or one.status is None or one.probe.expect_status:
         return one.probe
     slow = max(2.0, 5 * max(one.seconds, two.seconds))
@@ -202,6 +211,7 @@ def _taught(one: ProbeResult, two: ProbeResult) -> Probe:
         update={
             "expect_status": (one.status,),
             "expect_text": _words_in_both(one.body, two.body),
+            "expect_headers": tuple(pair for pair in one.headers if pair in two.headers),
             "slow_after_seconds": min(slow, one.probe.timeout_seconds),
         }
     )

@@ -95,6 +95,7 @@ def failing_pages(view: HostView, known: Sequence[Probe]) -> tuple[Probe, ...]:
                 "path": path,
                 "expect_status": (),
                 "expect_text": (),
+                "expect_headers": (),
                 "slow_after_seconds": None,
                 "timeout_seconds": _SECONDS,
             }

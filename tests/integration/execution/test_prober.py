@@ -3,28 +3,32 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import pytest
+import trustme
 
 from app.domain.host import Host
 from app.domain.probe import Probe, ProbeKind, ProbeResult, likeness
+from app.execution import answer as answers
 from app.execution.prober import HttpProber, why_not
+from app.host.probes import learn
 
 HOST = Host(name="alpha", address="127.0.0.1")
 Answer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 @asynccontextmanager
-async def listening(answer: Answer) -> AsyncIterator[int]:
+async def listening(answer: Answer, tls: ssl.SSLContext | None = None) -> AsyncIterator[int]:
     async def once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             await answer(reader, writer)
         finally:
             writer.close()
 
-    server = await asyncio.start_server(once, "127.0.0.1", 0)
+    server = await asyncio.start_server(once, "127.0.0.1", 0, ssl=tls)
     async with server:
         yield server.sockets[0].getsockname()[1]
 
@@ -137,6 +141,72 @@ async def test_plain_text_where_tls_is_expected() -> None:
     assert not result.ok
     assert result.error is not None
     assert result.error.startswith(("tls", "reset"))
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "said"),
+    [
+        ("Content-Type: text/css", "Content-Type: text/css", ""),
+        (
+            "Content-Type: text/css",
+            "Content-Type: text/plain",
+            "content-type is text/plain, and was",
+        ),
+        ("Content-Type: text/css", "X-Other: 1", "content-type is not told"),
+        ("X-Other: 1", "Access-Control-Allow-Origin: *", ""),  # more than before
+    ],
+)
+async def test_what_a_browser_makes_of_a_page_is_expected_of_it(
+    then: str, now: str, said: str
+) -> None:
+    async with listening(page("body{}", f"200 OK\r\n{then}")) as port:
+        one, two = await ask(http(port)), await ask(http(port))
+    (taught,) = learn([one], [two])
+    async with listening(page("body{}", f"200 OK\r\n{now}")) as port:
+        result = await ask(taught.model_copy(update={"port": port}))
+    assert result.ok is (not said)
+    assert said in result.detail
+
+
+@asynccontextmanager
+async def with_certificate(*, whole: bool, older: bool) -> AsyncIterator[Probe]:
+    """A TLS server with a certificate of an intermediate authority, sent along or not."""
+    issuer = trustme.CA().create_child_ca()
+    leaf = issuer.issue_cert("shop.example")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2 if older else ssl.TLSVersion.TLSv1_3
+    sent = leaf.cert_chain_pems if whole else leaf.cert_chain_pems[:1]
+    with trustme.Blob(
+        leaf.private_key_pem.bytes() + b"".join(p.bytes() for p in sent)
+    ).tempfile() as file:
+        context.load_cert_chain(file)
+
+    async with listening(silence, context) as port:
+        yield Probe(
+            name="t", kind=ProbeKind.TLS, address="127.0.0.1", port=port, host_header="shop.example"
+        )
+
+
+@pytest.mark.parametrize(
+    ("whole", "older", "lost"),
+    [
+        (True, True, ""),
+        (False, True, "certificate of the issuer is not sent"),
+        (True, False, "TLS 1.2 cannot connect"),
+    ],
+)
+async def test_what_a_tls_server_did_while_healthy_is_expected_of_it(
+    whole: bool, older: bool, lost: str
+) -> None:
+    async with with_certificate(whole=True, older=True) as probe:
+        one, two = await ask(probe), await ask(probe)
+    (taught,) = learn([one], [two])
+    assert len(taught.expect_text) == 2
+    async with with_certificate(whole=whole, older=older) as now:
+        assert (await ask(now)).ok, "by itself that is no fault"
+        result = await ask(taught.model_copy(update={"port": now.port}))
+    assert result.ok is (not lost)
+    assert lost in (result.error or "")
 
 
 def postgres_error(state: str, message: str) -> bytes:
@@ -253,4 +323,4 @@ def test_a_name_must_be_where_it_was(body: str, said: str) -> None:
         name="dns", kind=ProbeKind.DNS, address="192.0.2.1", port=53, host_header="shop.example",
         expect_text=("192.0.2.7",),
     )  # fmt: skip
-    assert why_not(probe, None, body, 0.01) == said
+    assert why_not(probe, answers.Answer(None, body), 0.01) == said

@@ -166,7 +166,8 @@ def test_a_table_that_somebody_holds_hides_nothing_else(
         seen = cluster(url, capsys)
     # The server is shared: a migrated database of other tests may stand beside this one.
     own = database_of(url)
-    assert [one for one in (*seen.behind, *seen.tables) if one.database == own] == []
+    assert [one for one in seen.behind if one.database == own] == []
+    assert [one for one in seen.tables if one.database == own] == []
     assert own in seen.tables_unseen
     assert "public.receipts" in {index.table for index in seen.indexes}
     assert seen.not_looked_at == ()
