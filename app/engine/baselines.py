@@ -10,6 +10,7 @@ from app.engine.parts import Hands
 from app.errors import Conflict
 from app.host import probes as questions
 from app.host.baseline import Baseline, assemble, calls
+from app.host.learned_probes import learn, linked
 from app.host.view import HostView
 
 
@@ -57,6 +58,6 @@ async def take_baseline(
 async def _learned(host: Host, evidence: tuple[Evidence, ...], hands: Hands) -> tuple[Probe, ...]:
     asked = questions.candidates(HostView(host, evidence), hands.inventory.related(host))
     first = await hands.prober.probe(host, asked)
-    asked += (parts := questions.linked(first))
+    asked += (parts := linked(first))
     first += await hands.prober.probe(host, parts)
-    return questions.learn(first, await hands.prober.probe(host, asked))
+    return learn(first, await hands.prober.probe(host, asked))

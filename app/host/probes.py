@@ -12,7 +12,8 @@ import re
 from collections.abc import Iterable, Sequence
 
 from app.domain.host import Host
-from app.domain.probe import Probe, ProbeKind, ProbeResult
+from app.domain.probe import Probe, ProbeKind
+from app.host.addresses import is_address
 from app.host.facts import Listener, NginxServer
 from app.host.view import HostView
 
@@ -28,7 +29,7 @@ _DEFAULT_PORTS = {
     "postgresql": 5432, "mariadb": 3306, "mysql": 3306, "redis": 6379, "redis-server": 6379,
     "memcached": 11211, "rabbitmq-server": 5672, "mongod": 27017,
 }  # fmt: skip
-_DATABASES = {
+DATABASES = {
     "postgres": ProbeKind.POSTGRESQL,
     "mariadbd": ProbeKind.MYSQL,
     "mysqld": ProbeKind.MYSQL,
@@ -55,9 +56,10 @@ PACKAGED_PAGES = ("Welcome to nginx!", "Apache2 Debian Default Page", "Apache2 D
                   "<h1>It works!</h1>", "Test Page for the HTTP Server")  # fmt: skip
 """What a web server shows when it serves no site at all: 200, and nobody is served."""
 
-_LEARNED_WORDS = 12
 _DNS_PORT, _MOST_NAMES = 53, 12
-_MOST_LINKED = 2
+_NAME_SERVERS = frozenset(
+    {"named", "bind9", "dnsmasq", "unbound", "pdns", "knot", "coredns", "nsd"}
+)
 
 
 def derive(view: HostView, *, service: str | None = None) -> tuple[Probe, ...]:
@@ -77,7 +79,7 @@ def derive(view: HostView, *, service: str | None = None) -> tuple[Probe, ...]:
         if port is not None and port not in asked:
             found.append(_of_port(host, port))
             asked.add(port)
-    return _unique(found)
+    return unique(found)
 
 
 def _has(view: HostView, service: str) -> bool:
@@ -94,15 +96,15 @@ def candidates(view: HostView, others: Sequence[Host] = ()) -> tuple[Probe, ...]
     """
     derived = derive(view)
     pages = [
-        probe.model_copy(update={"path": path, "name": _name(probe, path)})
+        probe.model_copy(update={"path": path, "name": name_of(probe, path)})
         for probe in derived
         if probe.kind is ProbeKind.HTTP and probe.path == "/"
         for path in HEALTH_PATHS
     ]
     if view.host.probes:
         return derived
-    more = (*certificates(derived), *_names_answered(view, others), *_pages_of_programs(view))
-    return _unique([*derived, *pages, *more])
+    names = (*_names_answered(view, others), *_names_passed_to(view, others))
+    return unique([*derived, *pages, *certificates(derived), *names, *_pages_of_programs(view)])
 
 
 def _pages_of_programs(view: HostView) -> Iterable[Probe]:
@@ -140,90 +142,40 @@ def _names_answered(view: HostView, others: Sequence[Host]) -> Iterable[Probe]:
     own = _web_name(view.host)
     names = [name for host in others for name in host.names if "." in name and _askable(name)]
     for name in list(dict.fromkeys([*([own] if own else []), *names]))[:_MOST_NAMES]:
-        yield Probe(
-            name=f"dns {name} @{view.host.address}",
-            kind=ProbeKind.DNS,
-            address=view.host.address,
-            port=_DNS_PORT,
-            host_header=name,
-        )
+        yield _of_name(view.host, name)
 
 
-_LINK = re.compile(
-    r"""(?:href|src)\s*=\s*["']?(?P<path>/?(?!/)[\w./%-]+\.(?:css|js|mjs|png|jpe?g|gif|svg|ico|woff2?))"""
-    r"""["'\s>]""",
-    re.IGNORECASE,
-)
-"""What a page is made of beside its text, on the same site."""
+def _names_passed_to(view: HostView, others: Sequence[Host]) -> Iterable[Probe]:
+    """Whether the name servers that the host depends on know the names to which it passes requests.
 
-_OF_ONE_RELEASE = re.compile(r"\d|[a-f]{6,}")
-"""In the name of a file that the next release calls otherwise: by a version or a hash."""
-
-
-def linked(first: Sequence[ProbeResult]) -> tuple[Probe, ...]:
-    """What the pages that were answered are made of: a page without its styles is half a page."""
-    found = []
-    for page in first:
-        own = page.probe
-        if not page.ok or own.kind is not ProbeKind.HTTP or own.path != "/":
-            continue
-        paths = dict.fromkeys("/" + m["path"].lstrip("/") for m in _LINK.finditer(page.body))
-        lasting = [path for path in paths if not _OF_ONE_RELEASE.search(path.lower())]
-        for path in lasting[:_MOST_LINKED]:
-            shape = {
-                "path": path,
-                "name": _name(own, path),
-                "expect_status": (),
-                "expect_text": (),
-                "expect_headers": (),
-            }
-            found.append(own.model_copy(update=shape))
-    return _unique(found)
+    A web server looks them up when it starts, and does not start without them.
+    """
+    servers = () if view.nginx is None else view.nginx[0].servers
+    passed = (upstream.host or "" for server in servers for upstream in server.upstreams)
+    names = [name for name in dict.fromkeys(passed) if "." in name and _is_name(name)]
+    for host in others:
+        answers = {_program(service) for service in host.services} & _NAME_SERVERS
+        if answers and host.name in view.host.depends_on:
+            yield from (_of_name(host, name) for name in names[:_MOST_NAMES])
 
 
-def learn(first: Sequence[ProbeResult], second: Sequence[ProbeResult]) -> tuple[Probe, ...]:
-    """Probes that were content twice, each taught what its right answer looks like."""
-    return tuple(
-        _taught(one, two)
-        for one, two in zip(first, second, strict=True)
-        if one.ok and two.ok and one.status == two.status
+def _is_name(name: str) -> bool:
+    return _askable(name) and not is_address(name)
+
+
+def _of_name(server: Host, name: str) -> Probe:
+    return Probe(
+        name=f"dns {name} @{server.address}",
+        kind=ProbeKind.DNS,
+        address=server.address,
+        port=_DNS_PORT,
+        host_header=name,
     )
 
 
 def serves_nothing(body: str) -> bool:
     """Whether a page is a web server's own welcome and not a site."""
     return any(mark in body for mark in PACKAGED_PAGES)
-
-
-def _taught(one: ProbeResult, two: ProbeResult) -> Probe:
-    if one.probe.kind in _DATABASES.values():
-        return one.probe.model_copy(update={"expect_text": _words_in_both(one.body, two.body)})
-    if one.probe.kind is ProbeKind.DNS:
-        both = [address for address in one.body.split() if address in two.body.split()]
-        return one.probe.model_copy(update={"expect_text": tuple(both)})
-    if one.probe.kind is ProbeKind.TLS:
-        manners = [line for line in one.body.splitlines() if line in two.body.splitlines()]
-        return one.probe.model_copy(update={"expect_text": tuple(manners)})
-    if one.probe.kind is not ProbeKind.HTTP or one.status is None or one.probe.expect_status:
-        return one.probe
-    slow = max(2.0, 5 * max(one.seconds, two.seconds))
-    return one.probe.model_copy(
-        update={
-            "expect_status": (one.status,),
-            "expect_text": _words_in_both(one.body, two.body),
-            "expect_headers": tuple(pair for pair in one.headers if pair in two.headers),
-            "slow_after_seconds": min(slow, one.probe.timeout_seconds),
-        }
-    )
-
-
-def _words_in_both(one: str, two: str) -> tuple[str, ...]:
-    """Words of one answer that the next answer had too, the longest first: its constant part.
-
-    Words with digits are left out: counters, dates and identifiers change from day to day.
-    """
-    words = {w for w in re.findall(r"[A-Za-z][A-Za-z_-]{2,40}", one) if w in two}
-    return tuple(sorted(words, key=lambda w: (-len(w), w))[:_LEARNED_WORDS])
 
 
 def _of_sites(host: Host, view: HostView) -> Iterable[Probe]:
@@ -279,7 +231,7 @@ def _outside(entry: Listener) -> bool:
 def _of_listener(host: Host, entry: Listener) -> Probe:
     if (entry.process or "") in WEB_PROGRAMS and entry.port in HTTP_PORTS:
         return _http(host, entry.port, None, tls=HTTP_PORTS[entry.port])
-    return _of_port(host, entry.port, _DATABASES.get(entry.process or "", ProbeKind.TCP))
+    return _of_port(host, entry.port, DATABASES.get(entry.process or "", ProbeKind.TCP))
 
 
 def _of_port(host: Host, port: int, kind: ProbeKind | None = None) -> Probe:
@@ -299,7 +251,7 @@ def _http(host: Host, port: int, name: str | None, *, tls: bool) -> Probe:
         host_header=name or _web_name(host),
         tls=tls,
     )
-    return probe.model_copy(update={"name": _name(probe, "/")})
+    return probe.model_copy(update={"name": name_of(probe, "/")})
 
 
 def _web_name(host: Host) -> str | None:
@@ -307,7 +259,8 @@ def _web_name(host: Host) -> str | None:
     return next((n for n in host.names if "." in n), None)
 
 
-def _name(probe: Probe, path: str) -> str:
+def name_of(probe: Probe, path: str) -> str:
+    """What a probe of a page is called."""
     scheme = "https" if probe.tls else "http"
     return f"{scheme} {probe.host_header or probe.address}:{probe.port}{path}"
 
@@ -316,5 +269,6 @@ def _program(service: str) -> str:
     return service.removesuffix(".service").split("@", 1)[0].lower()
 
 
-def _unique(probes: Iterable[Probe]) -> tuple[Probe, ...]:
+def unique(probes: Iterable[Probe]) -> tuple[Probe, ...]:
+    """Each name once; the last one wins."""
     return tuple({probe.name: probe for probe in probes}.values())

@@ -14,7 +14,7 @@ from app.domain.host import Host
 from app.domain.probe import Probe, ProbeKind, ProbeResult, likeness
 from app.execution import answer as answers
 from app.execution.prober import HttpProber, why_not
-from app.host.probes import learn
+from app.host.learned_probes import learn
 
 HOST = Host(name="alpha", address="127.0.0.1")
 Answer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]

@@ -8,7 +8,8 @@ from typing import Any
 from app.domain.evidence import Evidence
 from app.domain.host import Host
 from app.domain.probe import Probe, ProbeKind, ProbeResult
-from app.host.probes import HEALTH_PATHS, candidates, derive, learn, linked, serves_nothing
+from app.host.learned_probes import learn, linked
+from app.host.probes import HEALTH_PATHS, candidates, derive, serves_nothing
 from app.host.view import HostView
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -193,3 +194,18 @@ def test_a_name_server_is_asked_for_those_who_depend_on_it() -> None:
     ]
     (taught,) = learn(*results)
     assert taught.expect_text == ("192.0.2.8",)
+
+
+def test_names_to_which_a_web_server_passes_requests_are_asked_of_the_name_server() -> None:
+    """It looks them up when it starts, and does not start without them."""
+    passed = [
+        {"url": f"http://{name}", "host": name, "port": 80}
+        for name in ("back.example.net", "192.0.2.9", "pool")
+    ]
+    site = SITE["servers"][0] | {"upstreams": passed}
+    resolver = Host(name="ns", address="192.0.2.53", services=("named",))
+    other = Host(name="files", address="192.0.2.54", services=("nginx",))
+    host = HOST.model_copy(update={"depends_on": ("ns", "files")})
+    found = candidates(view(host, nginx__dump={"servers": [site]}), (resolver, other))
+    asked = [(p.address, p.host_header) for p in found if p.kind is ProbeKind.DNS]
+    assert asked == [("192.0.2.53", "back.example.net")]
