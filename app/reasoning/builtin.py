@@ -17,7 +17,7 @@ from app.reasoning.learned import with_history
 from app.reasoning.matching import Candidate, candidates
 from app.reasoning.odds import SURE_ENOUGH, confidences, unknown
 from app.reasoning.port import Advice, Assessment, Case
-from app.reasoning.rivals import brought_forward, tie_broken, tied, triable
+from app.reasoning.rivals import brought_forward, tie_broken, tied, triable, without_doubles
 from app.reasoning.verdicts import on_leader, unseparated, where_it_breaks
 from app.reasoning.wanted import next_questions, others_that_suffer, outstanding
 from app.reasoning.without_suffering import without_suffering
@@ -69,7 +69,7 @@ class BuiltinReasoner:
         subjects = [s for h in hosts for s in subjects_of(h)]
         found = candidates(self.library.modes, subjects)
         standing = [with_history(case, c) for c in found if c.key not in case.refuted]
-        return sorted(standing, key=lambda candidate: -candidate.rank)
+        return without_doubles(sorted(standing, key=lambda candidate: -candidate.rank))
 
 
 def _hypotheses(case: Case, found: list[Candidate]) -> tuple[Hypothesis, ...]:

@@ -29,6 +29,28 @@ def triable(candidate: Candidate) -> bool:
     return candidate.trial and given and not candidate.handovers
 
 
+def without_doubles(found: Sequence[Candidate]) -> list[Candidate]:
+    """Without causes whose repair puts back just what a likelier one's puts back.
+
+    They are the same change seen from two sides, and no rivals of each other. Reasons to leave it
+    to a person are kept, whoever gives them.
+    """
+    kept: list[Candidate] = []
+    for candidate in found:
+        same = _put_back(candidate)
+        if candidate.handovers or not same or all(_put_back(one) != same for one in kept):
+            kept.append(candidate)
+    return kept
+
+
+def _put_back(candidate: Candidate) -> frozenset[str]:
+    """The changes to files of a repair that puts something back."""
+    repair = candidate.repair
+    if repair is None or not repair.puts_back:
+        return frozenset()
+    return frozenset(step.label() for step in repair.steps if "path" in step.params)
+
+
 def tied(case: Case, found: Sequence[Candidate]) -> bool:
     """Whether the first two are repairs that facts do not tell apart, and none was tried yet.
 

@@ -141,8 +141,14 @@ def _working_directory(block: Properties) -> str | None:
 
 
 def _environment_files(block: Properties) -> tuple[str, ...]:
+    """Where a unit has its environment from, but for what a program leaves it for one start."""
     values = block.get("EnvironmentFiles", []) + block.get("EnvironmentFile", [])
-    return tuple(path for value in values if (path := value.partition(" (ignore_errors=")[0]))
+    parts = (value.partition(" (ignore_errors=") for value in values)
+    return tuple(
+        path
+        for path, _, may_fail in parts
+        if path and not (may_fail.startswith("yes") and path.startswith("/run/"))
+    )
 
 
 def _condition_failed(block: Properties) -> bool | None:
