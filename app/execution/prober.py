@@ -82,7 +82,7 @@ class HttpProber:
             status=answer.status,
             headers=tuple((name, self._redactor.text(text)) for name, text in answer.headers),
             error=error,
-            detail=self._redactor.text(f"{error}: {detail}" if error else detail),
+            detail=self._redactor.text(": ".join(part for part in (error, detail) if part)),
             body=kept,
             seconds=round(monotonic() - started, 4),
             taken_at=datetime.now(UTC),

@@ -98,7 +98,7 @@ def themes(
     found: dict[str, list[Change]] = {}
     for change in changes:
         name = _theme_of(change, text, jobs, programs or {})
-        if name is not None and _is_told(change):
+        if name is not None and is_told(change):
             found.setdefault(name, []).append(change)
     return {name: tuple(those) for name, those in found.items()}
 
@@ -147,7 +147,7 @@ def _words(name: str) -> set[str]:
     return {part for part in parts if part not in _COMMON}
 
 
-def _is_told(change: Change) -> bool:
+def is_told(change: Change) -> bool:
     """Whether what stood there is known well enough to tell whether it stands there again."""
     then = change.then
     if then is None:

@@ -12,6 +12,7 @@ from app.host.drift import Change, ChangeKind, Relation, program
 from app.host.facts import ConfigFileFacts, FileDiffFacts, Manifest, UnitFacts
 from app.host.network_state import text_of
 from app.host.view import beneath
+from app.knowledge.setting_meanings import settings_in
 from app.reasoning.host_case import HostCase
 from app.reasoning.subjects import Subject
 from app.reasoning.unit_facts import unit_facts
@@ -166,6 +167,14 @@ def comments_of(case: HostCase, change: Change) -> tuple[str, int] | None:
         return "\n".join(diff[0].comments), diff[1]
     added = _text_of_added(case, change)
     return None if added is None else ("\n".join(_comments(added[0])), added[1])
+
+
+def settings_of(case: HostCase, change: Change) -> tuple[str, ...]:
+    """The settings that a change gives another value, or gives one at all; none: not looked at."""
+    diff, added = _diff(case, change), _text_of_added(case, change)
+    if added is not None:
+        return settings_in(added[0], changed_only=False)
+    return () if diff is None else settings_in(diff[0].diff, changed_only=True)
 
 
 def _text_of_added(case: HostCase, change: Change) -> tuple[str, int] | None:

@@ -7,19 +7,53 @@ from typing import Any
 
 from app.domain.action import ActionCall
 from app.host import job_scripts
-from app.host.drift import Change
-from app.host.kept import timer_of
-from app.reasoning.change_subjects import comments_of, diff_ask
+from app.host.drift import Change, ChangeKind, Relation
+from app.host.kept import is_told, timer_of
+from app.host.network_state import text_of
+from app.knowledge.setting_meanings import meant
+from app.reasoning.change_subjects import comments_of, diff_ask, settings_of
 from app.reasoning.host_case import OF_A_JOB, HostCase
+from app.reasoning.since_healthy import telling
 from app.reasoning.subjects import Subject
 
 _RUNNING = ("cron.service",)
 """What keeps the time zone that it was started with."""
 
+_READ = frozenset({Relation.DEFINITION, Relation.ENVIRONMENT, Relation.CONFIGURATION})
+_MOST_READ = 6
+
+
+def themed(case: HostCase) -> dict[str, tuple[Change, ...]]:
+    """What changed that the ticket may be about: by what a file is for, or by what was set in it.
+
+    The latter only of what was looked at (`set_otherwise_asks`).
+    """
+    found = dict(case.themed)
+    known = {change.path for changes in found.values() for change in changes}
+    text = text_of(case.case.incident)
+    for change in _set_otherwise(case):
+        names = meant(settings_of(case, change), text)
+        if names and change.path not in known:
+            theme = f"the setting {names[0]}"
+            found[theme] = (*found.get(theme, ()), change)
+    return found
+
+
+def set_otherwise_asks(case: HostCase) -> tuple[ActionCall, ...]:
+    """What shows which settings were changed."""
+    asks = (_ask(case, change) for change in _set_otherwise(case))
+    return tuple(ask for ask in asks if ask is not None)[:_MOST_READ]
+
+
+def _set_otherwise(case: HostCase) -> list[Change]:
+    changes = telling(case) if case.is_own else []
+    return [c for c in changes if c.kind in (ChangeKind.ADDED, ChangeKind.CONTENT) and is_told(c)]
+
 
 def difference_subjects(case: HostCase) -> Iterable[Subject]:
     """Each theme of the ticket under which something is not as it was."""
-    for theme, changes in case.themed.items():
+    themes = themed(case)
+    for theme, changes in themes.items():
         assert case.drift is not None
         facts, sources = case.common()
         said = [found for change in changes if (found := comments_of(case, change)) is not None]
@@ -29,13 +63,15 @@ def difference_subjects(case: HostCase) -> Iterable[Subject]:
             "theme": theme,
             "paths": ", ".join(change.path for change in changes),
             "how": ", ".join(dict.fromkeys(change.kind.value for change in changes)),
-            "alone": len(case.themed) == 1,
+            "alone": len(themes) == 1,
             "looked_at": all(case.view.asked(ask.action, **ask.params) for ask in asks),
             "words_unread": len(said) < len(asks),
             "comments": "\n".join(text for text, _ in said),
             "timers": _timers(changes),
             "jobs": _jobs(case, changes),
             "of_a_unit": any(c.path.startswith("/etc/systemd/system/") for c in changes),
+            "reloaded": _readers(case, changes, reload=True),
+            "restarted": _readers(case, changes, reload=False),
             "running": [{"unit": name} for name in _RUNNING if case.view.steady(name)],
         }
         idents: dict[str, int] = {"difference": case.drift[1]}
@@ -53,11 +89,24 @@ def difference_subjects(case: HostCase) -> Iterable[Subject]:
 
 def difference_asks(case: HostCase) -> Iterable[ActionCall]:
     """What shows the words that were written."""
-    for changes in case.themed.values():
+    for changes in themed(case).values():
         for change in changes:
             ask = _ask(case, change)
             if ask is not None:
                 yield ask
+
+
+def _readers(case: HostCase, changes: tuple[Change, ...], *, reload: bool) -> list[dict[str, Any]]:
+    """Units that run and read what changed: by a reload where they can and it is enough."""
+    found = []
+    for name, (unit, _) in case.view.units.items():
+        if not case.view.steady(name) or unit.type == "oneshot":
+            continue
+        how = {case.relation_of(change.path, unit) for change in changes} & _READ
+        by_reload = bool(unit.can_reload) and how == {Relation.CONFIGURATION}
+        if how and by_reload is reload:
+            found.append({"unit": name})
+    return found
 
 
 def _ask(case: HostCase, change: Change) -> ActionCall | None:

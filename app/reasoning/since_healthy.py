@@ -73,7 +73,7 @@ def asks(case: HostCase) -> Iterable[ActionCall]:
             yield ActionCall(action=action, host=case.host.name)
     for engine in sorted({found.engine for found in databases.servers(case.then)}):
         yield ActionCall(action=databases.ACTIONS[engine], host=case.host.name)
-    for change in _telling(case)[:_MOST]:
+    for change in telling(case)[:_MOST]:
         shown = change.model_dump(mode="json")
         ask = diff_ask(case, shown)
         if ask is not None:
@@ -110,7 +110,7 @@ def hypotheses(case: HostCase, found: tuple[Finding, ...]) -> tuple[Hypothesis, 
     )
 
 
-def _telling(case: HostCase) -> list[Change]:
+def telling(case: HostCase) -> list[Change]:
     """Changes of configuration, paths that are closed to whom they were open, other releases."""
     return [c for c in (case.drift or ((), 0))[0] if _counts(c)]
 
@@ -125,7 +125,7 @@ def _counts(change: Change) -> bool:
 
 
 def _changed(case: HostCase) -> Iterable[Finding]:
-    for change in _telling(case):
+    for change in telling(case):
         assert case.drift is not None
         said = comments_of(case, change)
         words = f" ({said[0].strip()[:200]})" if said and said[0].strip() else ""

@@ -19,8 +19,10 @@ from app.host.ticket_pages import (
     named_pages,
 )
 from app.host.view import HostView
+from app.reasoning.differences import set_otherwise_asks, themed
 from app.reasoning.host_case import HostCase
 from app.reasoning.port import Case
+from app.reasoning.questions import not_asked
 from app.services.ports import Effects, Grant
 from app.services.progress import Progress
 
@@ -116,15 +118,37 @@ async def ask_the_host(at: Progress, effects: Effects, key: str) -> Progress:
         case, view = at.known, HostView(at.known.host, at.known.evidence)
     own = HostCase(case, case.host.name)
     doubted = checks.doubted(known, view, case.incident, own.touched)
-    changed = (c for those in own.themed.values() for c in those)
-    doubted += kept.probes_of(case.host, changed)
+    doubted += _not_as_it_was(own)
     doubted += database_checks.doubted(view, own.then, case.incident, agreed=case.agreed)
     doubted += web_limits.doubted(view, case.incident)
     doubted += may_write.doubted(view, own.units)
-    if not doubted:
+    if doubted:
+        at = await _check(at, effects, f"{key}.checks", doubted)
+    return at if at.known.red else await _ask_what_was_set(at, effects, key, doubted)
+
+
+def _not_as_it_was(own: HostCase) -> tuple[Probe, ...]:
+    changed = (change for changes in themed(own).values() for change in changes)
+    return kept.probes_of(own.host, changed)
+
+
+async def _ask_what_was_set(
+    at: Progress, effects: Effects, key: str, known: Sequence[Probe]
+) -> Progress:
+    """Where nothing fails at all: was a setting changed that decides what the ticket is about?"""
+    calls = tuple(not_asked(at.known, set_otherwise_asks(HostCase(at.known, at.known.host.name))))
+    if not calls:
         return at
+    why = "Which settings are not as they were while the host was healthy?"
+    at = at.with_evidence(await effects.observe(f"{key}.set", Step.ANALYZE, calls, why))
+    own = HostCase(at.known, at.known.host.name)
+    doubted = tuple(probe for probe in _not_as_it_was(own) if probe not in known)
+    return await _check(at, effects, f"{key}.set.checks", doubted) if doubted else at
+
+
+async def _check(at: Progress, effects: Effects, key: str, doubted: Sequence[Probe]) -> Progress:
     why = "Does what held on the host while it was healthy still hold?"
-    results = await effects.probe(f"{key}.checks", Step.ANALYZE, doubted, why)
+    results = await effects.probe(key, Step.ANALYZE, doubted, why)
     refused = " ".join(r.detail for r in results if r.probe.check == "config" and not r.ok)
     # a file that its own reader refuses is to be mended, and may well be meant
     meant = (r for r in results if r.probe.check != kept.CHECK or r.probe.subject not in refused)
