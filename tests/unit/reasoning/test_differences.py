@@ -11,6 +11,7 @@ from app.host import checks, kept, load
 from app.host.view import HostView
 from app.knowledge.library import Library
 from app.reasoning.builtin import BuiltinReasoner
+from app.reasoning.differences import set_otherwise_asks, themed
 from app.reasoning.host_case import HostCase
 from app.reasoning.port import Advice, Assessment, Case
 from tests.unit.reasoning import cases
@@ -36,7 +37,7 @@ ROOT = "/usr/local/share/ca-certificates/own.crt"
 async def judge(given: Case, text: str) -> Assessment:
     incident = given.incident.model_copy(update={"short_description": text})
     given = given.model_copy(update={"incident": incident})
-    changed = [c for those in HostCase(given, "alpha").themed.values() for c in those]
+    changed = [c for those in themed(HostCase(given, "alpha")).values() for c in those]
     view = HostView(HOST, given.evidence)
     probes = [*kept.probes_of(HOST, changed), *checks.declared(view)]
     red = [
@@ -119,6 +120,36 @@ async def test_another_release_is_told_where_users_are_served() -> None:
     judged = await judge(given.model_copy(update=update), "now and then an error page")
     assert judged.advice is Advice.HAND_OVER
     assert "releases/8, and led to releases/7" in judged.statement
+
+
+SITE = "/etc/nginx/conf.d/tickets.conf"
+SMALLER = "--- a\n+++ b\n@@ -3 +3 @@\n-  client_max_body_size 20m;\n+  client_max_body_size 1m;\n"
+
+
+async def test_a_changed_setting_that_decides_what_the_ticket_is_about_is_put_back() -> None:
+    given = drifted(SITE, now={SITE: SMALLER})
+    asked = set_otherwise_asks(HostCase(given, "alpha"))
+    assert [(call.action, call.params["path"]) for call in asked] == [("file.diff", SITE)]
+    judged = await judge(given, "attachments of my tickets are not taken any more")
+    assert judged.advice is Advice.REMEDIATE, judged.statement
+    assert steps(judged)[0] == "file.restore"
+    assert SITE in judged.hypotheses[0].text
+
+
+@pytest.mark.parametrize(
+    ("text", "diff"),
+    [
+        ("tickets are listed in the wrong order", SMALLER),
+        ("attachments of my tickets are not taken any more", "-  gzip on;\n+  gzip off;\n"),
+        ("attachments are not taken any more", SMALLER + "+# CHG-4711: smaller on purpose\n"),
+    ],
+)
+async def test_a_changed_setting_is_left_that_has_a_reason_or_decides_something_else(
+    text: str, diff: str
+) -> None:
+    judged = await judge(drifted(SITE, now={SITE: diff}), text)
+    assert judged.advice is Advice.HAND_OVER
+    assert judged.repair is None
 
 
 async def test_a_change_with_a_reason_is_left() -> None:
