@@ -161,6 +161,7 @@ class ServiceAgent(Agent):
             seconds_to_end=round(time.monotonic() - began - waited, 1),
             commands_run=int(self.last["commands_run"]),
             changes_made=len(self.last["actions_taken"]),
+            **_stated(self.last),
         )
 
     def _wait_for_asides(self) -> None:
@@ -213,3 +214,13 @@ class _HealthWatch:
                 self.seconds = None
             elif self.seconds is None:
                 self.seconds = round(time.monotonic() - self._began, 1)
+
+
+def _stated(execution: Body) -> Body:
+    """The mode and the confidence of the cause that an execution ended with, if it named one."""
+    named = [h for h in execution.get("hypotheses") or () if h["mode"] != "unknown"]
+    if not named or execution.get("outcome") == Outcome.NO_FAULT:
+        return {}
+    ranks = {"confirmed": 1}
+    chosen = max(named, key=lambda h: (ranks.get(h["status"], 0), h["confidence_score"]))
+    return {"mode": str(chosen["mode"]), "confidence": float(chosen["confidence_score"])}

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from app.lab import batch, leftovers, requirements, rowfile, timelines, untrusted
+from app.knowledge.library import Library
+from app.lab import batch, calibration, leftovers, requirements, rowfile, timelines, untrusted
 from app.lab import report as tables
 from app.lab.batch import RunOptions
 from app.lab.errors import LabError
@@ -94,6 +95,26 @@ def record(name: str, scenarios: Path, plays: str, out: Path | None) -> Path:
     return record_scenario(scenario, plays, *([out] if out else []))
 
 
+def calibrate(paths: list[Path], out: Path | None = None) -> int:
+    """Say whether stated confidence keeps its word, and write what the rows teach; 1: no rows."""
+    rows = [row for file in rowfile.read_all(paths) for row in file.rows.values()]
+    given = calibration.stated(rows)
+    if not given:
+        raise LabError("none of the rows states a cause with its confidence: run `lab run` anew")
+    tables.calibrated(_console(), calibration.calibration(given))
+    taught = calibration.learned(given, Library.load())
+    tables.taught(_console(), taught)
+    if out is not None:
+        calibration.write(out, taught)
+        print(f"{len(taught)} priors are in {out}")
+    return 0
+
+
+def _console() -> Console:
+    # a pipe has no width; 80 columns would cut what a pager can show
+    return Console(highlight=False, width=None if sys.stdout.isatty() else 120)
+
+
 def report(paths: list[Path], html: Path | None = None) -> int:
     """Sum up rows, or compare several files; 1 where some lines were no rows, else 0."""
     rows = [path for path in paths if not path.name.endswith(timelines.SUFFIX)]
@@ -105,8 +126,7 @@ def report(paths: list[Path], html: Path | None = None) -> int:
     complaints = [complaint for file in files for complaint in file.complaints]
     for complaint in complaints:
         print(f"lab: {untrusted.line(complaint)}", file=sys.stderr)
-    # a pipe has no width; 80 columns would cut what a pager can show
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
+    console = _console()
     if files[1:]:
         tables.compared(console, files)
     else:

@@ -82,6 +82,8 @@ class Said:
     seconds_to_end: float | None = None
     commands_run: int = 0
     changes_made: int = 0
+    mode: str = ""  # the failure mode of the stated cause
+    confidence: float | None = None  # with which it was stated, in per cent
 
 
 @dataclass(frozen=True)
@@ -117,6 +119,8 @@ class Row:
     commands_run: int
     changes_made: int
     reason: str
+    mode: str = ""  # of the stated cause; "" where none was stated
+    confidence: float | None = None  # per cent
 
 
 def judge(scenario: Scenario, said: Said, seen: Seen) -> Row:
@@ -142,6 +146,8 @@ def judge(scenario: Scenario, said: Said, seen: Seen) -> Row:
         commands_run=said.commands_run,
         changes_made=said.changes_made,
         reason="; ".join(reasons),
+        mode=said.mode,
+        confidence=said.confidence,
     )
 
 

@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from app.lab import untrusted
+from app.lab.calibration import Calibration, LearnedPrior
 from app.lab.comparison import changed, figures, turns
 from app.lab.judge import Row
 from app.lab.rowfile import RowFile
@@ -46,6 +47,38 @@ def compared(console: Console, files: Sequence[RowFile]) -> None:
         console.print(table)
     else:
         console.print("every scenario has the same result in all of them")
+
+
+def calibrated(console: Console, found: Calibration) -> None:
+    """Whether stated confidence keeps its word, by steps of ten per cent."""
+    table = _table("stated")
+    for heading in ("causes", "stated, mean", "right", "95 % interval"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for one in found.bins:
+        low, high = one.between
+        table.add_row(
+            f"{one.low:.0%} to {one.high:.0%}",
+            str(one.count),
+            f"{one.confidence:.1%}",
+            f"{one.right:.1%}",
+            f"{low:.0%} to {high:.0%}",
+        )
+    console.print(table)
+    console.print(
+        f"{found.count} stated causes; ECE {found.ece:.3f} (expected calibration error), "
+        f"Brier score {found.brier:.3f}"
+    )
+
+
+def taught(console: Console, priors: Sequence[LearnedPrior]) -> None:
+    """What the runs teach of how common failure modes are."""
+    table = _table("failure mode")
+    for heading in ("runs", "right", "prior"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for one in priors:
+        table.add_row(_text(one.mode), str(one.runs), str(one.right), f"{one.prior:.4f}")
+    if table.row_count:
+        console.print(table)
 
 
 def _scenarios(rows: Sequence[Row]) -> Table:
