@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from app.lab import ablation
 from app.lab.client import Body, Client, incident, payload
 from app.lab.disturbance import Aside
 from app.lab.errors import BadScenario, ServiceFailed
@@ -94,8 +95,11 @@ class ReferenceFix(Agent):
 class ServiceAgent(Agent):
     """The service under test, through its webhook and API."""
 
-    def __init__(self, policy: Path | None = None, model: str | None = None) -> None:
+    def __init__(
+        self, policy: Path | None = None, model: str | None = None, without: str | None = None
+    ) -> None:
         super().__init__()
+        self.without = without  # one of `ablation.PARTS`
         self.policy = policy
         self.model = model
         self.service: Service | None = None
@@ -109,13 +113,15 @@ class ServiceAgent(Agent):
         self.last, self.logs, self.asides = {}, [], []
         with super().at_work(estate), ExitStack() as parts:
             beside = parts.enter_context(served(self.model, estate)) if self.model else {}
-            self.service = start_service(estate, self.policy, beside)
+            self.service = start_service(estate, self.policy, beside, self.without)
             parts.callback(self.service.stop)
             self.client = Client(self.service)
             yield
 
     def take_baseline(self, hosts: tuple[str, ...]) -> None:
         """By the service's own API."""
+        if self.without == ablation.BASELINE:
+            return
         for host in hosts:
             self.client.take_baseline(host)
 

@@ -11,6 +11,7 @@ import time
 from abc import abstractmethod
 from pathlib import Path
 
+from app.lab.ablation import PARTS
 from app.lab.agents import Agent, ServiceAgent
 from app.lab.judge import Said
 from app.lab.scenario import Outcome, Scenario, Scripts
@@ -113,9 +114,14 @@ RIVALS: dict[str, type[Rival]] = {
     "restarts-failed": RestartsFailed,
     "kills-and-empties": KillsAndEmpties,
 }
-AGENTS: tuple[str, ...] = (SERVICE, *RIVALS)
+WITHOUT: dict[str, str] = {f"without-{part}": part for part in PARTS}
+"""The service with a part of its diagnosis taken out, by name."""
+
+AGENTS: tuple[str, ...] = (SERVICE, *RIVALS, *WITHOUT)
 
 
 def agent_named(name: str, policy: Path | None = None, model: str | None = None) -> Agent:
     """One of `AGENTS`, for one scenario; only the service has a policy and a model beside it."""
-    return ServiceAgent(policy, model) if name == SERVICE else RIVALS[name]()
+    if name in RIVALS:
+        return RIVALS[name]()
+    return ServiceAgent(policy, model, WITHOUT.get(name))

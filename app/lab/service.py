@@ -15,6 +15,7 @@ import httpx
 
 from app.audit.keys import Keys
 from app.domain.permission import Role
+from app.lab import ablation
 from app.lab.errors import ServiceFailed
 from app.lab.inventory import Policy, write_inventory, write_policy
 from app.lab.machine import stop_process
@@ -46,16 +47,21 @@ class Service:
 
 
 def start_service(
-    estate: Estate, policy: Path | None = None, settings: Mapping[str, str] | None = None
+    estate: Estate,
+    policy: Path | None = None,
+    settings: Mapping[str, str] | None = None,
+    without: str | None = None,
 ) -> Service:
     """Start the service on the monitor with a fresh database and an operator's key; wait until it
     is ready.
 
-    `settings` are further environment variables of the service.
+    `settings` are further environment variables of the service; `without` is a part of its
+    diagnosis that is taken out of it.
     """
     made = write_policy(estate, policy)
     log = estate.folder / "service.log"
-    command = ["ip", "netns", "exec", estate.namespace, sys.executable, "start_server.py"]
+    program = ["start_server.py"] if without is None else ["-m", ablation.__name__, without]
+    command = ["ip", "netns", "exec", estate.namespace, sys.executable, *program]
     with log.open("wb") as output:
         process = subprocess.Popen(
             command,
