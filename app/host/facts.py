@@ -692,6 +692,13 @@ class ContainerFacts(Value):
     started_at: str | None = None
     finished_at: str | None = None
     ports: tuple[PublishedPort, ...] = ()
+    networks: tuple[str, ...] | None = None  # that it is attached to; None: not told
+
+
+class ContainerNetworkFacts(Value):
+    """Whether a container is attached to a network of its engine."""
+
+    attached: str  # yes | no; missing: there is no such container or network
 
 
 class ContainersFacts(Value):

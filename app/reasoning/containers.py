@@ -31,6 +31,7 @@ def _subject(case: HostCase, container: ContainerFacts, ident: int) -> Subject:
         "on_path": True,
         "then": _then(case, container.name),
         "engine_steady": case.view.steady(ENGINE),
+        "lost_networks": _lost_networks(case, container),
     }
     sources |= {"container": ident}
     page, asked = _asked_here(case, container)
@@ -79,6 +80,14 @@ def _then(case: HostCase, name: str) -> dict[str, object] | None:
     known = None if case.then is None else case.then.containers
     found = (c for c in (known[0] if known is not None else ()) if c.name == name)
     return next((c.model_dump(mode="json") for c in found), None)
+
+
+def _lost_networks(case: HostCase, container: ContainerFacts) -> list[str]:
+    """Networks that it was attached to while healthy; none where either is unknown."""
+    then = (_then(case, container.name) or {}).get("networks")
+    if not isinstance(then, list) or container.networks is None:
+        return []
+    return [name for name in then if name not in container.networks]
 
 
 def _held(case: HostCase, container: ContainerFacts) -> list[dict[str, object]]:

@@ -16,7 +16,8 @@ from app.reasoning.port import Repair
 
 _GENTLE = ("file.", "lock.", "access.", "mount.", "account.", "log.", "daemon.reload",
            "service.start", "service.enable", "service.reset_failed", "service.reload",
-           "service.unmask", "container.start", "container.set_restart_policy", "process.continue",
+           "service.unmask", "container.start", "container.set_restart_policy",
+           "container.connect_network", "process.continue",
            "route.add", "route.replace", "link.up", "neighbour.remove", "qdisc.remove",
            "kernel.set", "redis.save", "trust.update", "mariadb.set_global",
            "postgres.create_index", "postgres.set_autovacuum", "postgres.vacuum",

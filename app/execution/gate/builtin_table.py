@@ -26,6 +26,9 @@ from .declared_rules import (
 )
 from .disk_usage import disk_usage
 from .docker import (
+    container_connect_network,
+    container_disconnect_network,
+    container_network,
     container_restart,
     container_set_restart_policy,
     container_show,
@@ -160,6 +163,9 @@ BUILTINS: dict[str, Builtin] = {
         config_correct_word,
         config_misspelt,
         config_read,
+        container_connect_network,
+        container_disconnect_network,
+        container_network,
         container_restart,
         container_set_restart_policy,
         container_show,

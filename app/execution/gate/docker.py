@@ -54,6 +54,43 @@ def container_set_restart_policy(params: Params, _: Places) -> int:
     return _do(params, "update", {"RestartPolicy": policy})
 
 
+def container_network(params: Params, _: Places) -> int:
+    """ContainerNetworkFacts: whether it is attached to a network that is still there."""
+    found = _named(params)
+    if found is None or not _is_network(str(params["network"])):
+        return answer({"attached": "missing"})
+    attached = params["network"] in _networks(found)
+    return answer({"attached": "yes" if attached else "no"})
+
+
+def container_connect_network(params: Params, _: Places) -> int:
+    return _attach(params, "connect")
+
+
+def container_disconnect_network(params: Params, _: Places) -> int:
+    return _attach(params, "disconnect")
+
+
+def _attach(params: Params, what: str) -> int:
+    if _named(params) is None:
+        raise Failed(f"there is no container {params['container']} of that id any more")
+    said = _ask("POST", f"/networks/{params['network']}/{what}", {"Container": params["id"]})
+    return answer({"container": params["container"], "said": said})
+
+
+def _networks(one: dict[str, Any]) -> list[str]:
+    return sorted((one.get("NetworkSettings") or {}).get("Networks") or {})
+
+
+def _is_network(name: str) -> bool:
+    try:
+        return bool(_ask("GET", f"/networks/{name}")["Name"] == name)
+    except Failed as error:
+        if "not found" in str(error).lower():
+            return False
+        raise
+
+
 def _do(params: Params, what: str, body: dict[str, Any] | None = None) -> int:
     if _named(params) is None:
         raise Failed(f"there is no container {params['container']} of that id any more")
@@ -96,6 +133,7 @@ def _facts(one: dict[str, Any]) -> dict[str, Any]:
         "started_at": state.get("StartedAt"),
         "finished_at": state.get("FinishedAt"),
         "ports": _ports(one["HostConfig"].get("PortBindings") or {}),
+        "networks": _networks(one),
     }
 
 

@@ -28,6 +28,10 @@ class Engine(BaseHTTPRequestHandler):
             self._say(200, [{"Id": ID}])
         elif self.path == f"/containers/{ID}/json":
             self._say(200, self._told())
+        elif self.path == "/networks/inner":
+            self._say(200, {"Name": "inner"})
+        elif self.path.startswith("/networks/"):
+            self._say(404, {"message": "network outer not found"})
         else:
             self._say(404, {"message": "No such container: x"})
 
@@ -36,7 +40,11 @@ class Engine(BaseHTTPRequestHandler):
         body = json.loads(self.rfile.read(size)) if size else {}
         state = self.server.state  # type: ignore[attr-defined]
         what = self.path.rsplit("/", 1)[-1].partition("?")[0]
-        if what == "start" and state["taken"]:
+        if self.path.startswith("/networks/inner/"):
+            assert body == {"Container": ID}
+            state["networks"] = {"inner": {}} if what == "connect" else {}
+            self._say(200, None)
+        elif what == "start" and state["taken"]:
             self._say(500, {"message": "driver failed: port is already allocated"})
         elif what == "start" and state["status"] == "running":
             self._say(304, None)
@@ -55,6 +63,7 @@ class Engine(BaseHTTPRequestHandler):
             "RestartCount": 0,
             "Config": {"Image": "pages:3", "Env": ["TOKEN=s3cret"]},
             "State": {"Status": state["status"], "ExitCode": 137, "Error": ""},
+            "NetworkSettings": {"Networks": state.get("networks", {"inner": {}})},
             "HostConfig": {
                 "RestartPolicy": {"Name": state["policy"]},
                 "PortBindings": {"80/tcp": [{"HostIp": "", "HostPort": "8090"}]},
@@ -143,3 +152,24 @@ def test_an_engine_that_is_away_is_said_to_be(
     monkeypatch.setattr(docker, "SOCKETS", (str(tmp_path / "none.sock"),))
     with pytest.raises(Failed, match="does not answer"):
         docker.containers_list({}, PLACES)
+
+
+def test_a_container_is_taken_off_a_network_and_attached_again(
+    engine: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: dict[str, str | int] = {"container": "pages", "id": ID, "network": "inner"}
+
+    def attached(**more: str) -> str:
+        docker.container_network(asked | more, Places())
+        return str(json.loads(capsys.readouterr().out)["attached"])
+
+    assert attached() == "yes"
+    docker.container_disconnect_network(asked, Places())
+    capsys.readouterr()
+    assert attached() == "no"
+    docker.container_connect_network(asked, Places())
+    capsys.readouterr()
+    assert attached() == "yes"
+    assert attached(network="outer") == "missing"
+    with pytest.raises(Failed, match="no container other"):
+        docker.container_connect_network(asked | {"container": "other"}, Places())

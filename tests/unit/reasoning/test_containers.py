@@ -126,3 +126,14 @@ async def test_one_that_answers_on_its_own_host_is_not_restarted() -> None:
     known = given.model_copy(update={"evidence": (*given.evidence, answered)})
     judged = await settled(known)
     assert judged.repair is None or "container.restart" not in str(steps(judged))
+
+
+async def test_a_container_that_was_taken_off_its_network_is_attached_again() -> None:
+    given = told(container(networks=[]), persons__list={})
+    (well,) = given.baselines
+    then = facts_of([ENGINE], [PUBLISHED], containers__list=container(networks=["inner"]))
+    well = well.model_copy(update={"evidence": evidence(then)})
+    judged = await settled(given.model_copy(update={"baselines": (well,)}))
+    assert judged.advice is Advice.REMEDIATE, judged.statement
+    assert steps(judged) == [f"container.connect_network container=pages id={ID} network=inner"]
+    assert "inner" in judged.hypotheses[0].text
