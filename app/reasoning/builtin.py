@@ -15,9 +15,16 @@ from app.reasoning.gathering import host_subject, subjects_of
 from app.reasoning.host_case import HostCase, host_cases
 from app.reasoning.learned import with_history
 from app.reasoning.matching import Candidate, candidates
-from app.reasoning.odds import SURE_ENOUGH, confidences, unknown
+from app.reasoning.odds import SURE_ENOUGH, WORTH_TRYING, confidences, unknown
 from app.reasoning.port import Advice, Assessment, Case
-from app.reasoning.rivals import brought_forward, tie_broken, tied, triable, without_doubles
+from app.reasoning.rivals import (
+    brought_forward,
+    puts_back,
+    tie_broken,
+    tied,
+    triable,
+    without_doubles,
+)
 from app.reasoning.verdicts import on_leader, unseparated, where_it_breaks
 from app.reasoning.wanted import next_questions, others_that_suffer, outstanding
 from app.reasoning.without_suffering import without_suffering
@@ -121,7 +128,9 @@ def _leader(found: list[Candidate], hypotheses: tuple[Hypothesis, ...]) -> Candi
     if hypotheses[0].key != found[0].key or not triable(found[0]):
         return None
     together = sum(shares[c.key] for c in found if triable(c))
-    return found[0] if together >= SURE_ENOUGH else None
+    restoring = sum(shares[c.key] for c in found if triable(c) and puts_back(c))
+    tried = puts_back(found[0]) and restoring >= WORTH_TRYING
+    return found[0] if tried or together >= SURE_ENOUGH else None
 
 
 def _beside_what_needs_a_person(

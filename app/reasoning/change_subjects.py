@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import posixpath
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from app.domain.action import ActionCall
 from app.host.drift import Change, ChangeKind, Relation, program
-from app.host.facts import ConfigFileFacts, FileDiffFacts, Manifest, UnitFacts
+from app.host.facts import Manifest, UnitFacts
 from app.host.network_state import text_of
 from app.host.view import beneath
-from app.knowledge.setting_meanings import settings_in
 from app.reasoning.host_case import HostCase
 from app.reasoning.subjects import Subject
 from app.reasoning.unit_facts import unit_facts
+from app.reasoning.written import comments_of, diff_of, names_page, quoted, sets_of
 
 _NEAR = {
     Relation.ENVIRONMENT: 0,
@@ -33,9 +31,6 @@ BY_RELOAD = "changed-since-healthy"
 
 _WRITTEN = frozenset({Relation.DEFINITION, Relation.ENVIRONMENT, Relation.CONFIGURATION})
 _TOGETHER = 2
-
-_SETS = re.compile(r"^\+?[ \t]*([A-Z][A-Za-z]+)=", re.MULTILINE)
-"""A setting of a unit file, in a text or in what a difference adds."""
 
 _LISTED = ("/etc", "/opt", "/srv", "/usr/local")
 """Below these a manifest has every file and folder."""
@@ -99,18 +94,6 @@ def together_subjects(case: HostCase) -> Iterable[Subject]:
         )
 
 
-def diff_ask(case: HostCase, change: Mapping[str, Any]) -> ActionCall | None:
-    """The diagnostic that shows what was written: the difference, or all of a new file."""
-    then, now = change.get("then"), change.get("now")
-    if change["kind"] == "added" and now and now.get("kind") == "file":
-        path = {"path": change["path"]}
-        return ActionCall(action="config.read", host=case.host.name, params=path)
-    if not then or not now or not then.get("sha256") or change["kind"] != "content":
-        return None
-    params = {"path": change["path"], "sha256": then["sha256"]}
-    return ActionCall(action="file.diff", host=case.host.name, params=params)
-
-
 def _subject(case: HostCase, change: Change, how: Relation, unit: str, *, alone: bool) -> Subject:
     facts, sources = case.common()
     facts["unit"], unit_sources = unit_facts(case, unit)
@@ -131,13 +114,14 @@ def _subject(case: HostCase, change: Change, how: Relation, unit: str, *, alone:
         "points_to": None if change.now is None else change.now.target,
         "points_nowhere": _dangles(case, change.now) if change.kind is ChangeKind.TARGET else None,
         "dangling": _dangles(case, change.then) if change.kind is ChangeKind.TARGET else None,
-        "sets": _sets(case, change),
+        "sets": sets_of(case, change),
         "named": _is_named(case, unit),
-        "names_page": _names_page(case, change),
+        "names_page": names_page(case, change),
+        "quoted": quoted(case, change),
         "others_refuted": any(key.startswith(f"{BY_RELOAD}@") for key in case.case.refuted),
     }
     sources |= unit_sources | {"change": case.drift[1]}
-    diff = _diff(case, change)
+    diff = diff_of(case, change)
     if diff is not None:
         facts["change"]["diff"] = diff[0].diff
         sources |= {"change.diff": diff[1]}
@@ -158,37 +142,6 @@ def _subject(case: HostCase, change: Change, how: Relation, unit: str, *, alone:
 def _key(mode: str, case: HostCase, change: Change) -> str:
     """The hypothesis that a mode draws of a change."""
     return f"{mode}@{case.host.name}:{change.path}"
-
-
-def comments_of(case: HostCase, change: Change) -> tuple[str, int] | None:
-    """What the writer of a change says to people in it, and the evidence; None: not looked at."""
-    diff = _diff(case, change)
-    if diff is not None:
-        return "\n".join(diff[0].comments), diff[1]
-    added = _text_of_added(case, change)
-    return None if added is None else ("\n".join(_comments(added[0])), added[1])
-
-
-def settings_of(case: HostCase, change: Change) -> tuple[str, ...]:
-    """The settings that a change gives another value, or gives one at all; none: not looked at."""
-    diff, added = _diff(case, change), _text_of_added(case, change)
-    if added is not None:
-        return settings_in(added[0], changed_only=False)
-    return () if diff is None else settings_in(diff[0].diff, changed_only=True)
-
-
-def _text_of_added(case: HostCase, change: Change) -> tuple[str, int] | None:
-    """What a file says that was not there before."""
-    if change.kind is not ChangeKind.ADDED:
-        return None
-    found = case.view.facts(ConfigFileFacts, "config.read", path=change.path)
-    return None if found is None else (found[0].text, found[1])
-
-
-def _comments(text: str) -> Iterable[str]:
-    """The lines in which its writer speaks to people."""
-    lines = (line.strip() for line in text.splitlines())
-    return (line for line in lines if line.startswith(("#", ";", "//", "--", "/*", "*")))
 
 
 def _unread(case: HostCase, change: Change, unit: UnitFacts) -> bool | None:
@@ -229,24 +182,6 @@ def _dangles(case: HostCase, link: Manifest.File | None) -> bool | None:
     return all(f.path != target for f in now.files)
 
 
-def _sets(case: HostCase, change: Change) -> str | None:
-    """What a change of a unit's definition sets, as names; None: not looked at."""
-    diff, added = _diff(case, change), _text_of_added(case, change)
-    if added is not None:
-        return " ".join(_SETS.findall(added[0]))
-    return None if diff is None else " ".join(_SETS.findall(diff[0].diff or ""))
-
-
-def _names_page(case: HostCase, change: Change) -> str | None:
-    """The page that fails and that what changed is about, by its path; None: not looked at."""
-    diff, added = _diff(case, change), _text_of_added(case, change)
-    text = added[0] if added is not None else None if diff is None else diff[0].diff
-    if text is None:
-        return None
-    paths = (p.probe.path for p in case.red if p.probe.path.strip("/"))
-    return next((path for path in paths if re.search(rf"{re.escape(path)}(?![\w-])", text)), "")
-
-
 def _is_named(case: HostCase, unit: str) -> bool:
     """Whether the ticket is about the service that a change belongs to, by its own words."""
     incident = case.case.incident
@@ -257,9 +192,3 @@ def _is_named(case: HostCase, unit: str) -> bool:
 def _points_to(link: Manifest.File) -> str:
     """The absolute path that a symlink names."""
     return posixpath.normpath(posixpath.join(posixpath.dirname(link.path), link.target or ""))
-
-
-def _diff(case: HostCase, change: Change) -> tuple[FileDiffFacts, int] | None:
-    if change.then is None or change.then.sha256 is None:
-        return None
-    return case.view.facts(FileDiffFacts, "file.diff", path=change.path, sha256=change.then.sha256)

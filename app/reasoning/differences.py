@@ -11,10 +11,10 @@ from app.host.drift import Change, ChangeKind, Relation
 from app.host.kept import is_told, timer_of
 from app.host.network_state import text_of
 from app.knowledge.setting_meanings import meant
-from app.reasoning.change_subjects import comments_of, diff_ask, settings_of
 from app.reasoning.host_case import OF_A_JOB, HostCase
 from app.reasoning.since_healthy import telling
 from app.reasoning.subjects import Subject
+from app.reasoning.written import comments_of, diff_ask, settings_of
 
 _RUNNING = ("cron.service",)
 """What keeps the time zone that it was started with."""

@@ -9,9 +9,9 @@ from app.host import job_scripts
 from app.host.drift import Change, ChangeKind
 from app.host.facts import FileDiffFacts
 from app.host.kept import timer_of
-from app.reasoning.change_subjects import comments_of, diff_ask
 from app.reasoning.host_case import HostCase
 from app.reasoning.subjects import Subject
+from app.reasoning.written import comments_of, diff_ask
 
 
 def lock_subjects(case: HostCase) -> Iterable[Subject]:

@@ -11,10 +11,10 @@ from app.host import may_write, mounts
 from app.host.facts import LogFacts, MountStateFacts
 from app.host.mounts import AmissMount, MountFault
 from app.host.view import beneath
-from app.reasoning.change_subjects import comments_of
 from app.reasoning.host_case import HostCase
 from app.reasoning.subjects import Subject
 from app.reasoning.unit_facts import unit_facts
+from app.reasoning.written import comments_of
 
 TABLE = "/etc/fstab"
 ERRORS_READ = 100

@@ -13,10 +13,10 @@ from app.host import network_state as net
 from app.host.drift import Change
 from app.host.facts import ConnectFacts, LinkFacts, NetworkFacts, QdiscStateFacts, RouteFacts
 from app.host.view import beneath
-from app.reasoning.change_subjects import comments_of
 from app.reasoning.host_case import HostCase
 from app.reasoning.reaching import cuts, cuts_of
 from app.reasoning.subjects import Subject
+from app.reasoning.written import comments_of
 
 _FILES = ("/etc/network", "/etc/systemd/network", "/etc/netplan", "/etc/NetworkManager",
           "/etc/sysconfig/network-scripts", "/etc/sysctl.conf", "/etc/sysctl.d")  # fmt: skip

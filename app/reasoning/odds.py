@@ -18,6 +18,9 @@ UNKNOWN_PRIOR = 0.1
 SURE_ENOUGH = 0.75
 """Confidence from which the leading cause counts as separated from its rivals."""
 
+WORTH_TRYING = 0.6
+"""Confidence from which it is tried to put a change back: that is proven, or undone."""
+
 
 def score(prior: float, weights: tuple[float, ...]) -> float:
     """Log odds of a cause: its prior's logarithm plus the weights of what was seen."""

@@ -29,6 +29,11 @@ def triable(candidate: Candidate) -> bool:
     return candidate.trial and given and not candidate.handovers
 
 
+def puts_back(candidate: Candidate) -> bool:
+    """Whether its repair makes something as it was while the host was healthy."""
+    return candidate.repair is not None and candidate.repair.puts_back
+
+
 def without_doubles(found: Sequence[Candidate]) -> list[Candidate]:
     """Without causes whose repair puts back just what a likelier one's puts back.
 

@@ -25,8 +25,8 @@ from app.host.mariadb_access import LostLogin
 from app.host.network_state import text_of
 from app.host.ticket_pages import failing_requests
 from app.host.view import beneath
-from app.reasoning.change_subjects import comments_of, diff_ask
 from app.reasoning.host_case import HostCase
+from app.reasoning.written import comments_of, diff_ask
 
 CONFIGURATION = ("/etc", "/usr/local", "/usr/lib/systemd/system", "/var/spool/cron")
 """Below these every difference counts; elsewhere only that a path may not be used as before, or

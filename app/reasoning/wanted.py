@@ -10,7 +10,6 @@ from app.host import accounts, database_checks, job_scripts, kept, web_limits
 from app.host.view import config_test_of
 from app.reasoning.accounts import account_asks
 from app.reasoning.certificates import certificate_asks
-from app.reasoning.change_subjects import diff_ask
 from app.reasoning.denied import denied_asks
 from app.reasoning.differences import difference_asks
 from app.reasoning.firewall_rules import rule_asks
@@ -27,6 +26,7 @@ from app.reasoning.questions import ASKS_A_ROUND, not_asked
 from app.reasoning.reaching import cuts, reach_asks
 from app.reasoning.rivals import LOOKED_AT
 from app.reasoning.web_limits import limit_asks
+from app.reasoning.written import diff_ask
 
 FURTHER_ASKS = 4
 """Asked beside those where advice brings causes forward."""

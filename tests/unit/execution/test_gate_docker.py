@@ -159,7 +159,7 @@ def test_a_container_is_taken_off_a_network_and_attached_again(
 ) -> None:
     asked: dict[str, str | int] = {"container": "pages", "id": ID, "network": "inner"}
 
-    def attached(**more: str) -> str:
+    def attached(**more: str | int) -> str:
         docker.container_network(asked | more, Places())
         return str(json.loads(capsys.readouterr().out)["attached"])
 
