@@ -39,12 +39,16 @@ _CODE = (".py", ".php", ".js", ".rb", ".pl", ".java", ".jar", ".go", ".ts", ".wa
 
 
 def change_subjects(case: HostCase) -> Iterable[Subject]:
-    """Each changed path once, with the unit nearest to the failure that it belongs to."""
+    """Each changed path once, with the unit nearest to the failure that it belongs to.
+
+    One that failed comes first: whoever else misses the same path may only miss that unit's socket.
+    """
     found: dict[str, tuple[Change, Relation, str]] = {}
-    for name in dict.fromkeys((*case.failing, *case.units, *case.neighbours)):
-        if name in case.view.units:
-            for change, how in case.related(case.view.units[name][0]):
-                found.setdefault(change.path, (change, how, name))
+    names = dict.fromkeys((*case.failing, *case.units, *case.neighbours))
+    known = {name: case.view.units[name][0] for name in names if name in case.view.units}
+    for name in sorted(known, key=lambda name: known[name].active_state != "failed"):
+        for change, how in case.related(known[name]):
+            found.setdefault(change.path, (change, how, name))
     brought = _brought_along([change for change, _, _ in found.values()])
     for change, how, name in found.values():
         if change.path not in brought:
