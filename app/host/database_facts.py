@@ -121,6 +121,14 @@ class FileProblem(Value):
     error: str | None = None
 
 
+class TableShape(Value):
+    """How a table is made, a line for each of its parts."""
+
+    database: str
+    table: str
+    parts: tuple[str, ...] = ()
+
+
 class PostgresCluster(Value):
     """One running server. What lets nobody in has no more than its status."""
 
@@ -152,6 +160,7 @@ class PostgresCluster(Value):
     behind: tuple[SequenceBehind, ...] = ()
     system: dict[str, str] | None = None  # what ALTER SYSTEM has set; None: not told
     tables: tuple[DatabaseTable, ...] = ()
+    shapes: tuple[TableShape, ...] | None = None  # None: not told
     tables_unseen: tuple[str, ...] = ()  # databases of which the two above are not known
     writes: bool | None = None  # whether transactions may write where they do not say otherwise
     databases: tuple[str, ...] = ()
@@ -280,6 +289,7 @@ class MariadbServer(Value):
     waits: tuple[dict[str, int | None], ...] = ()
     accounts: tuple[MariadbAccount, ...] = ()
     tables: tuple[DatabaseTable, ...] | None = None  # None: they could not be listed
+    shapes: tuple[TableShape, ...] | None = None  # None: not told
     replication: dict[str, str] | None = None
 
     @property

@@ -39,10 +39,10 @@ class LostTable(Value):
         """Without its schema."""
         return self.name.rpartition(".")[2]
 
-    def is_named_in(self, incident: Incident) -> bool:
-        """Whether a ticket has its name as a word."""
-        name = re.escape(self.own_name.lower())
-        return re.search(rf"\b{name}\b", text_of(incident)) is not None
+
+def is_named_in(incident: Incident, name: str) -> bool:
+    """Whether a ticket has a table's name as a word."""
+    return re.search(rf"\b{re.escape(name.lower())}\b", text_of(incident)) is not None
 
 
 def lost(now: HostView, then: HostView | None) -> tuple[LostTable, ...]:

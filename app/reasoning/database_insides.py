@@ -11,6 +11,7 @@ from app.host import (
     database_defaults,
     database_sequences,
     database_settings,
+    database_shapes,
     database_tables,
     mariadb_access,
 )
@@ -18,14 +19,23 @@ from app.host.database_access import LostAccess
 from app.host.database_defaults import ChangedDefault
 from app.host.database_sequences import LateSequence
 from app.host.database_settings import ChangedSetting
-from app.host.database_tables import LostTable
+from app.host.database_shapes import ReshapedTable
+from app.host.database_tables import LostTable, is_named_in
 from app.host.databases import NAMES
 from app.host.mariadb_access import LostLogin
 from app.host.view import HostView
 from app.reasoning.host_case import HostCase
 from app.reasoning.subjects import Subject
 
-Amiss = LostAccess | ChangedDefault | LostLogin | ChangedSetting | LostTable | LateSequence
+Amiss = (
+    LostAccess
+    | ChangedDefault
+    | LostLogin
+    | ChangedSetting
+    | LostTable
+    | LateSequence
+    | ReshapedTable
+)
 
 _OTHERWISE = {
     "search_path": r"(?:relation|function|type|table|schema) \S+.{0,80} does not exist",
@@ -51,6 +61,9 @@ _TOLD_OTHERWISE = {
 
 _ANSWERED = 200
 _DUPLICATE = "duplicate key value"
+_REFUSES = "error|exception|violates|refused|cannot|context"
+_PART = re.compile(r"(?:column|constraint|trigger|rule) (\S+)(?:.* FUNCTION (?:\w+\.)?(\w+))?")
+"""A part of a table by its name, and by that of the function that it runs."""
 
 _DENIES = re.compile(
     r"permission denied|authentication failed|not permitted to log in|too many connections for role"
@@ -66,7 +79,7 @@ def inside_subjects(case: HostCase) -> Iterable[Subject]:
         return
     for kind, one, own in (
         *_access(case), *_defaults(case), *_logins(case), *_parameters(case), *_losses(case),
-        *_sequences(case),
+        *_sequences(case), *_shapes(case),
     ):  # fmt: skip
         facts, sources = case.common()
         checked = any(p.probe.subject == one.subject for p in case.red)
@@ -120,9 +133,25 @@ def _losses(case: HostCase) -> Told:
         own = {
             "complaint": _complaint(case, missing) if one.is_gone else "",
             "is_missed": any(p.status == _ANSWERED and not p.late for p in case.case.red),
-            "is_named": one.is_named_in(case.case.incident),
+            "is_named": is_named_in(case.case.incident, one.own_name),
         }
         yield "loss", one, own
+
+
+def _shapes(case: HostCase) -> Told:
+    for one in database_shapes.reshaped(case.view, case.then):
+        found = (_PART.match(part) for part in (*one.gained, *one.lost))
+        names = {name for match in found if match for name in match.groups() if name}
+        named = "|".join(map(re.escape, sorted(names)))
+        own = {
+            "said": one.said,
+            "refuses": one.refuses,
+            "complaint": _complaint(case, rf"(?=.*(?:{_REFUSES}))(?=.*\b(?:{named})\b)")
+            if named
+            else "",
+            "is_named": is_named_in(case.case.incident, one.own_name),
+        }
+        yield "shape", one, own
 
 
 def _sequences(case: HostCase) -> Told:

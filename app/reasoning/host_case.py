@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
-from app.host import job_scripts, kept
+from app.host import checks, job_scripts, kept
 from app.host.drift import Change, ChangeKind, Relation, changes, program, relation
 from app.host.facts import Manifest, UnitFacts
 from app.host.hops import HopState, Layer, Walk
@@ -120,8 +120,17 @@ class HostCase:
         that suffers only through others.
         """
         if not self._may_lie_behind:
-            return ()
+            return self._engine_of_containers
         return tuple(u for u in self.units if u in self.view.units and u not in self.failing)
+
+    @property
+    def _engine_of_containers(self) -> tuple[str, ...]:
+        """The engine, where users do not reach a container: it makes the way to it."""
+        known = () if self.view.containers is None else self.view.containers[0]
+        published = {port.port for container in known for port in container.ports}
+        reached = published.isdisjoint(p.probe.port for p in self.red)
+        engine = checks.ENGINE
+        return () if reached or engine in self.failing else (engine,) * (engine in self.view.units)
 
     @property
     def unseen(self) -> tuple[str, ...]:

@@ -19,12 +19,14 @@ from app.host.database_defaults import ChangedDefault, changed
 from app.host.database_losses import losses
 from app.host.database_sequences import LateSequence, late
 from app.host.database_settings import ChangedSetting
+from app.host.database_shapes import reshaped
+from app.host.database_tables import is_named_in
 from app.host.database_tables import lost as tables_lost
 from app.host.drift import Change, ChangeKind
 from app.host.mariadb_access import LostLogin
 from app.host.network_state import text_of
 from app.host.ticket_pages import failing_requests
-from app.host.view import beneath
+from app.host.view import HostView, beneath
 from app.reasoning.host_case import HostCase
 from app.reasoning.written import comments_of, diff_ask
 
@@ -181,8 +183,9 @@ def _databases(case: HostCase) -> Iterable[Finding]:
     missing = [(m.key, m.text, m.evidence_id) for m in losses(case.view, case.then)]
     for table in tables_lost(case.view, case.then):
         # many a table is emptied by those who work through it
-        if table.is_gone or table.is_named_in(case.case.incident):
+        if table.is_gone or is_named_in(case.case.incident, table.own_name):
             missing.append((table.subject, table.said, table.evidence_id))
+    missing += [(o.subject, o.said, o.evidence_id) for o in reshaped(case.view, case.then)]
     for key, said, ident in missing:
         text = f"on {case.host.name} {said}"
         yield Finding(key=key, text=text, evidence_id=ident, shared=_shared(case, text))
@@ -206,21 +209,27 @@ def _access(case: HostCase) -> Iterable[Finding]:
 
 
 def _refused(case: HostCase) -> Iterable[Finding]:
-    """What users asked for lately and were refused again and again, though nobody can ask it so."""
-    asked = case.view.evidence("web.errors")
-    for one in failing_requests(case.view):
-        if one.method == "GET" or one.failed < _OFTEN or one.last_ago > _LATELY or asked is None:
-            continue
-        if one.too_large and not web_limits.ABOUT_SENDING.search(text_of(case.case.incident)):
-            continue  # what is too large for good reasons is refused every day
-        text = (
-            f"{one.method} {one.path} on {case.host.name} was answered {one.last_status} the last "
-            f"time, {one.failed} times lately"
-        )
-        if one.too_large:
-            text += ": larger than the web server's limit (client_max_body_size, LimitRequestBody)"
-        key = f"{one.method} {one.path}"
-        yield Finding(key=key, text=text, evidence_id=asked.id, shared=_shared(case, text))
+    """What users asked for lately and were refused again and again, though nobody can ask it so:
+    of this host, and of those that depend on it."""
+    for host in case.case.hosts:
+        view = case.view if host.name == case.host.name else HostView(host, case.case.evidence)
+        asked = view.evidence("web.errors")
+        for one in failing_requests(view) if asked is not None else ():
+            if one.method == "GET" or one.failed < _OFTEN or one.last_ago > _LATELY:
+                continue
+            if one.too_large and not web_limits.ABOUT_SENDING.search(text_of(case.case.incident)):
+                continue  # what is too large for good reasons is refused every day
+            text = (
+                f"{one.method} {one.path} on {host.name} was answered {one.last_status} the last "
+                f"time, {one.failed} times lately"
+            )
+            if one.too_large:
+                text += (
+                    ": larger than the web server's limit (client_max_body_size, LimitRequestBody)"
+                )
+            assert asked is not None
+            key = f"{one.method} {one.path}"
+            yield Finding(key=key, text=text, evidence_id=asked.id, shared=_shared(case, text))
 
 
 def _shared(case: HostCase, text: str) -> int:

@@ -104,7 +104,23 @@ async def ask_who_needs_it(at: Progress, effects: Effects, key: str) -> Progress
     why = f"Are users of what depends on {case.host.name} served?"
     results = await effects.probe(f"{key}.needing", Step.ANALYZE, found, why)
     unserved = {r.probe.address for r in results if not r.ok}
-    return at.with_probes(tuple(r for r in results if r.probe.address in unserved))
+    at = at.with_probes(tuple(r for r in results if r.probe.address in unserved))
+    return at if unserved else await _ask_what_they_were_refused(at, effects, key, found)
+
+
+async def _ask_what_they_were_refused(
+    at: Progress, effects: Effects, key: str, probes: Sequence[Probe]
+) -> Progress:
+    """Where all pages are well there too: what did their users ask for lately and were refused?"""
+    sites = {p.address for p in probes if p.kind is ProbeKind.HTTP}
+    needing = [h for h in at.known.hosts if at.known.host.name in h.depends_on]
+    calls = [ActionCall(action="web.errors", host=h.name) for h in needing if h.address in sites]
+    if not calls:
+        return at
+    why = f"Were users of what depends on {at.known.host.name} refused lately?"
+    return at.with_evidence(
+        await effects.observe(f"{key}.needing.refused", Step.ANALYZE, calls, why)
+    )
 
 
 async def ask_the_host(at: Progress, effects: Effects, key: str) -> Progress:

@@ -13,6 +13,7 @@ from typing import Any
 from .answers import Params, answer
 from .mariadb_accounts import accounts
 from .mariadb_client import Server, ask, at_port, rows, servers, value_of
+from .mariadb_shapes import shapes
 from .places import Places
 from .refusal import Failed
 
@@ -93,6 +94,7 @@ def _told(server: Server) -> dict[str, Any]:
         "replication": _replication(server),
         "accounts": _accounts(server),
         "tables": _tables(server),
+        "shapes": shapes(server),
     }
 
 

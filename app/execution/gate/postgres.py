@@ -6,6 +6,7 @@ exactly that another one that took the number since is left alone.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import time
@@ -17,6 +18,7 @@ from .places import Places
 from .postgres_access import GRANTS, ROLES
 from .postgres_defaults import DEFAULTS
 from .postgres_sequences import behind
+from .postgres_shapes import shapes
 from .postgres_system import SYSTEM
 from .postgres_tables import tables
 from .refusal import Failed
@@ -232,7 +234,7 @@ def _idles(session: dict[str, Any], seconds: int) -> bool:
 def _of_tables(cluster: Cluster, databases: list[str], until: float) -> dict[str, Any]:
     """Tables, indexes and sequences of the newest databases, as far as the time goes."""
     found: dict[str, Any] = {"autovacuum_off": [], "indexes": [], "grants": [], "not_looked_at": []}
-    found |= {"behind": [], "tables": [], "tables_unseen": []}
+    found |= {"behind": [], "tables": [], "tables_unseen": [], "shapes": []}
     for name in databases:
         try:
             seen = ask(cluster, _TABLES, name) if time.monotonic() < until else None
@@ -243,6 +245,8 @@ def _of_tables(cluster: Cluster, databases: list[str], until: float) -> dict[str
             continue
         for part in ("autovacuum_off", "indexes", "grants"):
             found[part] += [{"database": name, **one} for one in seen[part]]
+        with contextlib.suppress(Failed):  # what was seen of it besides stands
+            found["shapes"] += [{"database": name, **one} for one in shapes(cluster, name)]
         try:  # these look into the tables, which somebody may hold: what else was seen stands
             inside = {"behind": behind(cluster, name), "tables": tables(cluster, name)}
         except Failed:
