@@ -9,7 +9,7 @@ from app.domain.host import asked_of
 from app.domain.incident import Incident
 from app.domain.probe import Probe
 from app.domain.value import Value
-from app.host.database_facts import DatabaseRole, PostgresCluster, TableGrant
+from app.host.database_facts import DatabaseDoor, DatabaseRole, PostgresCluster, TableGrant
 from app.host.databases import NAMES, cluster, clusters, servers
 from app.host.network_state import text_of
 from app.host.view import HostView
@@ -35,13 +35,13 @@ Said = tuple[bool, str]
 class LostAccess(Value):
     """A role that may log in less than it could, or do less with a table."""
 
-    kind: str  # role | grant | gone
+    kind: str  # role | grant | gone | door: a whole database, for everybody
     port: int
     role: str
     database: str = ""
     table: str = ""
     missing: str = ""  # privileges
-    login: str = ""  # what it was, as the change wants it; likewise the next two
+    login: str = ""  # what it was, as the change wants it, also of a door; likewise the next two
     limit: int = -1
     until: str = ""
     said: str  # as a sentence without its end
@@ -52,6 +52,8 @@ class LostAccess(Value):
         """What its check asks about."""
         if self.kind == "gone":
             return f"{self.port} {self.role}"
+        if self.kind == "door":
+            return f"{self.port} * {self.database} {self.login} {self.limit}"
         if self.kind == "role":
             return f"{self.port} {self.role} {self.login} {self.limit} {self.until}"
         return f"{self.port} {self.role} {self.database} {self.table} {self.missing}"
@@ -86,7 +88,35 @@ def _closed(now: HostView, then: HostView | None) -> Iterable[str]:
             yield current.unit
 
 
+def _doors(now: PostgresCluster, then: PostgresCluster, ident: int) -> Iterable[LostAccess]:
+    """Databases that take nobody any more, or fewer at once."""
+    there = {door.name: door for door in now.doors}
+    for was in then.doors:
+        door = there.get(was.name)
+        if door is not None and (how := _shut(door, was)):
+            yield LostAccess(
+                kind="door",
+                port=now.port,
+                role="*",
+                database=was.name,
+                login="yes" if was.open else "no",
+                limit=was.limit,
+                said=f"the database {was.name} {how}",
+                evidence_id=ident,
+            )
+
+
+def _shut(now: DatabaseDoor, then: DatabaseDoor) -> str:
+    """How a database takes less than it did; "" where it does not."""
+    if then.open and not now.open:
+        return "takes no connections any more (ALLOW_CONNECTIONS is false)"
+    fewer = now.limit != -1 and (then.limit == -1 or now.limit < then.limit)
+    most = "any number" if then.limit == -1 else str(then.limit)
+    return f"takes {now.limit} connections at once (CONNECTION LIMIT), was {most}" if fewer else ""
+
+
 def _lost(now: PostgresCluster, then: PostgresCluster, ident: int) -> Iterable[LostAccess]:
+    yield from _doors(now, then, ident)
     roles = {role.name: role for role in now.roles}
     for role in then.roles:
         current = roles.get(role.name)
@@ -152,6 +182,8 @@ def _is_allowed(view: HostView, subject: str) -> Said | None:
     one = cluster(view, int(port))
     if one is None:
         return None
+    if role == "*":
+        return _is_open(one, *wanted)
     if not wanted:
         return any(r.name == role for r in one.roles), f"the role {role} does not exist any more"
     if wanted[0] in ("yes", "no"):
@@ -176,6 +208,14 @@ def _is_allowed(view: HostView, subject: str) -> Said | None:
     )
     lacks = sorted(set(missing.split(",")) - set(has.split(",")))
     return not lacks, f"the role {role} may not {', '.join(lacks)} on {database}'s table {table}"
+
+
+def _is_open(one: PostgresCluster, database: str, opened: str, limit: str) -> Said | None:
+    door = next((door for door in one.doors if door.name == database), None)
+    if door is None:
+        return None
+    how = _shut(door, DatabaseDoor(name=database, open=opened == "yes", limit=int(limit)))
+    return not how, f"the database {database} {how}"
 
 
 def _does_write(view: HostView, unit: str) -> Said | None:

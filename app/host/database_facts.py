@@ -121,6 +121,20 @@ class FileProblem(Value):
     error: str | None = None
 
 
+class DatabaseDoor(Value):
+    """Whether a database takes connections at all, and how many at once (-1: any number)."""
+
+    name: str
+    open: bool = True
+    limit: int = -1
+
+
+class PostgresDoorFacts(Value):
+    exists: str  # yes | no: there is none, or it is a template
+    open: str | None = None  # yes | no
+    limit: int | None = None
+
+
 class TableShape(Value):
     """How a table is made, a line for each of its parts."""
 
@@ -155,6 +169,7 @@ class PostgresCluster(Value):
     autovacuum_off: tuple[TableWithoutVacuum, ...] = ()
     indexes: tuple[DatabaseIndex, ...] = ()
     roles: tuple[DatabaseRole, ...] = ()
+    doors: tuple[DatabaseDoor, ...] = ()
     grants: tuple[TableGrant, ...] = ()
     defaults: tuple[DatabaseDefault, ...] = ()
     behind: tuple[SequenceBehind, ...] = ()

@@ -66,7 +66,8 @@ _PART = re.compile(r"(?:column|constraint|trigger|rule) (\S+)(?:.* FUNCTION (?:\
 """A part of a table by its name, and by that of the function that it runs."""
 
 _DENIES = re.compile(
-    r"permission denied|authentication failed|not permitted to log in|too many connections for role"
+    r"permission denied|authentication failed|not permitted to log in|too many connections for"
+    r"|not (?:currently )?accepting connections"
     r"|access denied|command denied|has exceeded the|account is locked|max_user_connections"
     r"|is not allowed to connect|does not exist",
     re.IGNORECASE,
@@ -100,7 +101,8 @@ Told = Iterable[tuple[str, Amiss, dict[str, Any]]]
 
 def _access(case: HostCase) -> Told:
     for one in database_access.lost(case.view, case.then):
-        yield "access", one, {"complaint": _denial(case, one.role, one.table)}
+        names = (one.database,) if one.kind == "door" else (one.role, one.table)
+        yield "access", one, {"complaint": _denial(case, *names)}
 
 
 def _defaults(case: HostCase) -> Told:

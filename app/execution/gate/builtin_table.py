@@ -92,10 +92,12 @@ from .postgres import (
     postgres_terminate_session,
 )
 from .postgres_access import (
+    postgres_database,
     postgres_grant,
     postgres_grants,
     postgres_revoke,
     postgres_role,
+    postgres_set_database,
     postgres_set_role,
 )
 from .postgres_defaults import postgres_default, postgres_renew_sessions, postgres_set_default
@@ -258,6 +260,8 @@ BUILTINS: dict[str, Builtin] = {
         postgres_set_default,
         postgres_set_system,
         postgres_system,
+        postgres_database,
+        postgres_set_database,
         postgres_set_role,
         postgres_slot,
         postgres_table,

@@ -15,7 +15,7 @@ from typing import Any
 from .answers import Params, answer
 from .clusters import Cluster, ask, at_port, clusters, recovering
 from .places import Places
-from .postgres_access import GRANTS, ROLES
+from .postgres_access import DOORS, GRANTS, ROLES
 from .postgres_defaults import DEFAULTS
 from .postgres_sequences import behind
 from .postgres_shapes import shapes
@@ -90,6 +90,7 @@ _STATE = f"""
             SELECT sourcefile AS file, sourceline AS line, name, error FROM pg_file_settings
             WHERE error IS NOT NULL LIMIT 20) p),
         'roles', (SELECT coalesce(json_agg(r), '[]') FROM ({ROLES}) r),
+        'doors', (SELECT coalesce(json_agg(e), '[]') FROM ({DOORS}) e),
         'defaults', (SELECT coalesce(json_agg(f), '[]') FROM ({DEFAULTS}) f),
         'system', (SELECT coalesce(json_object_agg(y.name, y.setting), '{{}}') FROM ({SYSTEM}) y),
         'writes', coalesce((SELECT setting NOT IN ('on', 'true', 'yes', '1') FROM pg_file_settings

@@ -24,6 +24,11 @@ ROLE = """
 """
 ROLES = f"SELECT {ROLE} FROM pg_roles r WHERE {ORDINARY} ORDER BY r.oid LIMIT 200"
 
+DOORS = """
+    SELECT datname AS name, datallowconn AS open, datconnlimit AS "limit" FROM pg_database
+    WHERE NOT datistemplate ORDER BY oid DESC LIMIT 100
+"""
+
 GRANTS = """
     SELECT n.nspname || '.' || c.relname AS "table", r.rolname AS role,
         string_agg(x.privilege_type, ',' ORDER BY x.privilege_type) AS privileges
@@ -59,6 +64,35 @@ def postgres_set_role(params: Params, _: Places) -> int:
     return answer(
         {"role": role, "login": params["login"], "limit": limit, "until": params["until"]}
     )
+
+
+def postgres_database(params: Params, _: Places) -> int:
+    """PostgresDoorFacts: whether a database takes connections, and how many at once."""
+    name = plain(params["database"])
+    found = ask(at_port(int(str(params["port"]))), _of_database(name))
+    if found is None:
+        return answer({"exists": "no"})
+    return answer(
+        {"exists": "yes", "open": "yes" if found["open"] else "no", "limit": found["limit"]}
+    )
+
+
+def postgres_set_database(params: Params, _: Places) -> int:
+    """Whether a database takes connections, and how many at once; no template is touched."""
+    cluster, name = at_port(int(str(params["port"]))), plain(params["database"])
+    if ask(cluster, _of_database(name)) is None:
+        raise Failed(f"there is no database {name}, or it is a template: left alone")
+    opened, limit = str(params["open"]) == "yes", int(str(params["limit"]))
+    statement = (
+        f'ALTER DATABASE "{name}" WITH ALLOW_CONNECTIONS {str(opened).lower()} '
+        f"CONNECTION LIMIT {limit}"
+    )
+    change(cluster, statement, _SECONDS)
+    return answer({"database": name, "open": params["open"], "limit": limit})
+
+
+def _of_database(name: str) -> str:
+    return f"SELECT row_to_json(d) FROM ({DOORS}) d WHERE d.name = '{name}'"
 
 
 def postgres_grants(params: Params, _: Places) -> int:

@@ -97,3 +97,27 @@ def test_who_has_power_over_others_is_left_alone(
 def test_a_name_that_is_more_than_a_name_is_refused(url: str, role: str) -> None:
     with pytest.raises(Failed, match="no plain name"):
         postgres_access.postgres_role({"port": port_of(url), "role": role}, PLACES)
+
+
+def test_a_database_takes_connections_as_it_did_and_that_is_undone(
+    url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with psycopg.connect(url, autocommit=True) as session:
+        session.execute("CREATE DATABASE tolls")
+        try:
+            session.execute("ALTER DATABASE tolls WITH ALLOW_CONNECTIONS false CONNECTION LIMIT 3")
+            (door,) = [one for one in cluster(url, capsys).doors if one.name == "tolls"]
+            assert (door.open, door.limit) == (False, 3)
+            named: dict[str, str | int] = {"port": port_of(url), "database": "tolls"}
+            back: dict[str, str | int] = {"open": "yes", "limit": -1}
+            shut: dict[str, str | int] = {"open": "no", "limit": 3}
+            for wanted in (back, shut):
+                postgres_access.postgres_set_database({**named, **wanted}, PLACES)
+                told(capsys)
+                postgres_access.postgres_database(named, PLACES)
+                assert told(capsys) == {"exists": "yes", **wanted}
+            template: dict[str, str | int] = {"port": port_of(url), "database": "template0"}
+            with pytest.raises(Failed, match="left alone"):
+                postgres_access.postgres_set_database({**template, **back}, PLACES)
+        finally:
+            session.execute("DROP DATABASE tolls")
