@@ -23,6 +23,18 @@ _ASKS_FOR_DATA = re.compile(
 """How people ask for data that is gone. Putting old data over new is never the agent's to do."""
 
 
+_ABOUT_DOING = re.compile(
+    r"\b(?:upload\w*|attach\w*|submit\w*|check ?outs?|payments?|bookings?"
+    r"|plac(?:es?|ed|ing) (?:an? |the |their |new )?orders?"
+    r"|(?:cannot|can't|can not|could not|unable to|not able to|no longer) (?:be )?"
+    r"(?:order|buy|pay|book|save|send|upload|store|register|sign up|check ?out|print|export|import"
+    r"|create|add|change|edit|delete|search)\w*"
+    r"|(?:ordering|paying|saving|sending|storing|registering|printing|exporting|importing|searching)"
+    r" (?:fails?|does not|doesn't|is broken|gives?|ends?))\b"
+)
+"""How people speak of something that they do, and that no question from outside repeats."""
+
+
 _PATH = re.compile(r"(?<![\w./:-])/[\w.@%+-]+(?:/[\w.@%+-]+)+")
 _PLACES_ASKED = 2
 
@@ -53,6 +65,12 @@ def without_suffering(case: Case, hosts: tuple[HostCase, ...]) -> Assessment:
         advice = Advice.HAND_OVER
     elif found := since_healthy.findings(hosts[0]):
         return _served_yet_changed(hosts[0], found)
+    elif (doing := _ABOUT_DOING.search(text_of(case.incident))) is not None:
+        statement = (
+            "Users who can be asked are served; the ticket is about something that people do "
+            f"({doing[0]!r}), which is not repeated from here: that it works is not proven"
+        )
+        advice = Advice.HAND_OVER
     else:
         asked = ", ".join(p.probe.name for p in case.probes[:4])
         why = _at_work(hosts[0]) or "a false or past alarm"

@@ -122,6 +122,21 @@ async def test_another_release_is_told_where_users_are_served() -> None:
     assert "releases/8, and led to releases/7" in judged.statement
 
 
+@pytest.mark.parametrize(
+    ("text", "advice"),
+    [
+        ("nobody can place orders since nine", Advice.HAND_OVER),
+        ("attachments cannot be sent", Advice.HAND_OVER),
+        ("web check timed out twice last night", Advice.NO_FAULT),
+    ],
+)
+async def test_what_people_do_and_nobody_repeats_is_no_false_alarm(
+    text: str, advice: Advice
+) -> None:
+    judged = await judge(drifted(), text)
+    assert judged.advice is advice, judged.statement
+
+
 SITE = "/etc/nginx/conf.d/tickets.conf"
 SMALLER = "--- a\n+++ b\n@@ -3 +3 @@\n-  client_max_body_size 20m;\n+  client_max_body_size 1m;\n"
 
