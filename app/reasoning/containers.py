@@ -31,6 +31,7 @@ def _subject(case: HostCase, container: ContainerFacts, ident: int) -> Subject:
         "on_path": True,
         "then": _then(case, container.name),
         "engine_steady": case.view.steady(ENGINE),
+        "engine_changed": ENGINE in case.touched,
         "lost_networks": _lost_networks(case, container),
     }
     sources |= {"container": ident}
