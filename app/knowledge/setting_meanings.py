@@ -17,8 +17,8 @@ SHIPPED = Path(__file__).with_name("settings.yaml")
 _SET = re.compile(
     r"^[+-]?[ \t]*(?:export[ \t]+)?"
     r"(?:php_(?:admin_)?(?:value|flag)\[)?"
-    r"(?P<name>[A-Za-z][A-Za-z0-9_.-]{1,60})"
-    r"(?=[\] \t]*[=:]|[ \t]+\S)",
+    r"[\"']?(?P<name>[A-Za-z][A-Za-z0-9_.-]{1,60})"
+    r"(?=[\"'\] \t]*[=:]|[ \t]+\S)",
     re.MULTILINE,
 )
 """The first word of a line that gives it a value: `Name=x`, `name = x`, `name x;`, `name: x`."""

@@ -13,7 +13,7 @@ from app.host.view import beneath
 from app.reasoning.host_case import HostCase
 from app.reasoning.subjects import Subject
 from app.reasoning.unit_facts import unit_facts
-from app.reasoning.written import comments_of, diff_of, names_page, quoted, sets_of
+from app.reasoning.written import comments_of, diff_of, names_page, quoted, sets_of, settings_of
 
 _NEAR = {
     Relation.ENVIRONMENT: 0,
@@ -122,6 +122,7 @@ def _subject(case: HostCase, change: Change, how: Relation, unit: str, *, alone:
         "named": _is_named(case, unit),
         "names_page": names_page(case, change),
         "quoted": quoted(case, change),
+        "settings": list(settings_of(case, change)),
         "others_refuted": any(key.startswith(f"{BY_RELOAD}@") for key in case.case.refuted),
     }
     sources |= unit_sources | {"change": case.drift[1]}

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from app.domain.action import ActionCall
+from app.domain.probe import ProbeKind
 from app.host import job_scripts
 from app.host.drift import Change, ChangeKind, Relation
 from app.host.kept import is_told, timer_of
@@ -26,11 +27,14 @@ _MOST_READ = 6
 def themed(case: HostCase) -> dict[str, tuple[Change, ...]]:
     """What changed that the ticket may be about: by what a file is for, or by what was set in it.
 
-    The latter only of what was looked at (`set_otherwise_asks`).
+    The latter only of what was looked at (`set_otherwise_asks`), and where no user is refused: what
+    they are refused speaks louder than what a setting is about.
     """
     found = dict(case.themed)
     known = {change.path for changes in found.values() for change in changes}
     text = text_of(case.case.incident)
+    if any(p.probe.kind is not ProbeKind.HOST for p in case.case.red):
+        return found
     for change in _set_otherwise(case):
         names = meant(settings_of(case, change), text)
         if names and change.path not in known:

@@ -22,6 +22,7 @@ from app.strict_yaml import read
         ("export LC_ALL=C", "lc_all"),
         ("date.timezone = UTC", "date.timezone"),
         ("storage: local", "storage"),
+        ('  "userland-proxy": false,', "userland_proxy"),
     ],
 )
 def test_what_a_line_gives_a_value(line: str, name: str) -> None:
