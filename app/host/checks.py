@@ -19,6 +19,8 @@ from app.host import (
     accounts,
     database_checks,
     databases,
+    datagrams,
+    failed_jobs,
     job_scripts,
     kept,
     load,
@@ -75,6 +77,7 @@ def learned(then: HostView) -> tuple[Probe, ...]:
         *(asked_of(then.host, "room", f.mount) for f in _filesystems(then) if _used(f) < ROOM_THEN),
         *(asked_of(then.host, "writable", f.mount) for f in _filesystems(then) if not f.read_only),
         *(asked_of(then.host, "container", name) for name in _running(then)),
+        *(asked_of(then.host, datagrams.CHECK, subject) for subject in datagrams.taken(then)),
         *(asked_of(then.host, "cron", path) for path in _well_formed(then)),
         *(asked_of(then.host, "database", name) for name in _well_databases(then)),
         *(asked_of(then.host, "clock", CHRONY) for _ in [0] if _follows(then)),
@@ -145,6 +148,8 @@ def doubted(
 
 def unit_of(probe: Probe) -> str:
     """The unit that does what a check is about."""
+    if probe.check == datagrams.CHECK:
+        return datagrams.unit_of(probe.subject)
     return {"container": ENGINE, "cron": CRON}.get(probe.check, probe.subject)
 
 
@@ -314,6 +319,8 @@ _ASKED_BY: dict[str, _Asks] = {
     **{check: _whole(action) for check, action in network_state.ASKED_BY.items()},
     "runs": lambda unit: ("unit.show", {"unit": unit}),
     "conditions": lambda unit: ("unit.show", {"unit": unit}),
+    failed_jobs.CHECK: lambda unit: ("unit.show", {"unit": unit}),
+    datagrams.CHECK: _whole(datagrams.ASKED),
     "config": lambda unit: (config_test_of(unit) or "", {}),
     load.CHECK: _whole(load.ASKED),
     accounts.CHECK: _whole(accounts.ASKED),
@@ -337,6 +344,8 @@ _JUDGED_BY: dict[str, Callable[[HostView, str], Said | None]] = {
     **mounts.JUDGED_BY,
     "runs": _unit_runs,
     "conditions": _conditions_hold,
+    failed_jobs.CHECK: failed_jobs.ended_well,
+    datagrams.CHECK: datagrams.are_taken,
     "config": _config_passes,
     load.CHECK: load.nothing_runs_away,
     accounts.CHECK: accounts.can_log_in,

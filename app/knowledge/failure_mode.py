@@ -95,6 +95,7 @@ class RemedyStep(_Part):
     action: str | None = None
     params: dict[str, str | int] = Field(default_factory=dict)
     restore: Literal["change", "changes"] | None = None
+    access: Literal["change"] | None = None  # only the owner and mode that a changed path had
     start: Condition | None = None  # names a unit's facts
     renew: Condition | None = None  # likewise
     condition: Condition | None = Field(default=None, alias="if")
@@ -102,9 +103,9 @@ class RemedyStep(_Part):
 
     @model_validator(mode="after")
     def _one_kind(self) -> RemedyStep:
-        kinds = (self.action, self.restore, self.start, self.renew)
+        kinds = (self.action, self.restore, self.access, self.start, self.renew)
         if sum(kind is not None for kind in kinds) != 1:
-            raise ValueError("a step has exactly one of action, restore, start, renew")
+            raise ValueError("a step has exactly one of action, restore, access, start, renew")
         if self.each is not None and self.action is None:
             raise ValueError("`each` belongs to an action")
         for value in self.params.values():
@@ -134,7 +135,7 @@ Subject = Literal[
     "difference", "mounting", "account", "table", "index", "changes", "lock",
     "limit", "script", "package", "certificate", "chain", "access",
     "default", "sequence", "login", "loss", "parameter", "neighbour", "denied",
-    "shape",
+    "shape", "exposed",
 ]  # fmt: skip
 
 

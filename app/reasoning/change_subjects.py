@@ -122,6 +122,8 @@ def _subject(case: HostCase, change: Change, how: Relation, unit: str, *, alone:
         "named": _is_named(case, unit),
         "names_page": names_page(case, change),
         "quoted": quoted(case, change),
+        "named_in_log": case.names_path(change.path, unit),
+        "access_differs": _access_differs(change),
         "settings": list(settings_of(case, change)),
         "others_refuted": any(key.startswith(f"{BY_RELOAD}@") for key in case.case.refuted),
     }
@@ -142,6 +144,14 @@ def _subject(case: HostCase, change: Change, how: Relation, unit: str, *, alone:
         sources=sources,
         nearness=case.nearness(unit) + _NEAR[how],
     )
+
+
+def _access_differs(change: Change) -> bool:
+    """Whether who may use it changed beside what it says."""
+    then, now = change.then, change.now
+    if then is None or now is None or change.kind is not ChangeKind.CONTENT:
+        return False
+    return (then.owner, then.group, then.mode) != (now.owner, now.group, now.mode)
 
 
 def _key(mode: str, case: HostCase, change: Change) -> str:

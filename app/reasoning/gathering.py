@@ -19,6 +19,7 @@ from app.reasoning.databases import (
 from app.reasoning.denied import denied_subjects
 from app.reasoning.differences import difference_subjects
 from app.reasoning.encrypted import encrypted
+from app.reasoning.exposed import exposed_subjects
 from app.reasoning.firewall_rules import rule_subjects
 from app.reasoning.host_case import HostCase
 from app.reasoning.job_scripts import lock_subjects, piling_subjects
@@ -47,6 +48,7 @@ def subjects_of(case: HostCase) -> tuple[Subject, ...]:
         *piling_subjects(case),
         *limit_subjects(case),
         *denied_subjects(case),
+        *exposed_subjects(case),
         *certificate_subjects(case),
         *_names(case),
         *rule_subjects(case),

@@ -265,9 +265,9 @@ class HostCase:
     def _relation(self, path: str, unit: UnitFacts) -> Relation | None:
         nginx = next((v.nginx[0] for v in (self.then, self.view) if v and v.nginx), None)
         how = relation(path, unit, nginx)
-        return Relation.NAMED if how is None and self._named(path, unit.name) else how
+        return Relation.NAMED if how is None and self.names_path(path, unit.name) else how
 
-    def _named(self, path: str, unit: str) -> bool:
+    def names_path(self, path: str, unit: str) -> bool:
         """Whether a unit's log has this very path, as a word of its own."""
         said = self._said(unit)
         if path.count("/") < 2 or path not in said:  # /etc or /srv alone says nothing

@@ -66,6 +66,8 @@ def _calls(step: RemedyStep, host: str, facts: Facts) -> list[ActionCall] | None
         return _restore_all(facts.get("changes"), host)
     if step.restore is not None:
         return restore_change(facts.get("change"), host)
+    if step.access is not None:
+        return _access_of(facts.get("change"), host)
     for named, way in ((step.start, bring_up), (step.renew, renew)):
         if named is not None:
             unit = named.value(facts)
@@ -146,6 +148,13 @@ def _restore_version(path: str, then: Mapping[str, Any], host: str) -> ActionCal
 def _family(path: str) -> str:
     """Which actions touch a file: those that bring it into effect with sshd, or the plain ones."""
     return "access" if says_who_may_log_in(path) else "file"
+
+
+def _access_of(change: object, host: str) -> list[ActionCall] | None:
+    """Give a changed path the owner and mode back that it had; what is written in it stays."""
+    if not isinstance(change, Mapping) or not change.get("then") or not change.get("now"):
+        return None
+    return _restore_access(str(change["path"]), change["then"], change["now"], host) or None
 
 
 def _restore_access(

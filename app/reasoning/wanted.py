@@ -12,6 +12,7 @@ from app.reasoning.accounts import account_asks
 from app.reasoning.certificates import certificate_asks
 from app.reasoning.denied import denied_asks
 from app.reasoning.differences import difference_asks
+from app.reasoning.exposed import exposed_asks
 from app.reasoning.firewall_rules import rule_asks
 from app.reasoning.first_look import first_look
 from app.reasoning.gathering import subjects_of
@@ -99,6 +100,7 @@ def _closer_look(host: HostCase) -> Iterable[ActionCall]:
     yield from package_asks(host)
     yield from limit_asks(host)
     yield from denied_asks(host)
+    yield from exposed_asks(host)
     yield from lost_rule_asks(host)
     yield from certificate_asks(host)
     yield from piling_asks(host)

@@ -8,7 +8,7 @@ from app.domain.action import ActionCall
 from app.domain.execution import Step
 from app.domain.host import Host
 from app.domain.probe import Probe, ProbeKind
-from app.host import checks, database_checks, kept, may_write, web_limits
+from app.host import checks, database_checks, failed_jobs, kept, may_write, web_limits
 from app.host.network_state import ABOUT_ARRIVING, ABOUT_FLAPPING, filters_of, text_of
 from app.host.probes import ABOUT_CERTIFICATES, certificates, derive
 from app.host.ticket_pages import (
@@ -133,6 +133,7 @@ async def ask_the_host(at: Progress, effects: Effects, key: str) -> Progress:
         at = await _ask_what_stopped_them(at, effects, key)
         case, view = at.known, HostView(at.known.host, at.known.evidence)
     own = HostCase(case, case.host.name)
+    known = (*known, *failed_jobs.doubted(view, own.then))
     doubted = checks.doubted(known, view, case.incident, own.touched)
     doubted += _not_as_it_was(own)
     doubted += database_checks.doubted(view, own.then, case.incident, agreed=case.agreed)
