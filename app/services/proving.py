@@ -12,7 +12,7 @@ from app.domain.verdict import Verification
 from app.host import kept
 from app.host.network_state import ABOUT_FLAPPING, text_of
 from app.host.view import HostView
-from app.reasoning.port import Repair
+from app.reasoning.port import Assessment, Repair
 from app.services import relief
 from app.services.asking import FLAPPING_SECONDS
 from app.services.looking import look_again
@@ -170,6 +170,9 @@ async def _not_healed(at: Progress, effects: Effects, key: str) -> Progress:
     assert at.assessment is not None
     repair, proof = at.assessment.repair, at.verification
     elsewhere = repair is not None and repair.puts_back and got_elsewhere(proof)
+    if elsewhere and repair is not None and any(s.action == _RELOAD for s in repair.steps):
+        # a reload may not have been enough: it stays only for another cause that is in sight
+        elsewhere = _has_a_rival(at.assessment)
     if (got_further(proof) or elsewhere) and not proof.worse:
         how = "something else than before" if elsewhere else "further than before"
         said = f"Users get {how}; keeping this repair and looking for what remains"
@@ -178,6 +181,17 @@ async def _not_healed(at: Progress, effects: Effects, key: str) -> Progress:
     await undo(effects, key, applied)
     at = at.step(applied=at.applied[:-1]).refuting(applied.plan.cause)
     return await look_again(at, effects, f"{key}.again")
+
+
+_RELOAD = "service.reload"
+_IN_SIGHT = 0.2
+"""Confidence from which another cause may be the second fault."""
+
+
+def _has_a_rival(judged: Assessment) -> bool:
+    leader = judged.leader
+    others = (h for h in judged.hypotheses if leader is None or h.key != leader.key)
+    return any(h.mode != "unknown" and h.confidence >= _IN_SIGHT for h in others)
 
 
 _DEPTH = {"dns": 0, "unreachable": 1, "timeout": 2, "refused": 3, "reset": 4}
