@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
+from app.domain.probe import ProbeResult
 from app.host import checks, job_scripts, kept
 from app.host.drift import Change, ChangeKind, Relation, changes, program, relation
 from app.host.facts import Manifest, UnitFacts
@@ -323,7 +324,7 @@ class HostCase:
             "host": {"name": self.host.name, "address": self.host.address},
             "has_baseline": self.baseline is not None,
             "suffering": bool(self.case.red),
-            "probe": None if probe is None else probe.model_dump(mode="json", exclude={"probe"}),
+            "probe": None if probe is None else _answer(probe),
         }
         sources: dict[str, int] = {}
         if probe is not None and probe.evidence_id is not None:
@@ -335,6 +336,10 @@ class HostCase:
                 "notes": [{"path": p, "text": t} for p, t in persons.notes.items()],
             }
         return facts, sources
+
+
+def _answer(probe: ProbeResult) -> dict[str, Any]:
+    return probe.model_dump(mode="json", exclude={"probe"}) | {"late": probe.late}
 
 
 def host_cases(case: Case) -> tuple[HostCase, ...]:
