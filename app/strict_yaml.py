@@ -52,3 +52,33 @@ _Loader.add_constructor("tag:yaml.org,2002:map", _distinct_mapping)
 def read(text: str) -> Any:
     """The text's value; None of an empty one. Raises YamlError, KeyTwice among them."""
     return yaml.load(text, Loader=_Loader)  # noqa: S506 - a safe loader
+
+
+Place = tuple[str | int, ...]
+"""Where in a document something stands: keys of mappings and positions in lists."""
+
+
+def lines(text: str) -> dict[Place, int]:
+    """The line of everything that stands in a document, by its place. Raises YamlError."""
+    found: dict[Place, int] = {}
+
+    def walk(node: yaml.Node | None, place: Place) -> None:
+        if node is None:
+            return
+        found.setdefault(place, node.start_mark.line + 1)
+        if isinstance(node, yaml.MappingNode):
+            for key, value in node.value:
+                found[(*place, str(key.value))] = key.start_mark.line + 1
+                walk(value, (*place, str(key.value)))
+        elif isinstance(node, yaml.SequenceNode):
+            for position, value in enumerate(node.value):
+                walk(value, (*place, position))
+
+    walk(yaml.compose(text, Loader=_Loader), ())
+    return found
+
+
+def line_of(error: yaml.YAMLError) -> int:
+    """The line that an error is about; the first where it names none."""
+    mark = getattr(error, "problem_mark", None)
+    return 1 if mark is None else int(mark.line) + 1

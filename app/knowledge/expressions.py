@@ -97,17 +97,17 @@ class Expression:
     def __init__(self, text: str) -> None:
         self.text = text
         try:
-            self._tree = ast.parse(text.strip(), mode="eval").body
+            self.tree: ast.expr = ast.parse(text.strip(), mode="eval").body
         except SyntaxError as error:
             raise KnowledgeError(
                 f"The condition {text!r} does not parse: {error.msg} at column {error.offset}.",
                 hint="See docs/reference/conditions.md for the language.",
             ) from error
-        self.names: frozenset[str] = frozenset(_check(self._tree, text, frozenset()))
+        self.names: frozenset[str] = frozenset(_check(self.tree, text, frozenset()))
 
     def value(self, facts: Facts) -> object:
         """Evaluate over facts; UNKNOWN where what it needs has not been observed."""
-        return _evaluate(self._tree, facts)
+        return _evaluate(self.tree, facts)
 
     def holds(self, facts: Facts) -> bool | None:
         """True, False, or None for unknown."""
