@@ -24,6 +24,7 @@ from app.lab.language_model import served
 from app.lab.running import Estate
 from app.lab.scenario import Outcome, Scenario
 from app.lab.service import Service, start_service
+from app.lab.trace import DATABASE, INVENTORY
 
 ENDED = frozenset({"completed", "failed", "cancelled"})
 WAITING = "waiting_approval"
@@ -184,12 +185,12 @@ class ServiceAgent(Agent):
         return {name: self.last.get(name) for name in STORY}
 
     def keep_traces(self, estate: Estate, folder: Path) -> None:
-        """The service's log, its database and the execution as last seen."""
+        """The service's log, its database and inventory, and the execution as last seen."""
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         (folder / "execution.json").write_text(json.dumps(self.last, indent=2))
         (folder / "logs.json").write_text(json.dumps(self.logs, indent=2))
-        for name in ("service.log", "service.sqlite"):
+        for name in ("service.log", DATABASE, INVENTORY):
             if (estate.folder / name).exists():
                 shutil.copy(estate.folder / name, folder / name)
 
