@@ -24,6 +24,7 @@ from app.commands import (
     enrol,
     incidents,
     keys,
+    knowledge,
     lab,
     learning,
     model_fake,
@@ -63,6 +64,7 @@ app.add_typer(actions.app, name="catalog")
 app.add_typer(policies.app, name="policy")
 app.add_typer(auditing.app, name="audit")
 app.add_typer(learning.app, name="learn")
+app.add_typer(knowledge.app, name="knowledge")
 app.command()(model_fake.model_fake)
 app.command()(demo.demo)
 app.command()(demo_real.demo_real)

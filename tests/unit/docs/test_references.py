@@ -8,6 +8,8 @@ from pathlib import Path
 from app.access import permissions_page
 from app.execution.catalog import Catalog
 from app.execution.catalog_page import page
+from app.knowledge import modes_page
+from app.knowledge.library import Library
 
 ROOT = Path(__file__).parents[3]
 WHERE = ("app/**/*.py", "app/**/*.yaml", "docs/**/*.md", "*.md", "*.toml", "ssh_config.py")
@@ -45,4 +47,11 @@ def test_the_permissions_page_is_made_from_the_matrix() -> None:
     made = (ROOT / "docs/reference/permissions.md").read_text(encoding="utf-8")
     assert made == permissions_page.page(), (
         "run: python -m app.access.permissions_page > docs/reference/permissions.md"
+    )
+
+
+def test_the_failure_modes_page_is_made_from_the_failure_modes() -> None:
+    made = (ROOT / "docs/reference/failure-modes.md").read_text(encoding="utf-8")
+    assert made == modes_page.page(Library.load().modes), (
+        "run: python -m app.knowledge.modes_page > docs/reference/failure-modes.md"
     )
