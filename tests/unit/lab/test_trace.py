@@ -84,8 +84,8 @@ def seen(
     insert(
         database, "sre_evidence", execution_id=execution, step_key=key, position=position,
         kind=kind, step="analyze", host="web01", action=action,
-        params=json.dumps(params or {}), risk="R0", ok=ok, facts=json.dumps(facts), truncated=0, seconds=0.1, output_sha256="",
-        taken_at=NOW, created_at=NOW, simulated=0,
+        params=json.dumps(params or {}), risk="R0", ok=ok, facts=json.dumps(facts),
+        truncated=0, seconds=0.1, output_sha256="", taken_at=NOW, created_at=NOW, simulated=0,
     )  # fmt: skip
 
 
