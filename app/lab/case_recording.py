@@ -57,7 +57,7 @@ def name_of(case: RecordedCase) -> str:
     expect = case.expect
     host = case.facts[0].host
     told = f"{expect.cause} {expect.subject}" if expect.cause else f"{expect.ends.value} {host}"
-    return re.sub(r"[^a-z0-9]+", "-", told.lower()).strip("-")[:60]
+    return re.sub(r"[^a-z0-9]+", "-", told.lower()).strip("-")[:60].rstrip("-")
 
 
 def write(case: RecordedCase, folder: Path, name: str) -> Path:

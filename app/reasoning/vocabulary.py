@@ -26,6 +26,7 @@ from app.host.database_facts import (
 )
 from app.host.database_sequences import LateSequence
 from app.host.database_settings import ChangedSetting
+from app.host.database_shapes import ReshapedTable
 from app.host.database_tables import LostTable
 from app.host.drift import Change, ChangeKind, Relation
 from app.host.facts import (
@@ -104,7 +105,7 @@ _OF_A_UNIT = extended(
         "relation": annotated(Relation), "blamed": TRUTH, "alone": TRUTH, "is_code": TRUTH,
         "reload_refuted": TRUTH, "unread": TRUTH, "points_to": TEXT, "points_nowhere": TRUTH,
         "dangling": TRUTH, "sets": TEXT, "named": TRUTH, "names_page": TEXT,
-        "others_refuted": TRUTH, "diff": TEXT,
+        "others_refuted": TRUTH, "diff": TEXT, "quoted": TEXT,
     },
 )  # fmt: skip
 
@@ -173,6 +174,7 @@ _OWN: Final[dict[str, Scope]] = {
     "container": {"container": extended(ContainerFacts, {
         "on_path": TRUTH, "then": type_of_model(ContainerFacts), "engine_steady": TRUTH,
         "page_here": made("a page", url=TEXT, name=TEXT), "answers_here": TRUTH,
+        "engine_changed": TRUTH, "lost_networks": TEXTS,
         "held": each(_HOLDER)})},
     "host": {"security": made("signs of others", signs=each(SecuritySign))},
     "route": {"route": extended(RouteFacts, {
@@ -197,7 +199,8 @@ _OWN: Final[dict[str, Scope]] = {
         "what the ticket is about", theme=TEXT, paths=TEXT, how=TEXT, alone=TRUTH, looked_at=TRUTH,
         words_unread=TRUTH, comments=TEXT, timers=each(made("a timer", unit=TEXT)),
         jobs=each(made("a job", unit=TEXT)), of_a_unit=TRUTH,
-        running=each(made("a service", unit=TEXT)))},
+        running=each(made("a service", unit=TEXT)), reloaded=each(made("a service", unit=TEXT)),
+        restarted=each(made("a service", unit=TEXT)))},
     "mounting": {"change": _CHANGE, "units": each(_UNIT), "mounting": extended(AmissMount, {
         "is_checked": TRUTH, "using": TEXT, "complaint": TEXT, "entries": NUMBER, "damage": TEXT})},
     "account": {"units": each(_UNIT), "account": made(
@@ -226,6 +229,8 @@ _OWN: Final[dict[str, Scope]] = {
     "loss": {"loss": extended(LostTable, {**_INSIDE, "is_missed": TRUTH, "is_named": TRUTH})},
     "parameter": {"parameter": extended(ChangedSetting, {
         **_INSIDE, "number": NUMBER, "in_a_file": TRUTH})},
+    "shape": {"shape": extended(ReshapedTable, {
+        **_INSIDE, "said": TEXT, "refuses": TRUTH, "is_named": TRUTH})},
     "sequence": {"sequence": extended(LateSequence, {
         **_INSIDE, **(type_of_model(SequenceBehind).fields or {}), "name": TEXT})},
     "denied": {"change": _CHANGE, "denied": made(

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import yaml
 
 from app.errors import KnowledgeError
 from app.knowledge.case_file import SHIPPED_CASES, Ending, read_case, yaml_files
-from app.knowledge.failure_mode import FailureMode
+from app.knowledge.failure_mode import FailureMode, Subject
 from app.knowledge.library import Library
 from app.reasoning.case_run import run_case
-from app.reasoning.vocabulary import undeclared
+from app.reasoning.vocabulary import VOCABULARY, undeclared
 
 MODES = Library.load().modes
 FILES = yaml_files([SHIPPED_CASES])
@@ -29,6 +30,10 @@ def test_what_was_gathered_is_what_conditions_may_read(file: Path) -> None:
     """A fact that gathering makes and the vocabulary lacks would be a mistake to the linter."""
     found = [u for one in read_case(file).facts for u in undeclared(one.subject, one.reads)]
     assert found == []
+
+
+def test_every_subject_has_its_vocabulary() -> None:
+    assert set(VOCABULARY) == set(get_args(Subject))
 
 
 def test_cases_cover_many_modes_and_every_ending_and_stay_small() -> None:
