@@ -2,34 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 
-from pydantic import Field, ValidationError
+from pydantic import ValidationError
 
 from app import strict_yaml
-from app.domain.value import Value, fingerprint
+from app.domain.value import fingerprint
 from app.errors import KnowledgeError
+from app.knowledge.calibration import (
+    CALIBRATION,
+    NOTHING_LEARNED,
+    Calibration,
+    read_calibration,
+)
 from app.knowledge.failure_mode import FailureMode
 
 SHIPPED = Path(__file__).parent / "modes"
-LEARNED = Path(__file__).parent / "learned.yaml"
-"""Priors that lab runs taught (`sre-agent lab calibrate --write`)."""
 
 
 class Library:
     """All failure modes, by id. A site's file of the same id replaces the shipped one."""
 
     def __init__(
-        self, modes: Iterable[FailureMode], digest: str, learned: Mapping[str, float] | None = None
+        self,
+        modes: Iterable[FailureMode],
+        digest: str,
+        calibration: Calibration = NOTHING_LEARNED,
     ) -> None:
-        declared = tuple(modes)
-        taught = learned or {}
-        self.declared = {mode.id: mode.prior for mode in declared}  # as their files have them
-        self.modes = tuple(
-            mode.model_copy(update={"prior": taught.get(mode.id, mode.prior)}) for mode in declared
-        )
+        self.modes = tuple(modes)
         self.digest = digest  # stands in the audit: which knowledge a conclusion was drawn with
+        self.calibration = calibration
 
     @classmethod
     def load(cls, *folders: Path) -> Library:
@@ -45,34 +48,9 @@ class Library:
                 mode = parse(text, file)
                 found[mode.id] = mode
                 texts[mode.id] = text
-        learned = LEARNED.read_text(encoding="utf-8") if LEARNED.exists() else ""
-        priors = learned_priors(learned, LEARNED)
-        return cls(found.values(), fingerprint(texts | {"": learned}), priors)
-
-
-class _Prior(Value):
-    """What runs taught of one failure mode."""
-
-    prior: float = Field(gt=0, lt=1)
-    runs: int = Field(ge=0)
-    right: int = Field(ge=0)
-
-
-class _Learned(Value):
-    """The file of what runs taught."""
-
-    priors: dict[str, _Prior] = Field(default_factory=dict)
-
-
-def learned_priors(text: str, file: Path) -> dict[str, float]:
-    """Priors by mode, from the text of the file of what runs taught. Raises KnowledgeError."""
-    try:
-        found = _Learned.model_validate(strict_yaml.read(text) or {})
-    except (strict_yaml.YamlError, ValidationError) as error:
-        told = _told(error) if isinstance(error, ValidationError) else str(error)
-        hint = "Make it anew: `sre-agent lab calibrate ROWS.jsonl --write FILE`."
-        raise KnowledgeError(f"{file}: {told}.", hint=hint) from error
-    return {mode: one.prior for mode, one in found.priors.items()}
+        learned = CALIBRATION.read_text(encoding="utf-8") if CALIBRATION.exists() else ""
+        calibration = read_calibration(learned, CALIBRATION)
+        return cls(found.values(), fingerprint(texts | {"": learned}), calibration)
 
 
 def parse(text: str, file: Path) -> FailureMode:

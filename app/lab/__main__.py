@@ -48,10 +48,10 @@ def _parser() -> argparse.ArgumentParser:
     listing.set_defaults(call=_list)
     _add_record(verbs)
     calibrating = verbs.add_parser(
-        "calibrate", help="whether stated confidence keeps its word; learn priors from runs"
+        "calibrate", help="whether stated confidence keeps its word; learn from runs"
     )
     calibrating.add_argument("files", nargs="+", type=Path, metavar="ROWS.jsonl")
-    calibrating.add_argument("--write", type=Path, metavar="FILE", help="write the priors learned")
+    calibrating.add_argument("--write", type=Path, metavar="FILE", help="write what was learned")
     calibrating.set_defaults(call=lambda given: commands.calibrate(given.files, given.write))
     new = verbs.add_parser("new", help="write a commented template of a scenario")
     new.add_argument("id", help="kebab-case; becomes the file's name")

@@ -13,8 +13,16 @@ from pathlib import Path
 
 from rich.console import Console
 
-from app.knowledge.library import Library
-from app.lab import batch, calibration, leftovers, requirements, rowfile, timelines, untrusted
+from app.lab import (
+    batch,
+    calibration,
+    claims,
+    leftovers,
+    requirements,
+    rowfile,
+    timelines,
+    untrusted,
+)
 from app.lab import report as tables
 from app.lab.batch import RunOptions
 from app.lab.errors import LabError
@@ -96,17 +104,19 @@ def record(name: str, scenarios: Path, plays: str, out: Path | None) -> Path:
 
 
 def calibrate(paths: list[Path], out: Path | None = None) -> int:
-    """Say whether stated confidence keeps its word, and write what the rows teach; 1: no rows."""
-    rows = [row for file in rowfile.read_all(paths) for row in file.rows.values()]
-    given = calibration.stated(rows)
+    """Say whether stated confidence keeps its word, and write what the rows teach."""
+    rows = [path for path in paths if not path.name.endswith(timelines.SUFFIX)]
+    given = [claim for file in rowfile.read_all(rows) for claim in claims.claims_of(file)]
     if not given:
         raise LabError("none of the rows states a cause with its confidence: run `lab run` anew")
-    tables.calibrated(_console(), calibration.calibration(given))
-    taught = calibration.learned(given, Library.load())
+    taught = calibration.learn(given)
+    before = calibration.reliability(given)
+    tables.calibrated(_console(), before)
     tables.taught(_console(), taught)
+    tables.would_be(_console(), before, calibration.reliability(calibration.unseen(given)))
     if out is not None:
         calibration.write(out, taught)
-        print(f"{len(taught)} priors are in {out}")
+        print(f"what {len(given)} stated causes taught is in {out}")
     return 0
 
 

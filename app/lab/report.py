@@ -9,14 +9,16 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from app.knowledge.calibration import Calibration
 from app.lab import untrusted
-from app.lab.calibration import Calibration, LearnedPrior
+from app.lab.calibration import Reliability, wilson
 from app.lab.comparison import changed, figures, turns
 from app.lab.judge import Row
 from app.lab.rowfile import RowFile
 from app.lab.tally import Share, tally
 
 REASON = 400  # characters of one reason
+WORTH_TELLING = 0.05  # log odds by which a failure mode was moved
 
 
 def summary(console: Console, rows: Sequence[Row]) -> None:
@@ -49,7 +51,7 @@ def compared(console: Console, files: Sequence[RowFile]) -> None:
         console.print("every scenario has the same result in all of them")
 
 
-def calibrated(console: Console, found: Calibration) -> None:
+def calibrated(console: Console, found: Reliability) -> None:
     """Whether stated confidence keeps its word, by steps of ten per cent."""
     table = _table("stated")
     for heading in ("causes", "stated, mean", "right", "95 % interval"):
@@ -65,20 +67,38 @@ def calibrated(console: Console, found: Calibration) -> None:
         )
     console.print(table)
     console.print(
-        f"{found.count} stated causes; ECE {found.ece:.3f} (expected calibration error), "
-        f"Brier score {found.brier:.3f}"
+        f"{found.count} causes stated in {found.scenarios} scenarios; {_errors(found)}. "
+        "Runs of one scenario are alike, so the true intervals are wider than these."
     )
 
 
-def taught(console: Console, priors: Sequence[LearnedPrior]) -> None:
-    """What the runs teach of how common failure modes are."""
+def taught(console: Console, learned: Calibration) -> None:
+    """What the runs teach of failure modes, and of confidence as a whole."""
     table = _table("failure mode")
-    for heading in ("runs", "right", "prior"):
+    for heading in ("fitted", "was so", "95 % interval", "expected", "log odds"):
         table.add_column(heading, justify="right", no_wrap=True)
-    for one in priors:
-        table.add_row(_text(one.mode), str(one.runs), str(one.right), f"{one.prior:.4f}")
+    for mode, one in learned.modes.items():
+        if abs(one.shift) >= WORTH_TELLING:
+            low, high = wilson(one.right, one.runs)
+            counts = (str(one.runs), str(one.right), f"{low:.0%} to {high:.0%}")
+            table.add_row(_text(mode), *counts, f"{one.expected:.1f}", f"{one.shift:+.2f}")
     if table.row_count:
         console.print(table)
+    scaling = learned.scaling
+    console.print(
+        f"log odds times {scaling.slope:.2f}, the unknown cause {scaling.unknown:+.2f} in log odds"
+    )
+
+
+def would_be(console: Console, before: Reliability, after: Reliability) -> None:
+    """How well stated confidence would keep its word if it were so corrected."""
+    console.print(f"with that, on scenarios that it was not learned from: {_errors(after)}")
+    if after.brier >= before.brier or after.ece >= before.ece:
+        console.print("That is no better than without it: let more runs teach before it is used.")
+
+
+def _errors(found: Reliability) -> str:
+    return f"expected calibration error (ECE) {found.ece:.3f}, Brier score {found.brier:.3f}"
 
 
 def _scenarios(rows: Sequence[Row]) -> Table:

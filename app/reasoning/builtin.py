@@ -38,7 +38,7 @@ class BuiltinReasoner:
             return without_suffering(case, hosts)
         nudges = nudges or {}
         found = tie_broken(case, self._candidates(case, hosts), nudges)
-        hypotheses = hypotheses_of(found, case.refuted)
+        hypotheses = hypotheses_of(found, case.refuted, self.library.calibration)
         leader = leader_of(found, hypotheses)
         further = brought_forward(found, nudges)
         wanted = next_questions(case, hosts, found, further, behind=leader is None)
@@ -64,5 +64,10 @@ class BuiltinReasoner:
     def _candidates(self, case: Case, hosts: tuple[HostCase, ...]) -> list[Candidate]:
         subjects = [s for h in hosts for s in subjects_of(h)]
         found = candidates(self.library.modes, subjects)
-        standing = [with_history(case, c) for c in found if c.key not in case.refuted]
+        standing = [self._as_learned(case, c) for c in found if c.key not in case.refuted]
         return without_doubles(sorted(standing, key=lambda candidate: -candidate.rank))
+
+    def _as_learned(self, case: Case, candidate: Candidate) -> Candidate:
+        """The candidate with what judged runs, and past repairs near it, taught."""
+        shift = self.library.calibration.shift(candidate.mode)
+        return with_history(case, candidate.model_copy(update={"shift": shift}))

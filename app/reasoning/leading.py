@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from app.domain.hypothesis import Hypothesis, HypothesisStatus
+from app.knowledge.calibration import NOTHING_LEARNED, Calibration
 from app.reasoning.matching import Candidate
 from app.reasoning.odds import SURE_ENOUGH, WORTH_TRYING, confidences, unknown
 from app.reasoning.rivals import puts_back, triable
@@ -14,10 +15,12 @@ WORTH_A_TRIAL = 0.2
 
 
 def hypotheses_of(
-    found: Sequence[Candidate], refuted: Iterable[str] = ()
+    found: Sequence[Candidate],
+    refuted: Iterable[str] = (),
+    calibration: Calibration = NOTHING_LEARNED,
 ) -> tuple[Hypothesis, ...]:
     """Every cause that fits with its share, the unknown one, and those that were refuted."""
-    shares = confidences({c.key: c.score for c in found})
+    shares = confidences({c.key: c.calibrated for c in found}, calibration)
     named = [
         Hypothesis(
             key=c.key,
@@ -49,20 +52,31 @@ def _refuted(keys: Iterable[str]) -> Iterable[Hypothesis]:
 
 
 def leader_of(found: Sequence[Candidate], hypotheses: Sequence[Hypothesis]) -> Candidate | None:
-    """The cause to act on: one that stands out, or the first of rivals that can be tried.
+    """The cause to act on: by evidence alone, and by confidence as it is stated, too.
+
+    So what was learned of confidence can hold back what evidence would let be done, and opens
+    nothing by itself.
+    """
+    plain = confidences({c.key: c.score for c in found})
+    leader = _standing_out(found, {key: round(share, 4) for key, share in plain.items()})
+    stated = {h.key: h.confidence for h in hypotheses}
+    return leader if leader is _standing_out(found, stated) else None
+
+
+def _standing_out(found: Sequence[Candidate], shares: Mapping[str, float]) -> Candidate | None:
+    """The cause that stands out by its share, or the first of rivals that can be tried.
 
     Where several things changed and each can be put back and taken back, the surest way to tell
     them apart is to try the likeliest and prove it; what does not heal is undone and refuted.
     """
     if not found:
         return None
-    if hypotheses[0].confidence >= SURE_ENOUGH:
+    if shares[found[0].key] >= SURE_ENOUGH:
         return found[0]
-    shares = {h.key: h.confidence for h in hypotheses}
     if not triable(max(found, key=lambda candidate: candidate.score)):
         # history may order what evidence lets be tried, and open no trial itself
         return _beside_what_needs_a_person(found, shares)
-    if hypotheses[0].key != found[0].key or not triable(found[0]):
+    if not triable(found[0]):
         return None
     together = sum(shares[c.key] for c in found if triable(c))
     restoring = sum(shares[c.key] for c in found if triable(c) and puts_back(c))

@@ -35,6 +35,12 @@ class Candidate(Value):
     halts: bool  # nothing may be changed where this is so
     trial: bool  # its repair may be tried among rivals of its kind
     learned: float = 0.0  # what history adds to its rank; never to its confidence
+    shift: float = 0.0  # what judged runs taught of its confidence; never of its rank
+
+    @property
+    def calibrated(self) -> float:
+        """Log odds as they are stated."""
+        return self.score + self.shift
 
     @property
     def rank(self) -> float:

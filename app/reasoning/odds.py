@@ -11,6 +11,7 @@ import math
 from collections.abc import Mapping
 
 from app.domain.hypothesis import Hypothesis
+from app.knowledge.calibration import NOTHING_LEARNED, Calibration, shares
 
 UNKNOWN_PRIOR = 0.1
 """How often the cause is one that no mode describes. Deliberately high: it keeps us modest."""
@@ -27,17 +28,15 @@ def score(prior: float, weights: tuple[float, ...]) -> float:
     return math.log(prior) + sum(weights)
 
 
-def confidences(scores: Mapping[str, float]) -> dict[str, float]:
+def confidences(
+    scores: Mapping[str, float], calibration: Calibration = NOTHING_LEARNED
+) -> dict[str, float]:
     """Probabilities of rival causes, the unknown one (key "") taking its share.
 
     >>> round(confidences({"a": score(0.1, (2.3,))})["a"], 2)
     0.91
     """
-    rivals = {**scores, "": math.log(UNKNOWN_PRIOR)}
-    top = max(rivals.values())
-    shares = {key: math.exp(value - top) for key, value in rivals.items()}
-    total = sum(shares.values())
-    return {key: share / total for key, share in shares.items()}
+    return shares(calibration.scaled({**scores, "": math.log(UNKNOWN_PRIOR)}))
 
 
 def unknown(confidence: float) -> Hypothesis:
