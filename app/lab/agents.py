@@ -128,12 +128,13 @@ class ServiceAgent(Agent):
 
     def also(self, aside: Aside) -> None:
         """Post it to the same webhook."""
-        self.asides.append(self.client.trigger(payload(aside.ticket, aside.host, aside.number)))
+        spec = self.estate.naming.hosts[aside.host]
+        self.asides.append(self.client.trigger(payload(aside.ticket, spec, aside.number)))
 
     def heal(self, scenario: Scenario) -> Said:
         """Post the ticket, approve where a person is expected to, wait for the end."""
         number = f"INC{zlib.crc32(scenario.id.encode()) % 10**7:07d}"
-        execution_id = self.client.trigger(incident(scenario, number))
+        execution_id = self.client.trigger(incident(scenario, number, self.estate.naming.hosts))
         with _HealthWatch(self.estate, scenario) as watch:
             try:
                 said = self._follow(execution_id, scenario)

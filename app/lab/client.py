@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import httpx
 
 from app.lab.errors import ServiceFailed
-from app.lab.estate import HOSTS
+from app.lab.estate import HOSTS, HostSpec
 from app.lab.network import inside
 from app.lab.scenario import Scenario, Ticket
 from app.lab.service import Service
@@ -15,14 +16,13 @@ from app.lab.service import Service
 Body = dict[str, Any]
 
 
-def incident(scenario: Scenario, number: str) -> Body:
+def incident(scenario: Scenario, number: str, hosts: Mapping[str, HostSpec] = HOSTS) -> Body:
     """The scenario's ticket in ServiceNow's flat form."""
-    return payload(scenario.ticket, scenario.target, number)
+    return payload(scenario.ticket, hosts[scenario.target], number)
 
 
-def payload(ticket: Ticket, host: str, number: str) -> Body:
+def payload(ticket: Ticket, spec: HostSpec, number: str) -> Body:
     """A ticket about a host in ServiceNow's flat form."""
-    spec = HOSTS[host]
     target = {"ip_address": spec.address, "hostname": spec.names[1]}
     if ticket.service is not None:
         target["service"] = ticket.service

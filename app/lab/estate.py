@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 DOMAIN = "corp.internal"
 MONITOR_ADDRESS = "10.77.0.5"
@@ -42,16 +43,19 @@ class HostSpec:
     services: tuple[str, ...]  # what its owner says runs there
     depends_on: tuple[str, ...]
     description: str
+    #: Which folder of hostfiles makes it. Not in `repr`, and so not twice in the key of its layer.
+    files: str = field(repr=False)
     aliases: tuple[str, ...] = ()  # further names in the zone that lead here
     small_file_systems: tuple[SmallFileSystem, ...] = ()
     disks: tuple[Disk, ...] = ()
     containers: bool = False  # runs dockerd, but only where a scenario names it
+    domain: str = field(default=DOMAIN, repr=False)  # its files have it
 
     @property
     def names(self) -> tuple[str, ...]:
         """Every name a ticket may use for it."""
-        full = f"{self.name}.{DOMAIN}"
-        return (self.name, full, *(f"{alias}.{DOMAIN}" for alias in self.aliases))
+        full = f"{self.name}.{self.domain}"
+        return (self.name, full, *(f"{alias}.{self.domain}" for alias in self.aliases))
 
 
 SHOP_UID = 901  # fixed, so that a file system made outside can belong to it
@@ -64,6 +68,7 @@ WEB01 = HostSpec(
     services=("nginx", "shop"),
     depends_on=("db01", "ops01"),
     description="shop web server: nginx in front of the shop application",
+    files="web01",
     aliases=("shop",),
     small_file_systems=(SmallFileSystem("/var/log/shop", "32M", "2750", SHOP_UID, ADM_GID),),
 )
@@ -74,6 +79,7 @@ APP01 = HostSpec(
     services=("apache2", "php8.2-fpm"),
     depends_on=("db01", "ops01"),
     description="portal server: apache2 with php-fpm",
+    files="app01",
     aliases=("portal",),
 )
 DB01 = HostSpec(
@@ -83,6 +89,7 @@ DB01 = HostSpec(
     services=("postgresql@15-main", "mariadb", "redis-server"),
     depends_on=("ops01",),
     description="databases: PostgreSQL for the shop, MariaDB for the portal, redis",
+    files="db01",
     disks=(Disk("pgdata", "/srv/pgdata", 320),),
 )
 OPS01 = HostSpec(
@@ -92,6 +99,7 @@ OPS01 = HostSpec(
     services=("named", "cron", "haproxy", "chrony", "fail2ban", CONTAINER_ENGINE),
     depends_on=(),
     description="operations: DNS, scheduled jobs, load balancer, containers",
+    files="ops01",
     disks=(Disk("docker", "/var/lib/docker", 256),),
     containers=True,
 )
@@ -100,7 +108,9 @@ HOSTS: dict[str, HostSpec] = {spec.name: spec for spec in (WEB01, APP01, DB01, O
 ADDRESSES: dict[str, str] = {spec.name: spec.address for spec in HOSTS.values()}
 
 
-def with_resolver(names: tuple[str, ...]) -> tuple[HostSpec, ...]:
+def with_resolver(
+    names: tuple[str, ...], hosts: Mapping[str, HostSpec] = HOSTS
+) -> tuple[HostSpec, ...]:
     """The named hosts, and always everybody's resolver."""
-    wanted = dict.fromkeys((*names, RESOLVER))
-    return tuple(HOSTS[name] for name in wanted)
+    resolver = next(name for name, spec in hosts.items() if spec.files == RESOLVER)
+    return tuple(hosts[name] for name in dict.fromkeys((*names, resolver)))

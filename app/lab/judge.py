@@ -70,6 +70,7 @@ class Moments:
     broken: Snapshot  # S1
     after: Snapshot  # S2
     flapping: frozenset[str] = frozenset()  # keys that would not stand still in S1
+    volatile: tuple[str, ...] = VOLATILE  # by the names of this run
 
 
 @dataclass(frozen=True)
@@ -252,7 +253,7 @@ def _exempt(key: str, moments: Moments) -> bool:
     if key in moments.flapping:
         return True
     if kind == "file":
-        harmless = OPEN_PLACES if _newly_opened(moments, key) else VOLATILE
+        harmless = OPEN_PLACES if _newly_opened(moments, key) else moments.volatile
         return any(fnmatchcase(name, pattern) for pattern in harmless)
     if kind in {"unit", "enabled", "mount"}:
         return any(fnmatchcase(name, pattern) for pattern in PASSING_UNITS)

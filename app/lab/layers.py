@@ -2,7 +2,8 @@
 
 A layer is the upper directory of an overlay on the package tree: the host's files, what its
 bake script did (users, databases, certificates, host keys) and its disks. Boots lie another
-layer on top of it, so a fresh host costs nothing.
+layer on top of it, so a fresh host costs nothing. Under other names it is another layer: files and
+scripts get them before anything is installed, so that accounts and databases are born with them.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from pathlib import Path
 from app.lab import images
 from app.lab.errors import BakeFailed, CommandFailed
 from app.lab.estate import MONITOR_ADDRESS, HostSpec
+from app.lab.naming import PLAIN, Naming
 from app.lab.places import HOSTFILES, PREFIX, built_alone, cache
 from app.lab.process import attempt, run
 from app.lab.secrets import certificate_authority, passwords
@@ -32,6 +34,7 @@ class Layer:
     spec: HostSpec
     tree: Path  # the packages beneath
     folder: Path
+    naming: Naming = PLAIN
 
     @property
     def upper(self) -> Path:
@@ -54,26 +57,26 @@ class Layer:
         return " ".join(text.split()[:2])
 
 
-def layer(spec: HostSpec) -> Layer:
-    """The layer of a host, baked now if the cache lacks it."""
+def layer(spec: HostSpec, naming: Naming = PLAIN) -> Layer:
+    """The layer of a host as its naming has it, baked now if the cache lacks it."""
     tree = images.tree(spec.image)
-    folder = cache() / "hosts" / f"{spec.name}-{layer_key(spec)}"
-    baked = Layer(spec, tree, folder)
+    folder = cache() / "hosts" / f"{spec.files}-{layer_key(spec, naming)}"
+    baked = Layer(spec, tree, folder, naming)
     with built_alone(folder):
         if not folder.exists():
             _bake(baked)
     return baked
 
 
-def layer_key(spec: HostSpec) -> str:
+def layer_key(spec: HostSpec, naming: Naming = PLAIN) -> str:
     """What identifies a layer: the packages beneath, its files, scripts and secrets."""
     digest = hashlib.sha256(images.recipe_key(spec.image).encode())
     digest.update(repr(spec).encode() + json.dumps(passwords()).encode())
-    for part in ("common", spec.name):
+    for part in ("common", spec.files):
         for path in sorted((HOSTFILES / part).rglob("*")):
             if path.is_file() and "__pycache__" not in path.parts:
-                digest.update(str(path.relative_to(HOSTFILES)).encode())
-                digest.update(path.read_bytes())
+                digest.update(naming.text(str(path.relative_to(HOSTFILES))).encode())
+                digest.update(naming.text(path.read_text()).encode())
                 digest.update(b"x" if path.stat().st_mode & 0o100 else b"-")
     return digest.hexdigest()[:16]
 
@@ -83,15 +86,17 @@ def _bake(wanted: Layer) -> None:
     shutil.rmtree(part, ignore_errors=True)
     for name in ("upper", "work", "root"):
         (part / name).mkdir(parents=True)
-    baking = Layer(wanted.spec, wanted.tree, part)
+    baking = Layer(wanted.spec, wanted.tree, part, wanted.naming)
     try:
         with _mounted(baking, part):
-            _copy_files(wanted.spec, part / "root")
-            _run_script("common", wanted.spec, part)
-            _run_script(wanted.spec.name, wanted.spec, part)
+            for source in ("common", wanted.spec.files):
+                _copy_files(source, baking)
+            for source in ("common", wanted.spec.files):
+                _run_script(source, baking)
     except CommandFailed as failed:
         raise BakeFailed(f"{wanted.spec.name} could not be baked: {failed}") from failed
-    shutil.rmtree(part / "work")
+    for name in ("work", "scripts"):
+        shutil.rmtree(part / name)
     (part / "root").rmdir()
     part.rename(wanted.folder)
 
@@ -119,41 +124,51 @@ def _mounted(baking: Layer, part: Path) -> Iterator[None]:
             run(["umount", str(place)])
 
 
-def _copy_files(spec: HostSpec, root: Path) -> None:
-    """Put the host's files in place, filling in the passwords."""
-    known = passwords()
-    for part in ("common", spec.name):
-        source = HOSTFILES / part / "files"
-        for path in sorted(source.rglob("*")):
-            if "__pycache__" in path.parts:
-                continue
-            target = root / path.relative_to(source)
-            if path.is_dir():
-                target.mkdir(mode=0o755, exist_ok=True)
-                continue
-            text = path.read_text()
-            for name, value in known.items():
-                text = text.replace(f"@{name}@", value)
-            target.unlink(missing_ok=True)
-            target.write_text(text)
-            target.chmod(0o755 if path.stat().st_mode & 0o100 else 0o644)
+def _copy_files(part: str, baking: Layer) -> None:
+    """Put a folder's files in place, filling in the passwords."""
+    source = HOSTFILES / part / "files"
+    for path in sorted(source.rglob("*")):
+        if "__pycache__" in path.parts:
+            continue
+        target = baking.folder / "root" / baking.naming.text(str(path.relative_to(source)))
+        if path.is_dir():
+            target.mkdir(mode=0o755, exist_ok=True)
+            continue
+        text = baking.naming.text(path.read_text())
+        for name, value in _passwords(baking.naming).items():
+            text = text.replace(f"@{name}@", value)
+        target.unlink(missing_ok=True)
+        target.write_text(text)
+        target.chmod(0o755 if path.stat().st_mode & 0o100 else 0o644)
 
 
-def _run_script(name: str, spec: HostSpec, part: Path) -> None:
+def _passwords(naming: Naming) -> dict[str, str]:
+    """By the names that files and scripts of this naming have for them."""
+    return {naming.text(name): value for name, value in passwords().items()}
+
+
+def _run_script(part: str, baking: Layer) -> None:
     """Run a bake script as root in the tree, without booting it."""
-    settings = {"HOST": spec.name, "ADDRESS": spec.address, "GATEWAY": MONITOR_ADDRESS}
-    variables = [f"--setenv={key}={value}" for key, value in {**settings, **passwords()}.items()]
+    spec, naming = baking.spec, baking.naming
+    scripts = baking.folder / "scripts" / part
+    scripts.mkdir(parents=True)
+    for path in (HOSTFILES / part).iterdir():
+        if path.is_file():
+            (scripts / naming.text(path.name)).write_text(naming.text(path.read_text()))
+    gateway = naming.text(MONITOR_ADDRESS)
+    settings = {"HOST": spec.name, "ADDRESS": spec.address, "GATEWAY": gateway}
+    given = {**settings, **_passwords(naming)}
     done = attempt(
         [
             *["systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--as-pid2", "--pipe"],
             *["--resolv-conf=off", "--timezone=off", "--link-journal=no", "--private-network"],
-            f"--machine={PREFIX}bake-{part.name.removesuffix('.part')}",
-            f"--bind-ro={HOSTFILES / name}:/run/bake",
+            f"--machine={PREFIX}bake-{baking.folder.name.removesuffix('.part')}",
+            f"--bind-ro={scripts}:/run/bake",
             f"--bind-ro={certificate_authority()}:/run/lab-ca",
-            *variables,
-            *("-D", str(part / "root"), "/bin/bash", "/run/bake/bake.sh"),
+            *(f"--setenv={key}={value}" for key, value in given.items()),
+            *("-D", str(baking.folder / "root"), "/bin/bash", "/run/bake/bake.sh"),
         ],
         timeout=300,
     )
     if not done.ok:
-        raise BakeFailed(f"{name}/bake.sh for {spec.name}: {done.output[-3000:]}")
+        raise BakeFailed(f"{part}/bake.sh for {spec.name}: {done.output[-3000:]}")

@@ -112,7 +112,7 @@ class Machine:
         nodes = f"for n in $(seq 0 {LOOP_DEVICES - 1}); do mknod -m 660 /dev/loop$n b 7 $n; done"
         self.look("/bin/sh", "-c", nodes)
         if self.containers:
-            started = self.look("docker", "start", CONTAINER)
+            started = self.look("docker", "start", self.layer.naming.text(CONTAINER))
             if not started.ok:
                 raise BootFailed(f"{self.name}: no container: {started.output.strip()}")
 

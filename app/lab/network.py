@@ -14,6 +14,7 @@ from pathlib import Path
 
 from app.lab.errors import LabError
 from app.lab.estate import ADDRESSES, DOMAIN, MONITOR_ADDRESS, PREFIX_LENGTH, RESOLVER
+from app.lab.naming import PLAIN, Naming
 from app.lab.places import PREFIX
 from app.lab.process import attempt, run
 
@@ -34,18 +35,17 @@ def host_namespace(run_id: str, host: str) -> str:
     return f"{PREFIX}{run_id}-{host}"
 
 
-def create_monitor(run_id: str) -> str:
+def create_monitor(run_id: str, naming: Naming = PLAIN) -> str:
     """Make the monitor's namespace with the bridge and its own resolv.conf."""
     name = monitor_namespace(run_id)
     resolver = RESOLVERS / name / "resolv.conf"
     resolver.parent.mkdir(parents=True, exist_ok=True)
-    resolver.write_text(
-        f"search {DOMAIN}\nnameserver {ADDRESSES[RESOLVER]}\noptions timeout:2 attempts:2\n"
-    )
+    asks = f"search {DOMAIN}\nnameserver {ADDRESSES[RESOLVER]}\noptions timeout:2 attempts:2\n"
+    resolver.write_text(naming.text(asks))
     run(["ip", "netns", "add", name])
     for command in (
         f"link add {BRIDGE} type bridge forward_delay 0",
-        f"addr add {MONITOR_ADDRESS}/{PREFIX_LENGTH} dev {BRIDGE}",
+        f"addr add {naming.text(MONITOR_ADDRESS)}/{PREFIX_LENGTH} dev {BRIDGE}",
         f"link set {BRIDGE} up",
         "link set lo up",
     ):

@@ -15,7 +15,8 @@ from app.lab.agents import Agent
 from app.lab.disturbance import CALM, Disturbance
 from app.lab.errors import BadScenario, LabError
 from app.lab.estate import ACCOUNT
-from app.lab.judge import Moments, Row, Seen, judge, no_verdict
+from app.lab.judge import VOLATILE, Moments, Row, Seen, judge, no_verdict
+from app.lab.naming import PLAIN, Naming
 from app.lab.running import Estate, new_run_id, start
 from app.lab.scenario import Outcome, Scenario, Scripts
 from app.lab.snapshot import Snapshot, take
@@ -99,9 +100,14 @@ class Run:
         guard_ok, guard_output = self._guard()
         after = self.snapshots()
         ended = self._ended_by_itself()
+        volatile = self.estate.naming.texts(VOLATILE)
         moments = {
             name: Moments(
-                self.before[name], self.broken[name], after[name], self.flapping[name] | ended
+                self.before[name],
+                self.broken[name],
+                after[name],
+                self.flapping[name] | ended,
+                volatile,
             )
             for name in after
         }
@@ -185,40 +191,48 @@ def run_scenario(
     agent: Agent,
     keep: Path | None = None,
     disturbance: Disturbance = CALM,
+    naming: Naming = PLAIN,
 ) -> Row:
-    """Boot, break, let the agent work, judge, throw away. Always gives a row."""
+    """Boot, break, let the agent work, judge, throw away. Always gives a row.
+
+    Scenario and disturbance have the names of `naming` already.
+    """
     try:
-        with fresh_estate(scenario) as estate:
+        with fresh_estate(scenario, naming) as estate:
             try:
                 return Run(scenario, agent, estate, disturbance).to_verdict()
             finally:
                 if keep is not None:
                     agent.keep_traces(estate, keep / scenario.id)
-                    keep_setting(scenario, disturbance, keep / scenario.id)
+                    keep_setting(scenario, disturbance, keep / scenario.id, naming)
     except BadScenario as bad:
         return no_verdict(scenario, "broken_scenario", str(bad))
     except (LabError, OSError) as error:
         return no_verdict(scenario, "not_run", f"{type(error).__name__}: {error}")
 
 
-def keep_setting(scenario: Scenario, disturbance: Disturbance, folder: Path) -> None:
-    """Keep what the agent met beside the fault: the ticket as posted, and what was put where."""
+def keep_setting(
+    scenario: Scenario, disturbance: Disturbance, folder: Path, naming: Naming = PLAIN
+) -> None:
+    """Keep what the agent met beside the fault: the ticket as posted, what was put where, and
+    what was called otherwise."""
     aside = disturbance.aside
     told = {
         "ticket": scenario.ticket.model_dump(),
         "aside": aside and {"host": aside.host, "ticket": aside.ticket.model_dump()},
         "beside": [asdict(note) for note in disturbance.notes],
+        "names": {rename.old: rename.new for rename in naming.renames},
     }
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "setting.json").write_text(json.dumps(told, indent=2, ensure_ascii=False), "utf-8")
 
 
 @contextmanager
-def fresh_estate(scenario: Scenario) -> Iterator[Estate]:
+def fresh_estate(scenario: Scenario, naming: Naming = PLAIN) -> Iterator[Estate]:
     """The scenario's hosts, up only for as long as they are needed."""
     run_id = new_run_id()
     with leftovers.held(run_id):
-        estate = start(scenario.hosts, run_id)
+        estate = start(scenario.hosts, run_id, naming)
         try:
             yield estate
         finally:

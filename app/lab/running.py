@@ -18,6 +18,7 @@ from app.lab.errors import LabError
 from app.lab.estate import ACCOUNT, HostSpec, with_resolver
 from app.lab.layers import layer
 from app.lab.machine import Machine
+from app.lab.naming import PLAIN, Naming
 from app.lab.places import RUNS
 from app.lab.process import Finished, attempt, run
 from app.lab.secrets import trusted_certificates
@@ -33,6 +34,7 @@ class Estate:
 
     run_id: str
     machines: dict[str, Machine] = field(default_factory=dict)
+    naming: Naming = PLAIN
 
     @property
     def folder(self) -> Path:
@@ -80,17 +82,17 @@ def new_run_id() -> str:
     return secrets.token_hex(3)
 
 
-def start(names: tuple[str, ...], run_id: str | None = None) -> Estate:
-    """Boot the named hosts and the resolver, all at once, fresh."""
-    specs = with_resolver(names)
-    layers = _each(specs, layer)
-    estate = Estate(run_id or new_run_id())
+def start(names: tuple[str, ...], run_id: str | None = None, naming: Naming = PLAIN) -> Estate:
+    """Boot the named hosts and the resolver, all at once, fresh; the names are of this naming."""
+    specs = with_resolver(names, naming.hosts)
+    layers = _each(specs, lambda spec: layer(spec, naming))
+    estate = Estate(run_id or new_run_id(), naming=naming)
     if estate.key.exists():
         raise LabError(f"the run {estate.run_id} exists already: `lab down {estate.run_id}`")
     estate.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     try:
         _make_key(estate)
-        network.create_monitor(estate.run_id)
+        network.create_monitor(estate.run_id, naming)
         for made in layers:
             folder = estate.folder / made.spec.name
             containers = made.spec.containers and made.spec.name in names

@@ -70,6 +70,7 @@ def _ask(machine: Machine) -> dict[str, str]:
         f"echo '{MARK}{kind}'\n{{ {question}; }} </dev/null 2>/dev/null\n"
         for kind, question in QUESTIONS.items()
     )
+    script = machine.layer.naming.text(script)
     done = machine.look("/bin/bash", "-s", stdin=script, timeout=60)
     answers: dict[str, str] = {}
     for part in done.stdout.split(MARK)[1:]:

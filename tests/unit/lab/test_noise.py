@@ -77,7 +77,7 @@ def test_the_second_ticket_is_about_another_booted_host() -> None:
     aside = noise(scenario("web01", "db01")).aside
     assert aside is not None
     assert aside.host in {"db01", "ops01"}
-    body = payload(aside.ticket, aside.host, aside.number)
+    body = payload(aside.ticket, HOSTS[aside.host], aside.number)
     assert body["target"]["ip_address"] == HOSTS[aside.host].address
     assert "service" not in body["target"]
 

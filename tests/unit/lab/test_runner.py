@@ -14,6 +14,7 @@ from app.lab.agents import Agent
 from app.lab.disturbance import Aside, Disturbance, Note
 from app.lab.errors import LabError
 from app.lab.judge import Moments, Said
+from app.lab.naming import PLAIN
 from app.lab.process import Finished
 from app.lab.runner import Run
 from app.lab.running import Estate
@@ -54,6 +55,7 @@ class Stage:
         self.machines = {"web01": self}
         self.specs: tuple[str, ...] = ()
         self.key = "key"
+        self.naming = PLAIN
 
     def script(self, text: str) -> Finished:
         self.steps.append(text)
