@@ -88,7 +88,8 @@ def _add_run(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     run.add_argument("--model", metavar="MODEL", help="a language model beside the service: how "
                      f"the fake behaves ({', '.join(sorted(DOUBLES))}), or a command that serves "
                      "chat completions on 127.0.0.1:$PORT")  # fmt: skip
-    run.add_argument("--redraw", type=int, metavar="SEED", help="reword the tickets")
+    run.add_argument("--redraw", type=int, metavar="SEED", help="draw names, addresses, "
+                     "ports and tickets anew; the faults stay")  # fmt: skip
     for name, told in FLAGS.items():
         run.add_argument(f"--{name}", action="store_true", help=told)
     run.set_defaults(call=lambda given: commands.run(_options(given)))

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn, TextIO
@@ -21,8 +21,10 @@ from app.lab.errors import LabError
 from app.lab.estate import with_resolver
 from app.lab.judge import Row, no_verdict
 from app.lab.language_model import require
+from app.lab.naming import Naming
 from app.lab.places import PROJECT, cache
 from app.lab.progress import Progress
+from app.lab.renamed import renamed
 from app.lab.rivals import SERVICE, agent_named
 from app.lab.runner import run_scenario
 from app.lab.scenario import Outcome, Scenario, load_folder
@@ -50,10 +52,10 @@ class RunOptions:
     inject_text: bool = False
     redraw: int | None = None
 
-    def varied(self, scenario: Scenario) -> tuple[Scenario, Disturbance]:
-        """A scenario as these options have it run, and what happens beside it."""
-        variation = Variation(self.noise, self.inject_text, self.redraw)
-        return variation.of(scenario, self.scenarios)
+    @property
+    def variation(self) -> Variation:
+        """How scenarios are run differently with these options."""
+        return Variation(self.scenarios, self.noise, self.inject_text, self.redraw)
 
 
 def run(options: RunOptions) -> int:
@@ -95,7 +97,7 @@ def _rows(left: list[Scenario], options: RunOptions, progress: Progress) -> Iter
     def one(scenario: Scenario) -> Row:
         progress.begun(scenario)
         if options.prove:
-            return prove(scenario, options.varied(scenario)[1])
+            return prove(scenario, options.variation)
         return _proven_then_run(scenario, options)
 
     if options.jobs <= 1:
@@ -109,42 +111,48 @@ def _rows(left: list[Scenario], options: RunOptions, progress: Progress) -> Iter
 
 def _proven_then_run(scenario: Scenario, options: RunOptions) -> Row:
     if not options.trust:
-        proof = prove(scenario)
+        proof = prove(scenario, replace(options.variation, noise=False, inject_text=False))
         if not proof.passed:
             return no_verdict(scenario, "broken_scenario", f"not proven: {proof.reason}")
     agent = agent_named(options.agent, options.policy, options.model)
-    varied, disturbance = options.varied(scenario)
-    row = run_scenario(varied, agent, keep=cache() / "traces", disturbance=disturbance)
+    varied, disturbance = options.variation.of(scenario)
+    naming = options.variation.naming
+    row = run_scenario(varied, agent, cache() / "traces", disturbance, naming)
     if options.out is not None:
         timelines.keep(options.out, scenario.id, agent)
     return row
 
 
-def prove(scenario: Scenario, disturbance: Disturbance = CALM) -> Row:
-    """Show that the scenario breaks as it says and that its own fix mends it.
+def prove(scenario: Scenario, variation: Variation) -> Row:
+    """Show that the scenario breaks as it says and that its own fix mends it, under the names of
+    the variation and with what happens beside it.
 
-    A proof holds for as long as the scenario and the hosts that it runs on stay the same.
+    A proof holds for as long as the scenario and the hosts that it runs on stay the same; what the
+    ticket says is no part of it.
     """
+    disturbance = variation.of(scenario)[1]
+    naming = variation.naming
+    scenario = renamed(scenario, naming)
     if scenario.fix is None and scenario.expect.outcome is Outcome.RESOLVED:
         return no_verdict(scenario, "not_proven", "no `fix` to prove it with")
-    place = cache() / "proofs" / f"{_proof_key(scenario, disturbance)}.json"
+    place = cache() / "proofs" / f"{_proof_key(scenario, disturbance, naming)}.json"
     if place.exists():
         return Row(**json.loads(place.read_text()))
     blank = scenario.expect.model_copy(update={"cause": ".*"})  # nobody states a cause here
     blanked = scenario.model_copy(update={"expect": blank})
-    row = run_scenario(blanked, ReferenceFix(), disturbance=disturbance)
+    row = run_scenario(blanked, ReferenceFix(), disturbance=disturbance, naming=naming)
     if row.passed:
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_text(json.dumps(asdict(row)))
     return row
 
 
-def _proof_key(scenario: Scenario, disturbance: Disturbance) -> str:
+def _proof_key(scenario: Scenario, disturbance: Disturbance, naming: Naming) -> str:
     digest = hashlib.sha256(scenario.fingerprint().encode())
     if disturbance != CALM:
         digest.update(disturbance.fingerprint().encode())
-    for spec in with_resolver(scenario.hosts):
-        digest.update(layers.layer_key(spec).encode())
+    for spec in with_resolver(scenario.hosts, naming.hosts):
+        digest.update(layers.layer_key(spec, naming).encode())
     return digest.hexdigest()[:16]
 
 

@@ -15,6 +15,7 @@ from app.lab.agents import Agent, ReferenceFix
 from app.lab.batch import RunOptions
 from app.lab.disturbance import CALM, Disturbance
 from app.lab.judge import Row, Said, Seen, judge, no_verdict
+from app.lab.naming import PLAIN, Naming
 from app.lab.scenario import Scenario
 
 TEXT = """\
@@ -44,9 +45,11 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         agent: Agent,
         keep: Path | None = None,
         disturbance: Disturbance = CALM,
+        naming: Naming = PLAIN,
     ) -> Row:
         assert isinstance(agent, ReferenceFix)
         assert keep is None
+        assert scenario.target in naming.hosts
         if scenario.id.startswith("good"):
             return judge(scenario, Said("resolved"), Seen(healthy_after=True))
         return no_verdict(scenario, "broken_scenario", "nothing is broken")
@@ -54,7 +57,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(batch, "run_scenario", run_scenario)
     monkeypatch.setattr(requirements, "ensure", lambda: None)
     monkeypatch.setattr(batch, "cache", lambda: tmp_path / "cache")
-    monkeypatch.setattr(layers, "layer_key", lambda spec: spec.name)
+    monkeypatch.setattr(layers, "layer_key", lambda spec, _naming: spec.name)
     return place
 
 
@@ -142,6 +145,12 @@ def test_a_proof_is_kept_until_the_scenario_changes(folder: Path, tmp_path: Path
     assert len(list((tmp_path / "cache/proofs").iterdir())) == 2
 
 
+def test_names_drawn_anew_are_proven_for_themselves(folder: Path, tmp_path: Path) -> None:
+    for seed in (None, 1, 2, 1):
+        batch.run(RunOptions(scenarios=folder, only=("good-one",), prove=True, redraw=seed))
+    assert len(list((tmp_path / "cache/proofs").iterdir())) == 3
+
+
 def test_an_unproven_scenario_is_no_pass(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "rows.jsonl"
     assert batch.run(RunOptions(scenarios=folder, only=("bad-one",), out=out)) == 1
@@ -152,7 +161,6 @@ def test_an_unproven_scenario_is_no_pass(folder: Path, tmp_path: Path) -> None:
 def test_a_proof_with_noise_is_another_proof(folder: Path, tmp_path: Path) -> None:
     batch.run(RunOptions(scenarios=folder, only=("good-one",), prove=True))
     batch.run(RunOptions(scenarios=folder, only=("good-one",), prove=True, noise=True))
-    batch.run(RunOptions(scenarios=folder, only=("good-one",), prove=True, redraw=7))
     assert len(list((tmp_path / "cache/proofs").iterdir())) == 2
 
 

@@ -12,7 +12,6 @@ from app.lab.estate import HOSTS
 from app.lab.places import PROJECT
 from app.lab.redraw import PRIORITIES, lookalikes, redrawn
 from app.lab.scenario import Scenario, load_folder
-from app.lab.variation import Variation
 
 SEEDS = range(40)
 
@@ -113,7 +112,7 @@ def test_forms_speak_of_what_users_miss() -> None:
 
 def test_every_scenario_of_the_project_can_be_redrawn() -> None:
     for each in load_folder(PROJECT / "scenarios"):
-        changed, _ = Variation(redraw=7).of(each, PROJECT / "scenarios")
+        changed = redrawn(each, 7, lookalikes(PROJECT / "scenarios", each.family))
         assert changed.ticket.short_description
         assert changed.target == each.target
 
