@@ -14,6 +14,7 @@ from app.lab.naming import Naming, Rename
 from app.lab.places import HOSTFILES
 
 NAMES = Path(__file__).with_name("names.yaml")
+BESIDE = ("only_preceded", "not_preceded", "only_followed", "not_followed")
 #: Texts of the lab that reach a host or a ticket, beside the files of the hosts.
 LAB_TEXTS = ("tickets.yaml", "noise.yaml", "injections.yaml")
 
@@ -28,8 +29,7 @@ def drawn_naming(seed: int, folder: Path) -> Naming:
     renames: dict[str, list[Rename]] = {}
     chosen = [old.lower() for entry in _shipped().values() for old in entry.get("names", ())]
     for kind, entry in _shipped().items():
-        beside = {key: entry[key] for key in ("only_followed", "not_followed", "not_preceded")
-                  if key in entry}  # fmt: skip
+        beside = {key: entry[key] for key in BESIDE if key in entry}
         renames[kind] = []
         if "turned" in entry:
             pairs = [(_turned(each.old), _turned(each.new)) for each in renames[entry["turned"]]]

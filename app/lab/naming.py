@@ -31,9 +31,10 @@ class Rename:
     old: str
     new: str
     exact: bool = False  # in another case it is another word
+    only_preceded: str = ""
+    not_preceded: str = ""
     only_followed: str = ""
     not_followed: str = ""
-    not_preceded: str = ""
 
     @property
     def pattern(self) -> str:
@@ -52,7 +53,9 @@ class Rename:
 
     def stands_in(self, before: str) -> bool:
         """Whether what comes before it lets it be this name."""
-        return not (self.not_preceded and re.search(f"(?:{self.not_preceded})$", before))
+        if self.not_preceded and re.search(f"(?:{self.not_preceded})$", before):
+            return False
+        return re.search(f"(?:{self.only_preceded})$", before) is not None
 
     def of(self, found: str) -> str:
         """The new name, with the case and the separators of what was found."""

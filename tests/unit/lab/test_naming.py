@@ -17,6 +17,7 @@ NAMING = Naming(
         Rename("dba", "dbowner", exact=True),
         Rename("corp.internal", "plant.lan"),
         Rename("8000", "9191", exact=True, not_preceded=r"-gt |\*", not_followed="ms"),
+        Rename("reports", "barn", exact=True, only_preceded="/srv/"),
         Rename("10.77", "172.25", exact=True, only_followed=r"\\?[.]\d"),
     )
 )
@@ -37,6 +38,7 @@ NAMING = Naming(
         (r"j\.doe", r"r\.silva"),
         (r"web01.corp.internal web01\.corp\.internal", r"srv17.plant.lan srv17\.plant\.lan"),
         ("127.0.0.1:8000; port 8000", "127.0.0.1:9191; port 9191"),
+        ("install -d /srv/reports/old", "install -d /srv/barn/old"),
         (r"10.77.0.5/24 10\.77\.0\.11", r"172.25.0.5/24 172\.25\.0\.11"),
     ],
 )
@@ -52,6 +54,7 @@ def test_a_name_is_renamed_where_it_stands_as_a_word(plain: str, renamed: str) -
         "says the DBA",  # exact
         "test $size -gt 8000; b'x' *8000; 8000ms; 18000",  # amounts
         "took 10.77 seconds",
+        "monitoring reports /var/lib/reports",
         "doe jdoe j.doering",
         "nginx.service www-data /etc/nginx/nginx.conf mariadb postgresql@15-main",
     ],
