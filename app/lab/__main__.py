@@ -63,7 +63,8 @@ def _parser() -> argparse.ArgumentParser:
 def _add_up_down_shell(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     up = verbs.add_parser("up", help="boot hosts and leave them running (web01 db01 by default)")
     up.add_argument("hosts", nargs="*", metavar="HOST")
-    up.set_defaults(call=lambda given: commands.up(given.hosts) and None)
+    up.add_argument("--redraw", type=int, metavar="SEED", help="under the names of this seed")
+    up.set_defaults(call=lambda given: commands.up(given.hosts, given.redraw) and None)
     down = verbs.add_parser("down", help="remove what earlier runs left, killed ones too")
     down.add_argument("run_id", nargs="?", metavar="RUN", help="only this run")
     down.set_defaults(call=lambda given: commands.down(given.run_id) and None)

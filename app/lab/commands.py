@@ -32,18 +32,21 @@ from app.lab.page import page
 from app.lab.places import PREFIX, RUNS
 from app.lab.running import start
 from app.lab.scenario import KEBAB, load_folder
+from app.lab.variation import Variation
 
 TEMPLATE = Path(__file__).with_name("template.yaml")
 
 
-def up(hosts: list[str]) -> str:
-    """Boot hosts and leave them running; returns the run's id."""
+def up(hosts: list[str], redraw: int | None = None) -> str:
+    """Boot hosts and leave them running, under the names of a seed if one is given; returns the
+    run's id. Hosts are named as in a plain run."""
     requirements.ensure()
     unknown = sorted(set(hosts) - set(HOSTS))
     if unknown:
         raise LabError(f"no such host: {', '.join(unknown)} (there are {', '.join(HOSTS)})")
     began = time.monotonic()
-    estate = start(tuple(hosts or ("web01", "db01")))
+    naming = Variation(RunOptions.scenarios, redraw=redraw).naming
+    estate = start(naming.texts(hosts or ("web01", "db01")), naming=naming)
     write_inventory(estate)
     write_policy(estate, None)
     print(f"run {estate.run_id} is up after {time.monotonic() - began:.1f} s")

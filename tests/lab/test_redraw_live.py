@@ -47,14 +47,14 @@ def test_users_are_served_under_the_new_names_only(estate: Estate, served: str) 
 
 
 def test_no_host_has_an_account_a_unit_or_a_folder_of_an_old_name(estate: Estate) -> None:
-    old = [name for name in ("shop", "portal", "deploy", "j.doe", "nightly-backup", "pgdata")]
+    old = {"shop", "portal", "deploy", "j.doe", "nightly-backup", "pgdata"}
     look = (
         "getent passwd | cut -d: -f1; systemctl list-unit-files --plain | cut -d. -f1; ls /opt /srv"
     )
     for name, machine in estate.machines.items():
         assert name == machine.look("hostname").stdout.strip()
         found = machine.look("/bin/sh", "-c", look).stdout.split()
-        assert not set(old) & set(found)
+        assert not old & set(found)
         assert NEW["deploy"] in found
 
 
