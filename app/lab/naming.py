@@ -38,14 +38,14 @@ class Rename:
 
     @property
     def pattern(self) -> str:
-        """What finds it."""
+        """What finds it where a word begins."""
         parts = _PART.findall(self.old)
-        found = BEGINS + BETWEEN.join(parts) + ENDS
+        found = BETWEEN.join(parts) + ENDS
         if not self.exact:
             capital = [parts[0].capitalize(), *parts[1:]]
             ends = ENDS if parts[1:] else ENDS_OR_CAPITAL
-            found += f"|{BEGINS}{BETWEEN.join(capital)}{ends}"
-            found += f"|{BEGINS}{BETWEEN.join(parts).upper()}{ENDS}"
+            found += f"|{BETWEEN.join(capital)}{ends}"
+            found += f"|{BETWEEN.join(part.upper() for part in parts)}{ENDS}"
         followed = f"(?={self.only_followed})" if self.only_followed else ""
         if self.not_followed:
             followed += f"(?!{self.not_followed})"
@@ -105,7 +105,8 @@ class Naming:
     def _found(self) -> re.Pattern[str]:
         """One pattern for all, longer names first: they may begin with shorter ones."""
         longest = sorted(range(len(self.renames)), key=lambda at: -len(self.renames[at].old))
-        return re.compile("|".join(f"(?P<n{at}>{self.renames[at].pattern})" for at in longest))
+        names = "|".join(f"(?P<n{at}>{self.renames[at].pattern})" for at in longest)
+        return re.compile(f"{BEGINS}(?:{names})")
 
     def _renamed(self, match: re.Match[str]) -> str:
         found = match.group()
