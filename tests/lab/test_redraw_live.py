@@ -35,7 +35,7 @@ def estate() -> Iterator[Estate]:
         "curl -fsS http://shop.corp.internal/ | grep -q shop-ok",
         'curl -fsS https://shop.corp.internal/healthz | grep -q \'"db": "ok"\'',
         "curl -fsS http://portal.corp.internal/ | grep -q portal-ok",
-        "curl -fsS http://ops01.corp.internal:8080/ | grep -q shop-ok",
+        "curl -fsS --retry 15 --retry-delay 1 http://ops01.corp.internal:8080/ | grep -q shop-ok",
         "curl -fsS http://ops01.corp.internal:8081/ | grep -q web-ok",
         "test $(getent hosts web01.corp.internal | cut -d' ' -f1) = 10.77.0.10",
     ],
