@@ -17,7 +17,7 @@ from app.lab.estate import HOSTS, HostSpec
 #: or a blank: `\tshop`, `\0shop`, `\x00shop`.
 BEGINS = r"(?:(?<![A-Za-z0-9])|(?<=\\x[0-9a-f]{2})|(?<=\\[0a-z]))"
 ENDS = r"(?![A-Za-z0-9])"
-ENDS_OR_CAPITAL = r"(?![a-z0-9])"  # ShopDown is two words
+ENDS_OR_CAPITAL = r"(?![a-z0-9])"  # ShopDown is two words, PriceFeedStale three
 #: What may stand between the parts of a name, in prose and in regular expressions too.
 BETWEEN = r"(?:\\?[-._]\??|\s+|\[[-._ ]+\]\??)"
 REACH = 24  # how much of the text before a name may tell that it is none
@@ -42,10 +42,9 @@ class Rename:
         parts = _PART.findall(self.old)
         found = BETWEEN.join(parts) + ENDS
         if not self.exact:
-            capital = [parts[0].capitalize(), *parts[1:]]
-            ends = ENDS if parts[1:] else ENDS_OR_CAPITAL
-            found += f"|{BETWEEN.join(capital)}{ends}"
+            found += f"|{BETWEEN.join([parts[0].capitalize(), *parts[1:]])}{ENDS}"
             found += f"|{BETWEEN.join(part.upper() for part in parts)}{ENDS}"
+            found += f"|{_camel(parts)}{ENDS_OR_CAPITAL}"
         followed = f"(?={self.only_followed})" if self.only_followed else ""
         if self.not_followed:
             followed += f"(?!{self.not_followed})"
@@ -59,6 +58,8 @@ class Rename:
 
     def of(self, found: str) -> str:
         """The new name, with the case and the separators of what was found."""
+        if found == _camel(_PART.findall(self.old)):
+            return _camel(_PART.findall(self.new))
         parts = iter(_PART.findall(self.new))
         return _PART.sub(lambda part: _cased(next(parts), part.group()), found)
 
@@ -116,6 +117,10 @@ class Naming:
 
 
 PLAIN = Naming()
+
+
+def _camel(parts: Iterable[str]) -> str:
+    return "".join(part.capitalize() for part in parts)
 
 
 def _cased(new: str, like: str) -> str:

@@ -34,7 +34,7 @@ NAMING = Naming(
         (r'b"user\x00shop\0shop\0"', r'b"user\x00kiosk\0kiosk\0"'),
         (r"printf 'a\tshop\nshop'", r"printf 'a\tkiosk\nkiosk'"),
         (r"\bshop\b", r"\bkiosk\b"),
-        ("price_feed, Price feed, price.feed", "walnut_feed, Walnut feed, walnut.feed"),
+        ("price_feed, Price feed, PriceFeedStale", "walnut_feed, Walnut feed, WalnutFeedStale"),
         (r"j\.doe", r"r\.silva"),
         (r"web01.corp.internal web01\.corp\.internal", r"srv17.plant.lan srv17\.plant\.lan"),
         ("127.0.0.1:8000; port 8000", "127.0.0.1:9191; port 9191"),
