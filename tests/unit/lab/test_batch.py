@@ -94,7 +94,7 @@ def test_rows_go_to_standard_output(folder: Path, capsys: pytest.CaptureFixture[
     assert set(row) == {
         "id", "family", "passed", "outcome", "expected_outcome", "healthy_after", "collateral",
         "guard_output", "cause", "cause_ok", "approval_asked", "false_resolved", "seconds_to_end",
-        "seconds_to_healthy", "commands_run", "changes_made", "reason",
+        "seconds_to_healthy", "commands_run", "changes_made", "reason", "mode", "confidence",
     }  # fmt: skip
 
 
