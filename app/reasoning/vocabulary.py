@@ -105,7 +105,8 @@ _OF_A_UNIT = extended(
         "relation": annotated(Relation), "blamed": TRUTH, "alone": TRUTH, "is_code": TRUTH,
         "reload_refuted": TRUTH, "unread": TRUTH, "points_to": TEXT, "points_nowhere": TRUTH,
         "dangling": TRUTH, "sets": TEXT, "named": TRUTH, "names_page": TEXT,
-        "others_refuted": TRUTH, "diff": TEXT, "quoted": TEXT,
+        "others_refuted": TRUTH, "diff": TEXT, "quoted": TEXT, "settings": Listing(of=TEXT),
+        "named_in_log": TRUTH, "access_differs": TRUTH,
     },
 )  # fmt: skip
 
@@ -236,6 +237,9 @@ _OWN: Final[dict[str, Scope]] = {
     "denied": {"change": _CHANGE, "denied": made(
         "a path that was denied", path=TEXT, unit=TEXT, user=TEXT, line=TEXT,
         at=type_of_model(PathComponent), folder=type_of_model(PathComponent), is_its_own=TRUTH)},
+    "exposed": {"unit": _UNIT, "exposed": made(
+        "a file that is refused for what others may do with it", path=TEXT, unit=TEXT, line=TEXT,
+        mode=TEXT, wanted=TEXT)},
 }  # fmt: skip
 
 VOCABULARY: Final[dict[str, Scope]] = {
