@@ -46,7 +46,7 @@ def change_subjects(case: HostCase) -> Iterable[Subject]:
     found: dict[str, tuple[Change, Relation, str]] = {}
     names = dict.fromkeys((*case.failing, *case.units, *case.neighbours))
     known = {name: case.view.units[name][0] for name in names if name in case.view.units}
-    for name in sorted(known, key=lambda name: known[name].active_state != "failed"):
+    for name in sorted(known, key=lambda name: _order(name, known)):
         for change, how in case.related(known[name]):
             found.setdefault(change.path, (change, how, name))
     brought = _brought_along([change for change, _, _ in found.values()])
@@ -54,6 +54,13 @@ def change_subjects(case: HostCase) -> Iterable[Subject]:
         if change.path not in brought:
             alone = not found.keys() - brought - {change.path}
             yield _subject(case, change, how, name, alone=alone)
+
+
+def _order(name: str, known: Mapping[str, UnitFacts]) -> tuple[bool, bool]:
+    """What failed first; what only stands for its instances last."""
+    unit = known[name]
+    instances = any(other.startswith(f"{program(name)}@") for other in known)
+    return unit.active_state != "failed", unit.type == "oneshot" and instances and "@" not in name
 
 
 def _brought_along(changes: list[Change]) -> frozenset[str]:
