@@ -550,12 +550,27 @@ class NeighbourStateFacts(Value):
     hardware: str | None = None
 
 
+class PolicyRule(Value):
+    """One rule of routing by policy."""
+
+    priority: int
+    source: str  # all, or a network such as 192.0.2.0/24; likewise the next
+    destination: str
+    table: str  # its number; what it does instead, where it looks nothing up
+    plain: bool  # source, destination and table are all that it says
+
+
+class PolicyRuleFacts(Value):
+    kind: str  # rule | missing
+
+
 class NetworkFacts(Value):
     addresses: tuple[str, ...] = ()
     links_down: tuple[str, ...] = ()
     links: tuple[LinkFacts, ...] = ()
     routes: tuple[RouteFacts, ...] = ()
     rules: tuple[str, ...] = ()  # of routing by policy, beyond those that every host has
+    policies: tuple[PolicyRule, ...] = ()  # the same rules, in parts
     neighbours: tuple[NeighbourFacts, ...] = ()
     declared: tuple[DeclaredGateway, ...] = ()
 

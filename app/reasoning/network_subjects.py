@@ -39,6 +39,7 @@ def network_subjects(case: HostCase) -> Iterable[Subject]:
     if case.case.red:
         yield from _routes(case)
         yield from _neighbours(case)
+        yield from _policies(case)
         yield from _links(case)
         yield from _shapers(case)
         yield from _settings(case)
@@ -176,6 +177,20 @@ def _neighbours(case: HostCase) -> Iterable[Subject]:
         }
         name = f"{one.address} {one.device}"
         yield _subject(case, "neighbour", name, facts | _meant(case), now[1])
+
+
+def _policies(case: HostCase) -> Iterable[Subject]:
+    """Rules of routing by policy that came since the host was healthy, or stand there at all."""
+    now, then = net.network(case.view), net.network(case.then)
+    for one in () if now is None else now[0].policies:
+        if now is None or (then is not None and one in then[0].policies):
+            continue
+        facts = one.model_dump(mode="json") | {
+            "new": then is not None,
+            "covers": _covered(case, one.destination),
+        }
+        name = f"{one.priority} {one.destination}"
+        yield _subject(case, "policy", name, facts | _meant(case), now[1])
 
 
 def _between(case: HostCase, address: str) -> str:

@@ -44,6 +44,7 @@ from app.host.facts import (
     MisspeltFacts,
     NeighbourFacts,
     PathComponent,
+    PolicyRule,
     Process,
     Qdisc,
     ResolveFacts,
@@ -192,6 +193,7 @@ _OWN: Final[dict[str, Scope]] = {
     "setting": {"change": _CHANGE, "setting": made(
         "a setting of the kernel", name=TEXT, then=TEXT, now=TEXT, why=TEXT, explains=TRUTH,
         **_MEANT)},
+    "policy": {"policy": extended(PolicyRule, {"new": TRUTH, "covers": TEXT, **_MEANT})},
     "neighbour": {"neighbour": extended(NeighbourFacts, {"new": TRUTH, "covers": TEXT, **_MEANT})},
     "database": {"database": _DATABASE},
     "session": {"session": extended(PostgresSession, {"port": NUMBER, "waiting": NUMBER})},

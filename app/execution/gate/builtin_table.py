@@ -85,6 +85,7 @@ from .packages import (
 )
 from .path_access import path_access
 from .places import Places
+from .policy_rules import policy_rule_add, policy_rule_remove, policy_rule_show
 from .postgres import (
     postgres_session,
     postgres_state,
@@ -294,6 +295,9 @@ BUILTINS: dict[str, Builtin] = {
         neighbour_add,
         neighbour_remove,
         neighbour_show,
+        policy_rule_add,
+        policy_rule_remove,
+        policy_rule_show,
         tcp_connect,
         unit_logs,
         web_errors,

@@ -15,6 +15,7 @@ from .declared_routes import declared
 from .links import links
 from .neighbours import permanent
 from .places import Places
+from .policy_rules import policy_rules
 from .refusal import Failed
 from .routes import described, rows
 
@@ -78,6 +79,7 @@ def network(_: Params, __: Places) -> int:
             "links": shown,
             "routes": [described(route) for route in routes],
             "rules": [_rule(one) for one in _ip("rule", "show") if not _is_own_rule(one)],
+            "policies": policy_rules(),
             "neighbours": permanent(),
             "declared": [one._asdict() for one in declared()],
         }

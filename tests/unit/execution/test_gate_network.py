@@ -9,7 +9,15 @@ from typing import Any
 import pytest
 
 from app.execution.catalog import Catalog
-from app.execution.gate import agent_paths, kernel_settings, links, neighbours, routes, shaping
+from app.execution.gate import (
+    agent_paths,
+    kernel_settings,
+    links,
+    neighbours,
+    policy_rules,
+    routes,
+    shaping,
+)
 from app.execution.gate.agent_paths import Path as Way
 from app.execution.gate.agent_paths import clients_of
 from app.execution.gate.declared_routes import declared
@@ -132,6 +140,53 @@ def test_what_the_agent_comes_over_is_never_written_down(
     with pytest.raises((Failed, ValueError), match=why):
         neighbours.neighbour_add(CARD | {"address": address}, Places())
     assert written == []
+
+
+RULE: dict[str, Any] = {
+    "priority": 500, "source": "all", "destination": "203.0.113.9/32", "table": "99",
+}  # fmt: skip
+EVERY_HOSTS = [
+    {"priority": 0, "src": "all", "table": "local"},
+    {"priority": 32766, "src": "all", "table": "main"},
+]
+
+
+@pytest.fixture
+def led(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """What ip was told to do, on a host with one rule of its own; see `ran`."""
+    told: list[list[str]] = []
+
+    def program(argv: list[str]) -> tuple[int, str, str]:
+        if "show" not in argv:
+            told.append(argv[1:])
+            return 0, "", ""
+        own = {"priority": 500, "src": "all", "dst": "203.0.113.9", "table": "99"}
+        marked = own | {"priority": 600, "fwmark": "0x1"}
+        return 0, json.dumps([*EVERY_HOSTS, *([own, marked] if "-4" in argv else [])]), ""
+
+    monkeypatch.setattr(policy_rules, "read_program", program)
+    monkeypatch.setattr(policy_rules, "clients", lambda: ("198.51.100.4",))
+    return told
+
+
+def test_exactly_the_rule_that_is_described_is_removed(led: list[Any]) -> None:
+    assert policy_rules.policy_rules()[0] == {**RULE, "plain": True}
+    policy_rules.policy_rule_remove(RULE, Places())
+    said = "-4 rule del priority 500 to 203.0.113.9/32 lookup 99"
+    assert led == [said.split()]
+    for other in ({"table": "98"}, {"priority": 600}, {"destination": "203.0.113.0/24"}):
+        with pytest.raises(Failed, match="no rule"):
+            policy_rules.policy_rule_remove(RULE | other, Places())
+    assert len(led) == 1
+
+
+def test_no_rule_that_is_about_the_agents_own_way_is_touched(led: list[Any]) -> None:
+    about = RULE | {"destination": "198.51.100.0/24"}
+    with pytest.raises(Failed, match="the agent itself"):
+        policy_rules.policy_rule_add(about, Places())
+    with pytest.raises(Failed, match="already"):
+        policy_rules.policy_rule_add(RULE, Places())
+    assert led == []
 
 
 @pytest.mark.parametrize(

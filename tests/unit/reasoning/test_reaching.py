@@ -137,6 +137,32 @@ async def test_other_neighbours_stay(error: str | None, address: str) -> None:
     assert judged.repair is None or "neighbour" not in str(steps(judged))
 
 
+LEADING_AWAY = {
+    "priority": 500, "source": "all", "destination": "192.0.2.9/32", "table": "99", "plain": True,
+}  # fmt: skip
+
+
+async def test_a_rule_that_leads_what_is_needed_elsewhere_is_removed() -> None:
+    facts = told("unreachable")
+    facts["network.show"] = {"routes": [], "policies": [LEADING_AWAY]}
+    judged = await judged_of(facts)
+    said = "policy_rule.remove destination=192.0.2.9/32 priority=500 source=all table=99"
+    assert steps(judged) == [said], judged.statement
+    assert judged.repair is not None
+    assert judged.repair.requires_person is None
+
+
+@pytest.mark.parametrize(
+    ("error", "more"),
+    [(None, {}), ("timeout", {"destination": "198.51.100.0/24"}), ("timeout", {"plain": False})],
+)
+async def test_other_rules_of_routing_stay(error: str | None, more: dict[str, Any]) -> None:
+    facts = told(error)
+    facts["network.show"] = {"routes": [], "policies": [LEADING_AWAY | more]}
+    judged = await judged_of(facts)
+    assert judged.repair is None or "policy_rule" not in str(steps(judged))
+
+
 async def test_new_rules_of_one_chain_are_removed_together() -> None:
     shape = {"family": "inet", "table": "trial", "chain": "o", "verdict": "drop", "ports": [5432]}
     rules = [
