@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from app.domain.value import Value
 from app.host.database_facts import MariadbServer, PostgresCluster, TableShape
+from app.host.database_tables import OneTable
 from app.host.databases import Found, both
 from app.host.view import HostView
 
@@ -19,27 +19,13 @@ _MOST = 2000
 _SHOWN = 3
 
 
-class ReshapedTable(Value):
+class ReshapedTable(OneTable):
     """A table that has parts that it had not, or lacks some that it had."""
 
-    engine: str  # postgres | mariadb
-    port: int
-    database: str
-    name: str
     gained: tuple[
         str, ...
     ] = ()  # "trigger audit BEFORE INSERT ON ...", "column note text not null"
     lost: tuple[str, ...] = ()
-    evidence_id: int
-
-    @property
-    def subject(self) -> str:
-        return f"{self.engine}:{self.port}/{self.database}.{self.name}"
-
-    @property
-    def own_name(self) -> str:
-        """Without its schema."""
-        return self.name.rpartition(".")[2]
 
     @property
     def refuses(self) -> bool:

@@ -19,15 +19,13 @@ _MOST = 400
 """So many are told of one server or database (app/execution/gate)."""
 
 
-class LostTable(Value):
-    """A table that is gone, or that had rows and has none."""
+class OneTable(Value):
+    """A table of one server, by what it is called, and the evidence on it."""
 
     engine: str  # postgres | mariadb
     port: int
     database: str
     name: str
-    is_gone: bool  # else emptied
-    said: str  # as a sentence without its end
     evidence_id: int
 
     @property
@@ -38,6 +36,13 @@ class LostTable(Value):
     def own_name(self) -> str:
         """Without its schema."""
         return self.name.rpartition(".")[2]
+
+
+class LostTable(OneTable):
+    """A table that is gone, or that had rows and has none."""
+
+    is_gone: bool  # else emptied
+    said: str  # as a sentence without its end
 
 
 def is_named_in(incident: Incident, name: str) -> bool:
