@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-HELP = "Real hosts on this machine: up, down, shell, run, report, calibrate, record, list"
+HELP = "Real hosts here (root on Debian): up, down, shell, run, report, calibrate, record, list"
 
 PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 """What follows `lab` is the lab's: `--only ID ...` takes as many as are given."""

@@ -66,10 +66,15 @@ def lint(paths: Iterable[Path], vocabulary: Mapping[str, Scope], actions: Action
         else:
             problems.extend(read)
     for file in files:
-        scope = scope_of(file.mode, vocabulary[file.mode.subject])
+        names = vocabulary.get(file.mode.subject)
+        if names is None:
+            expected = f"expected one of {', '.join(sorted(vocabulary))}"
+            problems.append(file.problem(("subject",), f"no facts of such are known; {expected}"))
+            continue
+        scope = scope_of(file.mode, names)
         found = [
             *_of_numbers(file.mode),
-            *condition_problems(file.mode, vocabulary[file.mode.subject]),
+            *condition_problems(file.mode, names),
             *action_problems(file.mode, scope, actions),
             *proof_problems(file.mode, actions),
         ]
@@ -154,7 +159,7 @@ def _inseparable(files: Iterable[ModeFile], vocabulary: Mapping[str, Scope]) -> 
     for together in alike.values():
         for index, file in enumerate(together):
             for other in together[:index]:
-                if _fit_the_same(file.mode, other.mode, vocabulary[file.mode.subject]):
+                if _fit_the_same(file.mode, other.mode, vocabulary.get(file.mode.subject, {})):
                     said = (
                         f"no condition separates it from {other.mode.id}: both fit the same "
                         "subjects and have the same signs; expected a sign or candidate of its own"

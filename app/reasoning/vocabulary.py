@@ -106,8 +106,8 @@ _OF_A_UNIT = extended(
         "relation": annotated(Relation), "blamed": TRUTH, "alone": TRUTH, "is_code": TRUTH,
         "reload_refuted": TRUTH, "unread": TRUTH, "points_to": TEXT, "points_nowhere": TRUTH,
         "dangling": TRUTH, "sets": TEXT, "named": TRUTH, "names_page": TEXT,
-        "others_refuted": TRUTH, "diff": TEXT, "quoted": TEXT, "settings": Listing(of=TEXT),
-        "named_in_log": TRUTH, "access_differs": TRUTH,
+        "others_refuted": TRUTH, "diff": TEXT, "quoted": TEXT, "named_in_log": TRUTH,
+        "access_differs": TRUTH, "settings": TEXTS,
     },
 )  # fmt: skip
 

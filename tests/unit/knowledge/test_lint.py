@@ -144,6 +144,13 @@ def test_a_repair_that_nothing_verifies_is_told(tmp_path: Path) -> None:
     assert not any("nothing verifies" in p.said for p in linted(tmp_path, watched))
 
 
+def test_a_subject_that_nobody_gathers_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "out-of-coffee.yaml"
+    path.write_text(GOOD, encoding="utf-8")
+    (problem,) = lint([path], {"mount": {}}, ACTIONS)
+    assert (problem.line, problem.said) == (4, "no facts of such are known; expected one of mount")
+
+
 def test_a_mode_that_ends_nowhere_is_told(tmp_path: Path) -> None:
     bare = GOOD[: GOOD.index("remedies:")]
     assert [p.said for p in linted(tmp_path, bare)] == [
