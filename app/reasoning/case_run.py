@@ -1,7 +1,8 @@
 """Recorded cases run through failure modes: the judgement of the built-in reasoner, without a host.
 
 Facts are taken as they were gathered; which cause leads and what comes of it is decided by the same
-functions as in an incident. Questions that a cause would still ask are not waited for.
+functions as in an incident. Questions that a cause would still ask are not waited for, and what was
+learned of confidence is left out: a case tries the failure modes.
 """
 
 from __future__ import annotations
