@@ -136,6 +136,11 @@ def job_of(path: str, jobs: frozenset[str]) -> str | None:
     return unit[1] if unit is not None and f"{unit[1]}.service" in jobs else None
 
 
+def tells_a_job(path: str) -> bool:
+    """Whether a file tells when or how some job runs."""
+    return any(one.fullmatch(path) for one in (_TABLES, _TIMERS))
+
+
 def timer_of(path: str) -> str | None:
     """The timer that a file defines, by its whole name."""
     found = _TIMERS.fullmatch(path)

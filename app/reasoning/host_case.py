@@ -239,7 +239,19 @@ class HostCase:
             for name, (unit, _) in self.view.units.items()
             if any(how is not Relation.NAMING for _, how in self.related(unit))
         }
-        return frozenset(paths | of_units)
+        return frozenset(paths | of_units | self._programs_of(paths))
+
+    def _programs_of(self, paths: set[str]) -> set[str]:
+        """What the tables of cron among these run, or ran, and the locks of that."""
+        programs = {
+            program
+            for view in (self.then, self.view)
+            for table in (view.cron[0].tables if view is not None and view.cron else ())
+            if table.path in paths
+            for program in table.programs
+        }
+        locks = job_scripts.known(self.view).values()
+        return programs | {one.path for one in locks if one.script in programs}
 
     def related(self, unit: UnitFacts) -> list[tuple[Change, Relation]]:
         """The changes that have to do with a unit, and how."""

@@ -8,7 +8,7 @@ from app.domain.action import ActionCall
 from app.domain.execution import Step
 from app.domain.host import Host
 from app.domain.probe import Probe, ProbeKind
-from app.host import checks, database_checks, failed_jobs, kept, may_write, web_limits
+from app.host import checks, database_checks, failed_jobs, job_scripts, kept, may_write, web_limits
 from app.host.network_state import ABOUT_ARRIVING, ABOUT_FLAPPING, filters_of, text_of
 from app.host.probes import ABOUT_CERTIFICATES, certificates, derive
 from app.host.ticket_pages import (
@@ -133,6 +133,10 @@ async def ask_the_host(at: Progress, effects: Effects, key: str) -> Progress:
         at = await _ask_what_stopped_them(at, effects, key)
         case, view = at.known, HostView(at.known.host, at.known.evidence)
     own = HostCase(case, case.host.name)
+    if any(kept.tells_a_job(path) for path in own.touched) and not view.asked(job_scripts.ASKED):
+        at = await _ask_of_jobs(at, effects, key)
+        case, view = at.known, HostView(at.known.host, at.known.evidence)
+        own = HostCase(case, case.host.name)
     known = (*known, *failed_jobs.doubted(view, own.then))
     doubted = checks.doubted(known, view, case.incident, own.touched)
     doubted += _not_as_it_was(own)
@@ -142,6 +146,13 @@ async def ask_the_host(at: Progress, effects: Effects, key: str) -> Progress:
     if doubted:
         at = await _check(at, effects, f"{key}.checks", doubted)
     return at if at.known.red else await _ask_what_was_set(at, effects, key, doubted)
+
+
+async def _ask_of_jobs(at: Progress, effects: Effects, key: str) -> Progress:
+    """Where it changed when a job runs: is there more that keeps it from running?"""
+    call = ActionCall(action=job_scripts.ASKED, host=at.known.host.name)
+    why = "When a job runs is not as it was; does anything else keep it from running?"
+    return at.with_evidence(await effects.observe(f"{key}.jobs", Step.ANALYZE, [call], why))
 
 
 def _not_as_it_was(own: HostCase) -> tuple[Probe, ...]:

@@ -264,3 +264,12 @@ async def test_a_script_that_cron_runs_is_put_back() -> None:
     tables = {"tables": [{"path": "/etc/cron.d/bills", "jobs": 1, "programs": [script]}]}
     judged = await judge(drifted(script, cron__tables=tables), "no bills came by mail today")
     assert steps(judged) == ["file.restore"]
+
+
+def test_what_a_changed_table_of_cron_runs_is_touched_and_its_lock_too() -> None:
+    script, table, lock = "/srv/bills/send.sh", "/etc/cron.d/bills", "/srv/bills/lock"
+    tables = {"tables": [{"path": table, "jobs": 1, "programs": [script]}]}
+    held = {"path": lock, "script": script, "job": table, "kind": "file"}
+    given = drifted(table, cron__tables=tables, jobs__scripts={"scripts": [], "locks": [held]})
+    assert {table, script, lock} <= HostCase(given, "alpha").touched
+    assert not {script, lock} & HostCase(drifted(ZONE, cron__tables=tables), "alpha").touched

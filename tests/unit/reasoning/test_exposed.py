@@ -59,3 +59,24 @@ async def test_a_job_that_fails_is_handed_over_with_its_own_words() -> None:
     judged = await judge(case(facts, status=502, round=2))
     assert judged.advice is Advice.HAND_OVER
     assert "a hold forbids to remove any" in judged.statement
+
+
+@pytest.mark.parametrize(
+    ("line", "mode"),
+    [
+        ("FATAL: password authentication failed for user t", "login-refused"),
+        ("ImportError: libq.so.5: cannot open shared object file", "library-broken"),
+        ("sudo: a password is required", "sudo-refused"),
+        ("accept() failed: Too many open files", "open-files-used-up"),
+        ("A process of this unit has been killed by the OOM killer.", "killed-for-memory"),
+    ],
+)
+async def test_what_a_log_says_outright_is_told_where_nothing_changed(line: str, mode: str) -> None:
+    facts = facts_of([nginx(), tickets()], HEALTHY_LISTENERS, persons__list={})
+    facts |= asked(nginx(), tickets(), log={"tickets.service": [line]})
+    facts["http.local url=http://127.0.0.1:9100/ host_header=tickets.example"] = {
+        "url": "http://127.0.0.1:9100/", "status": 500,
+    }  # fmt: skip
+    judged = await judge(case(facts, status=500, round=2))
+    assert mode in {h.mode for h in judged.hypotheses}
+    assert judged.repair is None
