@@ -65,8 +65,8 @@ def _order(name: str, known: Mapping[str, UnitFacts]) -> tuple[bool, bool]:
 
 def _brought_along(changes: list[Change]) -> frozenset[str]:
     """What came with a link that points to it now, and what went with where it pointed: one
-    release for another, one change."""
-    links = [c for c in changes if c.kind is ChangeKind.TARGET]
+    release for another, one site that was switched on, one change."""
+    links = [c for c in changes if c.kind is ChangeKind.TARGET or _is_new_link(c)]
     places = {
         ChangeKind.ADDED: [_points_to(link.now) for link in links if link.now is not None],
         ChangeKind.REMOVED: [_points_to(link.then) for link in links if link.then is not None],
@@ -74,6 +74,11 @@ def _brought_along(changes: list[Change]) -> frozenset[str]:
     return frozenset(
         c.path for c in changes if any(beneath(c.path, place) for place in places.get(c.kind, ()))
     )
+
+
+def _is_new_link(change: Change) -> bool:
+    now = change.now
+    return change.kind is ChangeKind.ADDED and now is not None and now.kind == "symlink"
 
 
 def together_subjects(case: HostCase) -> Iterable[Subject]:
