@@ -464,6 +464,16 @@ async def test_a_release_goes_back_only_where_that_may_help(
         assert judged.repair.requires_person
 
 
+async def test_a_site_that_was_switched_on_is_switched_off_by_its_link() -> None:
+    """The file that it points to came with it: one change, and no rival of itself."""
+    made = "/etc/nginx/sites-available/stray"
+    link = file("/etc/nginx/sites-enabled/stray", None, kind="symlink", target=made)
+    facts = serving(file(made, "b" * 64), link, status=200)
+    judged = await judge(case(facts, status=403))
+    subjects = [h.subject for h in judged.hypotheses if h.mode == "changed-since-healthy"]
+    assert subjects == [link.path]
+
+
 async def test_a_link_to_nowhere_points_back_without_anybody_being_asked(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
