@@ -22,6 +22,7 @@ _RUNNING = ("cron.service",)
 
 _READ = frozenset({Relation.DEFINITION, Relation.ENVIRONMENT, Relation.CONFIGURATION})
 _MOST_READ = 6
+_OF_A_SETTING = "the setting "
 
 
 def themed(case: HostCase) -> dict[str, tuple[Change, ...]]:
@@ -38,7 +39,7 @@ def themed(case: HostCase) -> dict[str, tuple[Change, ...]]:
     for change in _set_otherwise(case):
         names = meant(settings_of(case, change), text)
         if names and change.path not in known:
-            theme = f"the setting {names[0]}"
+            theme = f"{_OF_A_SETTING}{names[0]}"
             found[theme] = (*found.get(theme, ()), change)
     return found
 
@@ -74,8 +75,8 @@ def difference_subjects(case: HostCase) -> Iterable[Subject]:
             "timers": _timers(changes),
             "jobs": _jobs(case, changes),
             "of_a_unit": any(c.path.startswith("/etc/systemd/system/") for c in changes),
-            "reloaded": _readers(case, changes, reload=True),
-            "restarted": _readers(case, changes, reload=False),
+            "reloaded": _readers(case, theme, changes, reload=True),
+            "restarted": _readers(case, theme, changes, reload=False),
             "running": [{"unit": name} for name in _RUNNING if case.view.steady(name)],
         }
         idents: dict[str, int] = {"difference": case.drift[1]}
@@ -100,9 +101,16 @@ def difference_asks(case: HostCase) -> Iterable[ActionCall]:
                 yield ask
 
 
-def _readers(case: HostCase, changes: tuple[Change, ...], *, reload: bool) -> list[dict[str, Any]]:
-    """Units that run and read what changed: by a reload where they can and it is enough."""
-    found = []
+def _readers(
+    case: HostCase, theme: str, changes: tuple[Change, ...], *, reload: bool
+) -> list[dict[str, Any]]:
+    """Units that run and have read a changed setting: by a reload where they can and it is enough.
+
+    What else people speak of (logins, jobs, the time zone) is read whenever it is needed.
+    """
+    found: list[dict[str, Any]] = []
+    if not theme.startswith(_OF_A_SETTING):
+        return found
     for name, (unit, _) in case.view.units.items():
         if not case.view.steady(name) or unit.type == "oneshot":
             continue

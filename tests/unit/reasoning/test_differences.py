@@ -179,6 +179,14 @@ async def test_two_changes_that_the_ticket_may_be_about_are_a_persons() -> None:
     assert judged.hypotheses[0].confidence < 0.6
 
 
+async def test_who_may_log_in_is_read_at_each_login_and_nothing_is_reloaded_for_it() -> None:
+    path = "/etc/ssh/sshd_config.d/10-own.conf"
+    daemon = cases.unit("ssh.service", can_reload=True)
+    given = drifted(path, **facts_of([*UP, daemon], HEALTHY_LISTENERS))
+    judged = await judge(given, "ssh login fails")
+    assert steps(judged) == ["access.restore"]
+
+
 async def test_who_may_log_in_is_for_people_to_decide() -> None:
     given = drifted()
     facts = facts_of(UP, HEALTHY_LISTENERS, firewall__show={}, persons__list={})
