@@ -69,6 +69,7 @@ def difference_subjects(case: HostCase) -> Iterable[Subject]:
             "paths": ", ".join(change.path for change in changes),
             "how": ", ".join(dict.fromkeys(change.kind.value for change in changes)),
             "alone": len(themes) == 1,
+            "refused": _is_refused(case, changes),
             "looked_at": all(case.view.asked(ask.action, **ask.params) for ask in asks),
             "words_unread": len(said) < len(asks),
             "comments": "\n".join(text for text, _ in said),
@@ -99,6 +100,12 @@ def difference_asks(case: HostCase) -> Iterable[ActionCall]:
             ask = _ask(case, change)
             if ask is not None:
                 yield ask
+
+
+def _is_refused(case: HostCase, changes: tuple[Change, ...]) -> bool:
+    """Whether the program that reads one of these refuses it: it may be meant, and misspelt."""
+    said = " ".join(p.detail for p in case.red if p.probe.check == "config")
+    return any(change.path in said for change in changes)
 
 
 def _readers(

@@ -199,7 +199,8 @@ _OWN: Final[dict[str, Scope]] = {
     "session": {"session": extended(PostgresSession, {"port": NUMBER, "waiting": NUMBER})},
     "process": {"process": extended(BusyProcess, {"busy_then": TRUTH})},
     "difference": {"changes": each(Change), "difference": made(
-        "what the ticket is about", theme=TEXT, paths=TEXT, how=TEXT, alone=TRUTH, looked_at=TRUTH,
+        "what the ticket is about", theme=TEXT, paths=TEXT, how=TEXT, alone=TRUTH, refused=TRUTH,
+        looked_at=TRUTH,
         words_unread=TRUTH, comments=TEXT, timers=each(made("a timer", unit=TEXT)),
         jobs=each(made("a job", unit=TEXT)), of_a_unit=TRUTH,
         running=each(made("a service", unit=TEXT)), reloaded=each(made("a service", unit=TEXT)),
