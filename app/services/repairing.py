@@ -144,14 +144,15 @@ async def undo(effects: Effects, key: str, applied: Applied) -> bool:
 async def _settle(effects: Effects, key: str, applied: Applied) -> bool:
     """Let units take up what was put back: read it again, or run with it as they did before.
 
-    Where nothing was put back, what runs is what the files say.
+    Where nothing was put back, what runs is what the files say: no step is run a second time.
     """
     settled = True
-    if not any(done.undo for done in applied.results):
-        return settled
-    for index, done in enumerate(applied.results, start=1):
+    put_back = any(done.undo for done in applied.results)
+    for index, each in enumerate(applied.results, start=1):
         name = f"{key}.settle-{index}"
-        for result in await effects.settle(name, applied.plan, done) if done.settle else ():
+        calls = tuple(call for call in each.settle if put_back or call != each.call)
+        done = each.model_copy(update={"settle": calls})
+        for result in await effects.settle(name, applied.plan, done) if calls else ():
             settled = settled and result.succeeded
             status = EntryStatus.COMPLETED if result.succeeded else EntryStatus.FAILED
             said = f"After the undo: {_told(result)}"
