@@ -43,9 +43,15 @@ def without_doubles(found: Sequence[Candidate]) -> list[Candidate]:
     kept: list[Candidate] = []
     for candidate in found:
         same = _put_back(candidate)
-        if candidate.handovers or not same or all(_put_back(one) != same for one in kept):
+        alike = next((one for one in kept if same and _put_back(one) == same), None)
+        if alike is None or candidate.handovers or (_asks(candidate) and not _asks(alike)):
             kept.append(candidate)
     return kept
+
+
+def _asks(candidate: Candidate) -> bool:
+    """Whether its repair is for a person to agree to."""
+    return candidate.repair is not None and candidate.repair.requires_person is not None
 
 
 def _put_back(candidate: Candidate) -> frozenset[str]:
