@@ -15,7 +15,7 @@ from .declared_routes import declared
 from .links import links
 from .neighbours import permanent
 from .places import Places
-from .policy_rules import policy_rules
+from .policy_rules import is_every_hosts, policy_rules
 from .refusal import Failed
 from .routes import described, rows
 
@@ -78,17 +78,12 @@ def network(_: Params, __: Places) -> int:
             "links_down": [link["name"] for link in shown if not link["carrier"]],
             "links": shown,
             "routes": [described(route) for route in routes],
-            "rules": [_rule(one) for one in _ip("rule", "show") if not _is_own_rule(one)],
+            "rules": [_rule(one) for one in _ip("rule", "show") if not is_every_hosts(one)],
             "policies": policy_rules(),
             "neighbours": permanent(),
             "declared": [one._asdict() for one in declared()],
         }
     )
-
-
-def _is_own_rule(rule: dict[str, Any]) -> bool:
-    """One of the three rules that every host has."""
-    return rule.get("src") == "all" and rule.get("table") in ("local", "main", "default")
 
 
 def _rule(rule: dict[str, Any]) -> str:

@@ -50,9 +50,11 @@ def policy_rule_add(params: Params, _: Places) -> int:
 
 def _rules(family: str) -> list[dict[str, Any]]:
     code, listed, error = read_program([IP, family, "-json", "rule", "show"])
+    if code != 0 and family == "-6":
+        return []  # a kernel without IPv6 has no rules of it
     if code != 0:
         raise Failed(f"ip: {error.strip() or code}")
-    found = [rule for rule in json.loads(listed or "[]") if not _is_every_hosts(rule)]
+    found = [rule for rule in json.loads(listed or "[]") if not is_every_hosts(rule)]
     return [
         {
             "priority": int(rule.get("priority", 0)),
@@ -65,7 +67,7 @@ def _rules(family: str) -> list[dict[str, Any]]:
     ]
 
 
-def _is_every_hosts(rule: dict[str, Any]) -> bool:
+def is_every_hosts(rule: dict[str, Any]) -> bool:
     """One of the three rules that every host has."""
     return rule.get("src") == _ALL and rule.get("table") in ("local", "main", "default")
 
@@ -75,7 +77,8 @@ def _network(rule: dict[str, Any], side: str) -> str:
     if address == _ALL:
         return _ALL
     length = rule.get(f"{side}len")
-    return str(ipaddress.ip_network(f"{address}/{length}" if length is not None else address))
+    given = f"{address}/{length}" if length is not None else address
+    return str(ipaddress.ip_network(given, strict=False))
 
 
 def _same(rule: dict[str, Any], params: Params) -> bool:
