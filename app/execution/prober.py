@@ -56,13 +56,18 @@ class HttpProber:
         started = monotonic()
         try:
             async with asyncio.timeout(probe.timeout_seconds):
-                answer = await _ASK[probe.kind](probe)
+                answer = self._redacted(await _ASK[probe.kind](probe))
         except NotServed as error:
             return self._result(probe, started, error=error.word, detail=error.detail)
         except (OSError, httpx.HTTPError, ssl.SSLError) as error:
             return self._result(probe, started, error=told(error), detail=str(error)[:200])
         failing = why_not(probe, answer, monotonic() - started)
         return self._result(probe, started, answer, detail=failing)
+
+    def _redacted(self, answer: Answer) -> Answer:
+        """With its headers as they are kept: what is expected of them was learned from such."""
+        kept = tuple((name, self._redactor.text(text)) for name, text in answer.headers)
+        return answer._replace(headers=kept)
 
     def _result(
         self,
@@ -80,7 +85,7 @@ class HttpProber:
             probe=probe,
             ok=not detail and error is None,
             status=answer.status,
-            headers=tuple((name, self._redactor.text(text)) for name, text in answer.headers),
+            headers=answer.headers,
             error=error,
             detail=self._redactor.text(": ".join(part for part in (error, detail) if part)),
             body=kept,
