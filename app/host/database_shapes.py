@@ -22,9 +22,8 @@ _SHOWN = 3
 class ReshapedTable(OneTable):
     """A table that has parts that it had not, or lacks some that it had."""
 
-    gained: tuple[
-        str, ...
-    ] = ()  # "trigger audit BEFORE INSERT ON ...", "column note text not null"
+    # a line a part: "trigger audit BEFORE INSERT ON ...", "column note text not null"
+    gained: tuple[str, ...] = ()
     lost: tuple[str, ...] = ()
 
     @property

@@ -9,6 +9,7 @@ from __future__ import annotations
 import runpy
 import sys
 from pathlib import Path
+from unittest.mock import patch
 
 from app.domain.probe import ProbeResult
 from app.host.hops import Walk
@@ -17,18 +18,19 @@ from app.knowledge.library import Library
 
 BASELINE, MODES, PATH = PARTS = ("baseline", "modes", "path")
 _OF_CHANGES = "drift"
+_LOAD_ALL = Library.load
 
 
 def take_out(part: str) -> None:
     """Take a part out of this process. The baseline is not taken in the first place."""
     if part == MODES:
-        Library.load = _changes_only  # type: ignore[method-assign]
+        patch.object(Library, "load", _changes_only).start()
     elif part == PATH:
-        PathWalker.walk = _nowhere  # type: ignore[method-assign,assignment]
+        patch.object(PathWalker, "walk", _nowhere).start()
 
 
-def _changes_only(*folders: Path, _load=Library.load) -> Library:  # type: ignore[no-untyped-def]
-    whole = _load(*folders)
+def _changes_only(*folders: Path) -> Library:
+    whole = _LOAD_ALL(*folders)
     left = [mode for mode in whole.modes if mode.family == _OF_CHANGES]
     return Library(left, f"{whole.digest} without modes")
 
