@@ -168,6 +168,15 @@ async def test_what_a_browser_makes_of_a_page_is_expected_of_it(
     assert said in result.detail
 
 
+async def test_a_header_with_a_secret_in_it_is_the_same_the_next_time() -> None:
+    leads = "302 Found\r\nLocation: /login?password=hunter2hunter2"
+    async with listening(page("x", leads)) as port:
+        one, two = await ask(http(port)), await ask(http(port))
+        (taught,) = learn([one], [two])
+        assert "hunter2" not in str(taught.expect_headers)
+        assert (await ask(taught)).ok
+
+
 @asynccontextmanager
 async def with_certificate(*, whole: bool, older: bool) -> AsyncIterator[Probe]:
     """A TLS server with a certificate of an intermediate authority, sent along or not."""

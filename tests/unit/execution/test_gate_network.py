@@ -180,6 +180,20 @@ def test_exactly_the_rule_that_is_described_is_removed(led: list[Any]) -> None:
     assert len(led) == 1
 
 
+def test_a_host_without_ipv6_and_a_rule_with_bits_of_a_host_are_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def program(argv: list[str]) -> tuple[int, str, str]:
+        if "-6" in argv:
+            return 2, "", "Operation not supported"
+        own = {"priority": 7, "src": "192.0.2.7", "srclen": 24, "dst": "203.0.113.9", "table": "9"}
+        return 0, json.dumps([own]), ""
+
+    monkeypatch.setattr(policy_rules, "read_program", program)
+    (rule,) = policy_rules.policy_rules()
+    assert (rule["source"], rule["destination"]) == ("192.0.2.0/24", "203.0.113.9/32")
+
+
 def test_no_rule_that_is_about_the_agents_own_way_is_touched(led: list[Any]) -> None:
     about = RULE | {"destination": "198.51.100.0/24"}
     with pytest.raises(Failed, match="the agent itself"):

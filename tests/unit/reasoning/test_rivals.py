@@ -43,3 +43,13 @@ def test_what_puts_nothing_back_is_a_cause_of_its_own() -> None:
     start = call("service.start", unit="x.service")
     found = [candidate("one", start, puts_back=False), candidate("two", start, puts_back=False)]
     assert without_doubles(found) == found
+
+
+def test_who_must_be_asked_is_not_forgotten_for_a_double_that_asks_nobody() -> None:
+    likelier = candidate("one", BACK)
+    asks = candidate("two", BACK)
+    assert asks.repair is not None
+    repair = asks.repair.model_copy(update={"requires_person": "people decide"})
+    careful = asks.model_copy(update={"repair": repair})
+    assert without_doubles([likelier, careful]) == [likelier, careful]
+    assert without_doubles([careful, likelier]) == [careful]
