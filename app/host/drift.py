@@ -7,6 +7,7 @@ service that everything uses.
 
 from __future__ import annotations
 
+import posixpath
 from enum import StrEnum
 
 from app.domain.value import Value
@@ -143,6 +144,11 @@ def _owners(
     return (file.uid, file.gid) if known else (file.owner, file.group)
 
 
+def points_to(link: Manifest.File) -> str:
+    """The absolute path that a symlink names."""
+    return posixpath.normpath(posixpath.join(posixpath.dirname(link.path), link.target or ""))
+
+
 def relation(path: str, unit: UnitFacts, nginx: NginxFacts | None = None) -> Relation | None:
     """How a path belongs to a unit; None where nothing says that it does."""
     if path in _definition_files(unit) or any(beneath(path, d) for d in _drop_in_folders(unit)):
@@ -169,12 +175,18 @@ def program(unit: str) -> str:
 
 def _definition_files(unit: UnitFacts) -> tuple[str, ...]:
     own = (unit.fragment_path,) if unit.fragment_path else ()
-    started = (f"/etc/systemd/system/{name}" for name in (unit.name, *unit.triggers))
+    started = (f"/etc/systemd/system/{name}" for name in _bound_up(unit))
     return (*own, *unit.drop_in_paths, *started)
 
 
+def _bound_up(unit: UnitFacts) -> tuple[str, ...]:
+    """A unit and what only stands for it: a timer is no better than what it starts, and a service
+    is started as its timer or socket says."""
+    return (unit.name, *unit.triggers, *unit.triggered_by)
+
+
 def _drop_in_folders(unit: UnitFacts) -> tuple[str, ...]:
-    names = {unit.name, *unit.triggers}  # a timer is no better than what it starts
+    names = set(_bound_up(unit))
     if "@" in unit.name:
         names.add(f"{program(unit.name)}@.service")
     return tuple(f"/etc/systemd/system/{name}.d" for name in sorted(names))

@@ -530,6 +530,7 @@ class LinkFacts(Value):
     name: str
     up: bool  # switched on
     carrier: bool  # and connected
+    mtu: int | None = None  # bytes of its largest packet; None: taken before that was asked
     addresses: tuple[str, ...] = ()  # those that stay, with their prefix length
 
 
@@ -597,6 +598,7 @@ class LinkStateFacts(Value):
     name: str | None = None
     up: bool | None = None
     carrier: bool | None = None
+    mtu: int | None = None
     addresses: tuple[str, ...] = ()
 
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from app.knowledge.library import Library
 from app.reasoning.gathering import host_subject, subjects_of
 from app.reasoning.host_case import HostCase, host_cases
-from app.reasoning.leading import hypotheses_of, leader_of
+from app.reasoning.leading import hypotheses_of, last_resort, leader_of
 from app.reasoning.learned import with_history
 from app.reasoning.matching import Candidate, candidates
 from app.reasoning.port import Advice, Assessment, Case
@@ -53,6 +53,10 @@ class BuiltinReasoner:
                 hypotheses=hypotheses,
                 wanted=wanted,
             )
+        last = last_resort(found, hypotheses)
+        if last is not None:
+            first = sorted(hypotheses, key=lambda h: h.key != last.key)
+            return on_leader(last, tuple(first))
         return unseparated(hosts, found, hypotheses)
 
     def _halting(self, hosts: tuple[HostCase, ...]) -> Candidate | None:

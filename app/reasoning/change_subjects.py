@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import posixpath
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from app.host.drift import Change, ChangeKind, Relation, program
+from app.host.drift import Change, ChangeKind, Relation, points_to, program
 from app.host.facts import Manifest, UnitFacts
 from app.host.network_state import text_of
 from app.host.view import beneath
@@ -36,6 +36,11 @@ _LISTED = ("/etc", "/opt", "/srv", "/usr/local")
 """Below these a manifest has every file and folder."""
 
 _CODE = (".py", ".php", ".js", ".rb", ".pl", ".java", ".jar", ".go", ".ts", ".war", ".wsgi")
+_SETTINGS = re.compile(
+    r".*/(?:[^/]*[-_.])?(?:conf|config|settings?|environment|env|local|production|defaults?)"
+    r"(?:[-_.][^/]*)?"
+)
+"""How files of settings are called, though they are written in a programming language."""
 
 
 def change_subjects(case: HostCase) -> Iterable[Subject]:
@@ -68,8 +73,8 @@ def _brought_along(changes: list[Change]) -> frozenset[str]:
     release for another, one site that was switched on, one change."""
     links = [c for c in changes if c.kind is ChangeKind.TARGET or _is_new_link(c)]
     places = {
-        ChangeKind.ADDED: [_points_to(link.now) for link in links if link.now is not None],
-        ChangeKind.REMOVED: [_points_to(link.then) for link in links if link.then is not None],
+        ChangeKind.ADDED: [points_to(link.now) for link in links if link.now is not None],
+        ChangeKind.REMOVED: [points_to(link.then) for link in links if link.then is not None],
     }
     return frozenset(
         c.path for c in changes if any(beneath(c.path, place) for place in places.get(c.kind, ()))
@@ -124,7 +129,7 @@ def _subject(case: HostCase, change: Change, how: Relation, unit: str, *, alone:
         "within": [file.model_dump(mode="json") for file in change.within],
         "blamed": _blamed(case, change.paths, facts["unit"]),
         "alone": alone,
-        "is_code": any(path.endswith(_CODE) for path in change.paths),
+        "is_code": is_code(change),
         "reload_refuted": _key(BY_RELOAD, case, change) in case.case.refuted,
         "unread": _unread(case, change, case.view.units[unit][0]),
         "points_to": None if change.now is None else change.now.target,
@@ -156,6 +161,11 @@ def _subject(case: HostCase, change: Change, how: Relation, unit: str, *, alone:
         sources=sources,
         nearness=case.nearness(unit) + _NEAR[how],
     )
+
+
+def is_code(change: Change) -> bool:
+    """Whether it is an application's own program, and not what configures it."""
+    return any(p.endswith(_CODE) and not _SETTINGS.fullmatch(p) for p in change.paths)
 
 
 def _access_differs(change: Change) -> bool:
@@ -195,7 +205,7 @@ def _real(case: HostCase, path: str) -> str | None:
     """Where a symlink of the same content points: sites-enabled and sites-available."""
     now = case.view.facts(Manifest, "baseline.manifest")
     links = () if now is None else (f for f in now[0].files if f.target)
-    return next((f.path for f in links if _points_to(f) == path), None)
+    return next((f.path for f in links if points_to(f) == path), None)
 
 
 def _dangles(case: HostCase, link: Manifest.File | None) -> bool | None:
@@ -203,7 +213,7 @@ def _dangles(case: HostCase, link: Manifest.File | None) -> bool | None:
     now = case.manifest_now
     if link is None or now is None:
         return None
-    target = _points_to(link)
+    target = points_to(link)
     if not any(beneath(target, root) for root in _LISTED):
         return None
     return all(f.path != target for f in now.files)
@@ -214,8 +224,3 @@ def _is_named(case: HostCase, unit: str) -> bool:
     incident = case.case.incident
     claimed = case.is_own and case.serving.unit_named(incident.claimed_service or "") == unit
     return claimed or program(unit) in text_of(incident)
-
-
-def _points_to(link: Manifest.File) -> str:
-    """The absolute path that a symlink names."""
-    return posixpath.normpath(posixpath.join(posixpath.dirname(link.path), link.target or ""))

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from app.host.facts import Filesystem, SecurityFacts
 from app.host.hops import Hop, Layer
 from app.reasoning.accounts import account_subjects
+from app.reasoning.beside import beside_subjects
 from app.reasoning.certificates import certificate_subjects
 from app.reasoning.change_subjects import change_subjects, together_subjects
 from app.reasoning.containers import container_subjects
@@ -62,7 +63,7 @@ def subjects_of(case: HostCase) -> tuple[Subject, ...]:
         *difference_subjects(case),
     )
     network = network_subjects(case)
-    changes = (*change_subjects(case), *together_subjects(case))
+    changes = (*change_subjects(case), *together_subjects(case), *beside_subjects(case))
     return (host_subject(case), *units, *changes, *beneath, *network)
 
 

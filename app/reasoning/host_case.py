@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
 from app.domain.probe import ProbeResult
 from app.host import checks, job_scripts, kept
-from app.host.drift import Change, ChangeKind, Relation, changes, program, relation
+from app.host.drift import Change, ChangeKind, Relation, changes, points_to, program, relation
 from app.host.facts import Manifest, UnitFacts
 from app.host.hops import HopState, Layer, Walk
 from app.host.path import PathWalker
-from app.host.view import HostView
+from app.host.view import HostView, beneath
 from app.reasoning.port import Case
 
 _OTHERS_DATA = (Relation.CONTENT, Relation.STATE)
@@ -39,6 +40,9 @@ _DEFINES = re.compile(r"/etc/systemd/system/([^/]+\.service)(?:\.d(?:/|$)|$)")
 _SAME_MOMENT = timedelta(seconds=1)
 """systemd tells seconds: a file written just before a start may seem written after it."""
 
+
+_RELEASES = ("/opt", "/srv", "/usr/local", "/var/www", "/home")
+"""Where applications lie, the release that runs behind a link."""
 
 _ROOT_OF_A_UNIT = "/run/systemd/unit-root"
 """What systemd puts before the paths of a unit that it shows only a part of the host."""
@@ -277,8 +281,23 @@ class HostCase:
 
     def _relation(self, path: str, unit: UnitFacts) -> Relation | None:
         nginx = next((v.nginx[0] for v in (self.then, self.view) if v and v.nginx), None)
-        how = relation(path, unit, nginx)
+        ways = (relation(name, unit, nginx) for name in (path, *self._by_links(path)))
+        how = next((way for way in ways if way is not None), None)
         return Relation.NAMED if how is None and self.names_path(path, unit.name) else how
+
+    def _by_links(self, path: str) -> Iterator[str]:
+        """What a path is called through links to a folder that it lies in: .../current/x."""
+        for target, link in self._links:
+            if beneath(path, target):
+                yield link + path[len(target) :]
+
+    @cached_property
+    def _links(self) -> tuple[tuple[str, str], ...]:
+        """Where links below /opt, /srv and /usr/local lead, and the links."""
+        now = self.manifest_now
+        files = () if now is None else now.files
+        found = (f for f in files if f.target and any(beneath(f.path, p) for p in _RELEASES))
+        return tuple((points_to(f), f.path) for f in found if points_to(f) != "/")
 
     def names_path(self, path: str, unit: str) -> bool:
         """Whether a unit's log has this very path, as a word of its own."""

@@ -13,6 +13,9 @@ from app.reasoning.rivals import puts_back, triable
 WORTH_A_TRIAL = 0.2
 """Confidence from which a repair that can be taken back is tried beside a likelier cause."""
 
+WORTH_A_LAST_TRIAL = 0.1
+"""The same where everything was asked and no cause stands out: else a person is called for it."""
+
 
 def hypotheses_of(
     found: Sequence[Candidate],
@@ -61,6 +64,16 @@ def leader_of(found: Sequence[Candidate], hypotheses: Sequence[Hypothesis]) -> C
     leader = _standing_out(found, {key: round(share, 4) for key, share in plain.items()})
     stated = {h.key: h.confidence for h in hypotheses}
     return leader if leader is _standing_out(found, stated) else None
+
+
+def last_resort(found: Sequence[Candidate], hypotheses: Sequence[Hypothesis]) -> Candidate | None:
+    """What is tried where everything was asked and nothing stands out, before a person is called:
+    the likeliest change that can be put back, proven, and taken back where it was none."""
+    stated = {h.key: h.confidence for h in hypotheses}
+    back = [c for c in found if triable(c) and puts_back(c)]
+    best = max(back, key=lambda candidate: stated[candidate.key], default=None)
+    together = sum(stated[c.key] for c in back)
+    return best if together >= WORTH_A_LAST_TRIAL else None
 
 
 def _standing_out(found: Sequence[Candidate], shares: Mapping[str, float]) -> Candidate | None:

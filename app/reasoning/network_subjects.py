@@ -10,18 +10,19 @@ from typing import Any
 from app.domain.action import ActionCall
 from app.domain.probe import ProbeResult
 from app.host import network_state as net
-from app.host.drift import Change
 from app.host.facts import ConnectFacts, LinkFacts, NetworkFacts, QdiscStateFacts, RouteFacts
 from app.host.view import beneath
 from app.reasoning.host_case import HostCase
 from app.reasoning.reaching import cuts, cuts_of
 from app.reasoning.subjects import Subject
+from app.reasoning.unit_facts import unit_facts
 from app.reasoning.written import comments_of
 
 _FILES = ("/etc/network", "/etc/systemd/network", "/etc/netplan", "/etc/NetworkManager",
           "/etc/sysconfig/network-scripts", "/etc/sysctl.conf", "/etc/sysctl.d")  # fmt: skip
 """Where a host's network is configured: who changes that too means it to stay."""
 
+_OF_DEVICES = tuple(place for place in _FILES if "sysctl" not in place)
 _OF_SETTINGS = ("/etc/sysctl.conf", "/etc/sysctl.d")
 
 _SHAPING = re.compile(r"shap|\bqos|[-_/.]tc\b|bandwidth|fireqos|throttl|netem")
@@ -214,6 +215,8 @@ def _links(case: HostCase) -> Iterable[Subject]:
         lost = set(then.addresses) - set(() if link is None else link.addresses)
         if then.carrier and (link is None or not link.carrier or lost):
             yield _link(case, then, link, sorted(lost), now)
+        elif link is not None and None not in (link.mtu, then.mtu) and link.mtu != then.mtu:
+            yield _with_file(case, _link(case, then, link, [], now, "mtu"), _OF_DEVICES)
 
 
 def _link(
@@ -222,6 +225,7 @@ def _link(
     link: LinkFacts | None,
     lost: list[str],
     now: tuple[NetworkFacts, int],
+    state: str = "",
 ) -> Subject:
     on = {(r.destination, r.gateway) for r in now[0].routes}
     routes = [
@@ -232,7 +236,9 @@ def _link(
     down = link is None or not link.carrier
     facts: dict[str, Any] = {
         "device": then.name,
-        "state": "down" if down else "address-lost",
+        "state": state or ("down" if down else "address-lost"),
+        "mtu": None if link is None else link.mtu,
+        "mtu_then": then.mtu,
         "switched_off": link is not None and not link.up,
         "how": "gone" if link is None else "without carrier" if link.up else "switched off",
         "lost": lost,
@@ -277,29 +283,45 @@ def _shaped_on_purpose(case: HostCase) -> str:
 
 
 def _settings(case: HostCase) -> Iterable[Subject]:
+    """Each setting that explains what users see; what explains nothing by itself, all at once."""
     listed = case.view.evidence("kernel.settings")
-    then = net.settings(case.then)
-    for name, value in net.settings(case.view).items():
-        if listed is None or then.get(name, value) == value:
-            continue
-        why = why_it_matters(case, name, then[name], value)
-        facts = {"name": name, "then": then[name], "now": value, "why": why, "explains": bool(why)}
-        subject = _subject(case, "setting", name, facts | _meant(case), listed.id)
-        file = _only_file_of_settings(case)
-        if file is not None and case.drift is not None:
-            more = {"change": file.model_dump(mode="json")}
-            source = {"change": case.drift[1]}
-            subject = subject.model_copy(
-                update={"facts": subject.facts | more, "sources": subject.sources | source}
-            )
-        yield subject
+    then, now = net.settings(case.then), net.settings(case.view)
+    changed = [
+        {"name": name, "then": then[name], "now": value, "why": why, "explains": bool(why)}
+        for name, value in now.items()
+        if then.get(name, value) != value
+        for why in (why_it_matters(case, name, then[name], value),)
+    ]
+    unexplained = [one for one in changed if not one["explains"]]
+    told = [one | {"all": [one]} for one in changed if one["explains"]]
+    if unexplained:
+        joined = {
+            key: ", ".join(str(one[key]) for one in unexplained) for key in ("name", "then", "now")
+        }
+        told.append({**joined, "why": "", "explains": False, "all": unexplained})
+    for one in told if listed is not None else ():
+        assert listed is not None
+        subject = _subject(case, "setting", str(one["name"]), one | _meant(case), listed.id)
+        yield _with_file(case, subject, _OF_SETTINGS)
 
 
-def _only_file_of_settings(case: HostCase) -> Change | None:
-    """The one changed file of kernel settings; None where there is none, or several."""
+def _with_file(case: HostCase, subject: Subject, places: tuple[str, ...]) -> Subject:
+    """A subject with the one changed file that sets it, and with the service that fails here."""
+    more: dict[str, Any] = {}
+    sources: dict[str, int] = {}
     changed = (case.drift or ((), 0))[0]
-    files = [c for c in changed if any(beneath(c.path, place) for place in _OF_SETTINGS)]
-    return files[0] if len(files) == 1 else None
+    files = [c for c in changed if any(beneath(c.path, place) for place in places)]
+    if len(files) == 1 and case.drift is not None:
+        more["change"], sources["change"] = files[0].model_dump(mode="json"), case.drift[1]
+    elsewhere = {c.path for c in changed} - {c.path for c in files}
+    more["nothing_else"] = case.drift is not None and not elsewhere
+    victim = next((name for name in case.failing if name in case.view.units), None)
+    if victim is not None:
+        more["victim"], found = unit_facts(case, victim)
+        sources["victim"] = found["unit"]
+    return subject.model_copy(
+        update={"facts": subject.facts | more, "sources": subject.sources | sources}
+    )
 
 
 def why_it_matters(case: HostCase, name: str, then: str, now: str) -> str:

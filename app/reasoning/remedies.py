@@ -20,13 +20,16 @@ _GENTLE = ("file.", "lock.", "access.", "mount.", "account.", "log.", "daemon.re
            "container.connect_network", "process.continue",
            "route.add", "route.replace", "link.up", "neighbour.remove", "policy_rule.remove",
            "qdisc.remove",
-           "kernel.set", "redis.save", "trust.update", "mariadb.set_global",
+           "kernel.set", "link.set_mtu", "redis.save", "trust.update", "mariadb.set_global",
            "postgres.create_index", "postgres.set_autovacuum", "postgres.vacuum",
            "redis.set_maxmemory", "nginx.set_limit", "config.correct_word", "firewall.add_declared",
            "certificate.install", "postgres.grant", "postgres.set_role", "postgres.set_default",
            "postgres.advance_sequence", "mariadb.set_account", "mariadb.grant",
            "mariadb.move_account", "redis.set", "postgres.set_system", "job.run")  # fmt: skip
 """Actions that take nothing down. A repair made only of these is watched for a shorter time."""
+
+_PUT_BACK_LIVE = ("kernel.set", "link.set_mtu")
+"""What is put back in the running kernel, where no file has it."""
 
 MOST_EACH = 20
 """Calls of one step at most: a repair that touches more is a person's."""
@@ -45,7 +48,10 @@ def repair_for(mode: FailureMode, key: str, host: str, facts: Facts) -> Repair |
                 steps=steps,
                 requires_person=None if remedy.person is None else fill(remedy.person, facts),
                 disruptive=not all(s.action.startswith(_GENTLE) for s in steps),
-                puts_back=any(step.restore is not None for step in remedy.steps),
+                puts_back=any(
+                    step.restore is not None or step.action in _PUT_BACK_LIVE
+                    for step in remedy.steps
+                ),
             )
     return None
 

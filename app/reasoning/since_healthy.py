@@ -137,7 +137,7 @@ def _changed(case: HostCase) -> Iterable[Finding]:
             key=change.path,
             text=text + words,
             evidence_id=ident,
-            shared=_shared(case, text + words),
+            shared=shared_words(case, text + words),
         )
 
 
@@ -158,7 +158,7 @@ def _new_rules(case: HostCase) -> Iterable[Finding]:
         where = f"{case.host.name} is new since it was healthy"
         text = f"a firewall rule (nft) on {where}: {rule.text}"
         key = f"{rule.table}/{rule.chain}/{rule.handle}"
-        yield Finding(key=key, text=text, evidence_id=found[1], shared=_shared(case, text))
+        yield Finding(key=key, text=text, evidence_id=found[1], shared=shared_words(case, text))
 
 
 def _network(case: HostCase) -> Iterable[Finding]:
@@ -174,7 +174,7 @@ def _network(case: HostCase) -> Iterable[Finding]:
                 key=f"{check} {subject}",
                 text=text,
                 evidence_id=asked.id,
-                shared=_shared(case, text),
+                shared=shared_words(case, text),
             )
 
 
@@ -188,7 +188,7 @@ def _databases(case: HostCase) -> Iterable[Finding]:
     missing += [(o.subject, o.said, o.evidence_id) for o in reshaped(case.view, case.then)]
     for key, said, ident in missing:
         text = f"on {case.host.name} {said}"
-        yield Finding(key=key, text=text, evidence_id=ident, shared=_shared(case, text))
+        yield Finding(key=key, text=text, evidence_id=ident, shared=shared_words(case, text))
 
 
 def _access(case: HostCase) -> Iterable[Finding]:
@@ -202,7 +202,7 @@ def _access(case: HostCase) -> Iterable[Finding]:
     )
     for one in found:
         text = f"on {case.host.name} {one.said}"
-        shared = _shared(case, text)
+        shared = shared_words(case, text)
         yield Finding(
             key=f"inside {one.subject}", text=text, evidence_id=one.evidence_id, shared=shared
         )
@@ -229,10 +229,10 @@ def _refused(case: HostCase) -> Iterable[Finding]:
                 )
             assert asked is not None
             key = f"{one.method} {one.path}"
-            yield Finding(key=key, text=text, evidence_id=asked.id, shared=_shared(case, text))
+            yield Finding(key=key, text=text, evidence_id=asked.id, shared=shared_words(case, text))
 
 
-def _shared(case: HostCase, text: str) -> int:
+def shared_words(case: HostCase, text: str) -> int:
     """How many words a finding has in common with the ticket."""
     incident = case.case.incident
     ticket = _words(f"{incident.short_description} {incident.description}")

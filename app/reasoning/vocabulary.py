@@ -165,6 +165,11 @@ COMMON: Final[Scope] = {
 _OWN: Final[dict[str, Scope]] = {
     "unit": {"unit": _UNIT},
     "change": {"unit": _UNIT, "change": _OF_A_UNIT, "starving": TEXT},
+    "beside": {"reader": _UNIT, "victim": _UNIT, "has_reader": TRUTH,
+               "timers": each(made("a timer", unit=TEXT)), "change": extended(_CHANGE, {
+                   "alone": TRUTH, "is_code": TRUTH, "shared": NUMBER, "looked_at": TRUTH,
+                   "diff": TEXT, "written": TEXT, "with_secrets": TRUTH,
+                   "relation": annotated(Relation)})},
     "changes": {"unit": _UNIT, "changes": each(Change),
                 "together": made("all that changed", paths=TEXT, comments=TEXT)},
     "mount": {"mount": _MOUNT, "units": each(_UNIT)},
@@ -183,15 +188,17 @@ _OWN: Final[dict[str, Scope]] = {
         "state": one_of("gone", "changed", "new"), "spoken": TEXT, "was": TEXT,
         "now": type_of_model(RouteFacts), "instead": TEXT, "refused": TRUTH, "in_reach": TRUTH,
         "rules": TEXTS, "covers": TEXT, **_CHECKED, **_MEANT})},
-    "link": {"link": made(
-        "a device", device=TEXT, state=one_of("down", "address-lost"), switched_off=TRUTH,
+    "link": {"change": _CHANGE, "victim": _UNIT, "nothing_else": TRUTH, "link": made(
+        "a device", device=TEXT, state=one_of("down", "address-lost", "mtu"), switched_off=TRUTH,
+        mtu=NUMBER, mtu_then=NUMBER,
         how=one_of("gone", "without carrier", "switched off"), lost=TEXTS, lost_text=TEXT,
         lost_routes=each(RouteFacts), **_CHECKED, **_MEANT)},
     "shaper": {"shaper": extended(Qdisc, {
         "new": TRUTH, "explains": TRUTH, "sha256": TEXT, "restorable": TRUTH, "on_purpose": TEXT,
         **_MEANT})},
-    "setting": {"change": _CHANGE, "setting": made(
+    "setting": {"change": _CHANGE, "victim": _UNIT, "nothing_else": TRUTH, "setting": made(
         "a setting of the kernel", name=TEXT, then=TEXT, now=TEXT, why=TEXT, explains=TRUTH,
+        all=each(made("a setting", name=TEXT, then=TEXT, now=TEXT, why=TEXT, explains=TRUTH)),
         **_MEANT)},
     "policy": {"policy": extended(PolicyRule, {"new": TRUTH, "covers": TEXT, **_MEANT})},
     "neighbour": {"neighbour": extended(NeighbourFacts, {"new": TRUTH, "covers": TEXT, **_MEANT})},

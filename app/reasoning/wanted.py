@@ -105,7 +105,9 @@ def _closer_look(host: HostCase) -> Iterable[ActionCall]:
     yield from certificate_asks(host)
     yield from piling_asks(host)
     for subject in subjects_of(host):
-        if subject.kind == "change" and (ask := diff_ask(host, subject.facts["change"])):
+        if subject.kind in ("change", "beside") and (
+            ask := diff_ask(host, subject.facts["change"])
+        ):
             yield ask
         if subject.kind == "mount":
             yield ActionCall(action="disk.usage", host=name, params={"path": subject.name})

@@ -55,7 +55,7 @@ from .host import filesystems, identity, persons
 from .job_locks import lock_put_back, lock_remove
 from .job_runs import job_end_extra_runs, job_scripts
 from .kernel_settings import kernel_set, kernel_setting, kernel_settings
-from .links import link_down, link_show, link_up
+from .links import link_down, link_set_mtu, link_show, link_up
 from .mariadb import (
     mariadb_set_global,
     mariadb_state,
@@ -208,6 +208,7 @@ BUILTINS: dict[str, Builtin] = {
         kernel_setting,
         kernel_settings,
         link_down,
+        link_set_mtu,
         link_show,
         link_up,
         listeners,

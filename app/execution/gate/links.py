@@ -1,4 +1,4 @@
-"""One network device: looked at, switched on, switched off again."""
+"""One network device: looked at, switched on and off again, how large its packets may be."""
 
 from __future__ import annotations
 
@@ -35,8 +35,21 @@ def link_down(params: Params, _: Places) -> int:
     return answer({"down": device})
 
 
+def link_set_mtu(params: Params, _: Places) -> int:
+    """Set how large a device's packets may be; what the kernel made of it must be what was asked.
+
+    A device that takes less than it did keeps the agent's connection: only its packets are smaller.
+    """
+    device, wanted = str(params["device"]), int(params["mtu"])
+    _run("link", "set", "dev", device, "mtu", str(wanted))
+    now = next((link["mtu"] for link in links() if link["name"] == device), None)
+    if now != wanted:
+        raise Failed(f"{device} did not take an MTU of {wanted}; it has {now}")
+    return answer({"device": device, "mtu": wanted})
+
+
 def links() -> list[dict[str, Any]]:
-    """Every device: whether it is switched on, has a carrier, and its lasting addresses."""
+    """Every device: whether it is on and has a carrier, its MTU and its lasting addresses."""
     code, listed, error = read_program([IP, "-json", "address", "show"])
     if code != 0:
         raise Failed(f"ip: {error.strip() or code}")
@@ -49,6 +62,7 @@ def described(link: dict[str, Any]) -> dict[str, Any]:
     return {
         "name": str(link["ifname"]),
         "up": on,
+        "mtu": int(link["mtu"]),
         "carrier": on and link.get("operstate") not in _WITHOUT_CARRIER,
         "addresses": [
             f"{one['local']}/{one['prefixlen']}"
@@ -66,6 +80,10 @@ def _lasts(address: dict[str, Any]) -> bool:
 
 
 def _set(device: str, state: str) -> None:
-    code, _, error = read_program([IP, "link", "set", "dev", device, state])
+    _run("link", "set", "dev", device, state)
+
+
+def _run(*arguments: str) -> None:
+    code, _, error = read_program([IP, *arguments])
     if code != 0:
         raise Failed(f"ip: {error.strip() or code}")
