@@ -35,11 +35,20 @@ OF_NO_UNIT = frozenset(JUDGED_BY) - {database_access.WRITES}
 
 
 def doubted(
-    now: HostView, then: HostView | None, incident: Incident, *, agreed: bool
+    now: HostView,
+    then: HostView | None,
+    incident: Incident,
+    *,
+    agreed: bool,
+    refused: bool = False,
 ) -> tuple[Probe, ...]:
-    """The checks of what is not as it was that a ticket may be about, or a person agreed to."""
+    """The checks of what is not as it was that a ticket may be about, or a person agreed to.
+
+    `refused`: users of what depends on the host are refused what they send; whatever the ticket
+    says, what databases hold and allow may be why.
+    """
     found = database_losses.doubted(now, then, incident, agreed=agreed)
-    if not database_access.is_about(incident):
+    if not (refused or database_access.is_about(incident)):
         return found
     more = [
         *((database_defaults.CHECK, one.subject) for one in database_defaults.changed(now, then)),

@@ -45,7 +45,10 @@ class BuiltinReasoner:
         if leader is not None and not outstanding(case, leader, found):
             first = sorted(hypotheses, key=lambda h: h.key != leader.key)  # what is acted on leads
             return on_leader(leader, tuple(first), tied=tied(case, found))
-        wanted = wanted or tuple(others_that_suffer(case, hosts))
+        last = last_resort(found, hypotheses)
+        likeliest = max(hypotheses, key=lambda h: h.confidence).key
+        if last is None or last.key != likeliest:
+            wanted = wanted or tuple(others_that_suffer(case, hosts))
         if wanted:
             return Assessment(
                 advice=Advice.DIAGNOSE,
@@ -53,7 +56,6 @@ class BuiltinReasoner:
                 hypotheses=hypotheses,
                 wanted=wanted,
             )
-        last = last_resort(found, hypotheses)
         if last is not None:
             first = sorted(hypotheses, key=lambda h: h.key != last.key)
             return on_leader(last, tuple(first))

@@ -130,6 +130,7 @@ def _subject(case: HostCase, change: Change, how: Relation, unit: str, *, alone:
         "blamed": _blamed(case, change.paths, facts["unit"]),
         "alone": alone,
         "is_code": is_code(change),
+        "is_settings": any(_SETTINGS.fullmatch(path) for path in change.paths),
         "reload_refuted": _key(BY_RELOAD, case, change) in case.case.refuted,
         "unread": _unread(case, change, case.view.units[unit][0]),
         "points_to": None if change.now is None else change.now.target,

@@ -104,6 +104,7 @@ _OF_A_UNIT = extended(
     _CHANGE,
     {
         "relation": annotated(Relation), "blamed": TRUTH, "alone": TRUTH, "is_code": TRUTH,
+        "is_settings": TRUTH,
         "reload_refuted": TRUTH, "unread": TRUTH, "points_to": TEXT, "points_nowhere": TRUTH,
         "dangling": TRUTH, "sets": TEXT, "named": TRUTH, "names_page": TEXT,
         "others_refuted": TRUTH, "diff": TEXT, "quoted": TEXT, "named_in_log": TRUTH,

@@ -140,12 +140,21 @@ async def ask_the_host(at: Progress, effects: Effects, key: str) -> Progress:
     known = (*known, *failed_jobs.doubted(view, own.then))
     doubted = checks.doubted(known, view, case.incident, own.touched)
     doubted += _not_as_it_was(own)
-    doubted += database_checks.doubted(view, own.then, case.incident, agreed=case.agreed)
+    doubted += database_checks.doubted(
+        view, own.then, case.incident, agreed=case.agreed, refused=_sending_fails(case)
+    )
     doubted += web_limits.doubted(view, case.incident)
     doubted += may_write.doubted(view, own.units)
     if doubted:
         at = await _check(at, effects, f"{key}.checks", doubted)
     return at if at.known.red else await _ask_what_was_set(at, effects, key, doubted)
+
+
+def _sending_fails(case: Case) -> bool:
+    """Whether users of what depends on the host are refused what they send, as its log has it."""
+    others = (h for h in case.hosts if h.name != case.host.name)
+    found = (r for h in others for r in failing_requests(HostView(h, case.evidence)))
+    return any(r.method != "GET" and r.fails_still for r in found)
 
 
 async def _ask_of_jobs(at: Progress, effects: Effects, key: str) -> Progress:
