@@ -45,6 +45,7 @@ class UnitFacts(Value):
     wants: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
     part_of: tuple[str, ...] = ()
+    conflicts: tuple[str, ...] = ()  # units of which one is stopped when the other starts
     triggered_by: tuple[str, ...] = ()
     triggers: tuple[str, ...] = ()
     condition_failed: bool | None = None

@@ -38,6 +38,7 @@ def unit_facts(case: HostCase, name: str) -> Known:
         "enabled": case.view.unit_files.get(name) or unit.unit_file_state,
         "steady": case.view.steady(name) is True,
         "flapping": case.view.flapping(name),
+        "stoppers": _stoppers(case, unit),
     }
     parts = (_held, _config, _log, _mounts, _stopped)
     for part in (read(case, name) for read in parts):
@@ -47,6 +48,15 @@ def unit_facts(case: HostCase, name: str) -> Known:
         facts |= part[0]
         sources |= part[1]
     return facts, sources
+
+
+def _stoppers(case: HostCase, unit: UnitFacts) -> list[dict[str, Any]]:
+    """Services that stop a unit whenever they start, and whether they are not as they were."""
+    known = (n for n in unit.conflicts if n.endswith(".service") and n in case.view.units)
+    return [
+        {"name": name, "changed": any(True for _ in case.related(case.view.units[name][0]))}
+        for name in known
+    ]
 
 
 def _then(case: HostCase, name: str) -> dict[str, Any]:

@@ -92,6 +92,7 @@ _UNIT = extended(
         "moved": TRUTH, "ports": Listing(of=NUMBER), "held": each(_HOLDER), "listening": TRUTH,
         "missing_ports": Listing(of=NUMBER), "config": type_of_model(ConfigTestFacts),
         "misspelt": type_of_model(MisspeltFacts), "log": each(LogLine), "log_text": TEXT,
+        "stoppers": each(made("a unit that stops it", name=TEXT, changed=TRUTH)),
         "damage": TEXT, "stopped": each(Process), "full_mounts": TEXTS, "unread": TEXTS,
         "changes": each(made("a change of the unit", path=TEXT, kind=annotated(ChangeKind),
                                relation=annotated(Relation))),

@@ -91,6 +91,9 @@ def _unit(block: Properties) -> UnitFacts:
         wants=_words(block, "Wants"),
         after=_words(block, "After"),
         part_of=_words(block, "PartOf"),
+        conflicts=tuple(
+            dict.fromkeys((*_words(block, "Conflicts"), *_words(block, "ConflictedBy")))
+        ),
         triggered_by=_words(block, "TriggeredBy"),
         triggers=_words(block, "Triggers"),
         condition_failed=_condition_failed(block),
