@@ -339,3 +339,12 @@ def test_no_other_setting_of_the_kernel_is_touched(
 
 def test_the_gate_and_the_catalog_know_the_same_settings() -> None:
     assert tuple(Catalog.load().types["kernel_setting"]["of"]) == NAMES
+
+
+def test_a_device_that_does_not_take_a_size_of_packets_is_told(
+    ran: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(links, "links", lambda: [{"name": "ens3", "mtu": 1500}])
+    with pytest.raises(Failed, match="did not take an MTU of 9000; it has 1500"):
+        links.link_set_mtu({"device": "ens3", "mtu": 9000}, Places())
+    assert ran == [["link", "set", "dev", "ens3", "mtu", "9000"]]
