@@ -39,6 +39,10 @@ class ChangeStatus(StrEnum):
     SIMULATED = "simulated"  # nothing was contacted
 
 
+ALREADY_SO = "already so"
+"""`ChangeResult.how` of a refused change that the host did not need: what it brings is there."""
+
+
 class ChangeResult(Value):
     """What came of one step of a plan (or of its undo)."""
 
@@ -54,6 +58,11 @@ class ChangeResult(Value):
     settle: tuple[ActionCall, ...] = ()  # run after every undo of the plan, each where it is needed
     evidence_id: int | None = None
     seconds: float = 0.0
+
+    @property
+    def is_needless(self) -> bool:
+        """Whether nothing ran because the host is already as the change would make it."""
+        return self.status is ChangeStatus.REFUSED and self.how == ALREADY_SO
 
     @property
     def succeeded(self) -> bool:

@@ -22,7 +22,7 @@ from app.domain.action import ActionCall
 from app.domain.host import Host
 from app.domain.intent import IntentState
 from app.domain.value import JsonObject
-from app.domain.verdict import ChangeResult, ChangeStatus, Decision
+from app.domain.verdict import ALREADY_SO, ChangeResult, ChangeStatus, Decision
 from app.engine.parts import Hands, Records
 from app.execution.ports import Receipt, ReceiptState
 
@@ -114,6 +114,8 @@ class Changes:
         if intent.fence == 0 or await self._fence(wanted) != intent.fence:
             return f"{wanted.host.name} is not leased to {wanted.workflow_id} any more.", "refused"
         unmet = self.hands.catalog.unmet(wanted.call, facts)
+        if unmet and self.hands.catalog.is_so(wanted.call, facts):
+            return f"It is already so: {'; '.join(unmet)}.", ALREADY_SO
         if unmet:
             return "Its precondition does not hold: " + "; ".join(unmet) + ".", PRECONDITION
         return await wanted.refusal(), "refused"
@@ -219,7 +221,7 @@ class Changes:
             status=_status(intent, simulated=self.hands.simulated),
             exit_code=intent.exit_code,
             output=intent.output,
-            how="ledger" if from_ledger else intent.how,
+            how="ledger" if from_ledger and ran else intent.how,
             before=intent.before,
             undo=undo.calls if ran else (),
             undo_note=undo.note if ran else "Nothing ran.",

@@ -20,7 +20,14 @@ from app.domain.execution import ExecutionStatus, Step
 from app.domain.host import Host
 from app.domain.hypothesis import Hypothesis
 from app.domain.probe import Probe, ProbeResult
-from app.domain.verdict import ChangeResult, ChangeStatus, Decision, Verdict, Verification
+from app.domain.verdict import (
+    ALREADY_SO,
+    ChangeResult,
+    ChangeStatus,
+    Decision,
+    Verdict,
+    Verification,
+)
 from app.engine.asking import Asking
 from app.engine.baselines import loaded
 from app.engine.changes import PRECONDITION, Changes, Refusal, Wanted
@@ -181,7 +188,7 @@ class HostEffects:
             decision = await self._judging.of_undo(done, call)
             wanted = self._wanted(key, index, call, decision, _always, undo_of=done.intent_id)
             result = await self._changes.once(wanted)
-            if result.status is ChangeStatus.REFUSED and result.how == PRECONDITION:
+            if result.status is ChangeStatus.REFUSED and result.how in (PRECONDITION, ALREADY_SO):
                 continue
             why = f"Lets {done.call.label()} be as it was before."
             results.append(await self._told(Step.VERIFY, why, wanted, result))

@@ -129,6 +129,19 @@ class Catalog(Value):
         ]
         return tuple(reason for reason in reasons if reason)
 
+    def is_so(self, call: ActionCall, before: Mapping[str, JsonObject]) -> bool:
+        """Whether captured facts already say what would be asked for after the change."""
+        captured = self.captures(call)
+        checks = self.entry(call.action).verify
+        return bool(checks) and all(
+            any(
+                _filled(check, call, call.params) == asked
+                and not check.unmet(before.get(name, {}), call.params)
+                for name, asked in captured.items()
+            )
+            for check in checks
+        )
+
     def undo(self, call: ActionCall, before: Mapping[str, JsonObject], host: Host) -> Undo:
         """What takes the change back, made from the state captured before it."""
         entry = self.entry(call.action)

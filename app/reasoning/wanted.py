@@ -143,6 +143,8 @@ def _in_question(host: HostCase) -> tuple[str, ...]:
         return host.failing
     if host.red and all(p.probe.check in _OF_NO_UNIT for p in host.red):
         return host.failing
+    if not host.is_own and host.case.host.name in host.host.depends_on:
+        return _out_of_the_ordinary(host)  # it suffers through the incident's own host
     on_paths = tuple(unit for walk in host.walks for unit in walk.units)
     others = host.units if host.red or host.is_own else _out_of_the_ordinary(host)
     return tuple(dict.fromkeys([*host.failing, *(on_paths or others)]))

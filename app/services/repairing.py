@@ -89,6 +89,9 @@ async def _apply(
         name = f"{key}.change-{index + 1}"
         await say(effects, name, Step.REMEDIATE, f"Running {step.label()}", running=True)
         result = await effects.change(name, plan, index, decision)
+        if result.is_needless and results:  # an earlier step has brought it about
+            await say(effects, name, Step.REMEDIATE, _told(result), status=EntryStatus.SKIPPED)
+            continue
         results = (*results, result)
         status = EntryStatus.COMPLETED if result.succeeded else EntryStatus.FAILED
         await say(effects, name, Step.REMEDIATE, _told(result), status=status)

@@ -166,6 +166,7 @@ async def test_a_precondition_that_does_not_hold_sends_nothing(bench: Bench) -> 
     assert result.status is ChangeStatus.REFUSED
     assert "active_state is 'active'" in result.output
     assert result.undo == ()
+    assert result.is_needless  # it runs already: nothing has to be started
 
 
 async def test_a_state_that_cannot_be_read_sends_nothing(bench: Bench) -> None:

@@ -381,6 +381,27 @@ async def test_a_change_of_unknown_outcome_stops_everything() -> None:
     assert not world.held
 
 
+async def test_a_step_that_an_earlier_one_made_needless_is_passed_over() -> None:
+    world = World()
+    world.units[FRONT] = unit(FRONT, "failed", "failed", "start-limit-hit")
+    world.reacts["service.reset_failed"] = lambda _call: world.start()
+    world.needless = {"service.start"}
+    await run(world)
+    assert world.conclusion is not None
+    assert world.conclusion.outcome is Outcome.RESOLVED
+    assert world.changed == ["service.reset_failed", "service.start"]
+    assert world.undone == []
+
+
+async def test_a_repair_of_which_nothing_ran_is_no_repair() -> None:
+    world = World()
+    world.stop()
+    world.needless = {"service.start"}
+    await run(world)
+    assert world.conclusion is not None
+    assert world.conclusion.outcome is Outcome.ESCALATED
+
+
 async def test_a_host_held_by_another_execution_is_left_alone() -> None:
     world = World()
     world.stop()

@@ -17,7 +17,14 @@ from app.domain.host import Host
 from app.domain.hypothesis import Hypothesis
 from app.domain.incident import Incident
 from app.domain.probe import Probe, ProbeKind, ProbeResult
-from app.domain.verdict import ChangeResult, ChangeStatus, Decision, Verdict, Verification
+from app.domain.verdict import (
+    ALREADY_SO,
+    ChangeResult,
+    ChangeStatus,
+    Decision,
+    Verdict,
+    Verification,
+)
 from app.host.baseline import Baseline
 from app.knowledge.library import Library
 from app.reasoning.builtin import BuiltinReasoner
@@ -58,6 +65,7 @@ class World:
         self.exhausted: str | None = None
         self.lease_free = True
         self.unknown_on: str | None = None
+        self.needless: set[str] = set()  # actions for which the host is already as it should be
         self.changed: list[str] = []
         self.watched: list[float] = []  # seconds
         self.undone: list[str] = []
@@ -222,6 +230,9 @@ class World:
         self.changed.append(call.action)
         if call.action == self.unknown_on:
             return ChangeResult(call=call, intent_id=key, status=ChangeStatus.UNKNOWN, how="cut")
+        if call.action in self.needless:
+            status, how = ChangeStatus.REFUSED, ALREADY_SO
+            return ChangeResult(call=call, intent_id=key, status=status, how=how)
         react = self.reacts.get(call.action)
         if react is not None:
             react(call)
