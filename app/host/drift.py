@@ -19,7 +19,7 @@ class ChangeKind(StrEnum):
     CONTENT = "content"
     ADDED = "added"
     REMOVED = "removed"
-    MODE = "mode"  # owner, group or mode; content as before
+    MODE = "mode"  # owner, group, mode or access list; content as before
     TARGET = "target"  # a symlink that points elsewhere
 
 
@@ -130,9 +130,18 @@ def _kind(then: Manifest.File | None, now: Manifest.File | None) -> ChangeKind |
         return ChangeKind.TARGET
     if then.sha256 != now.sha256 or then.kind != now.kind:
         return ChangeKind.CONTENT
-    if then.mode != now.mode or _owners(then, like=now) != _owners(now, like=then):
+    if (
+        acl_differs(then, now)
+        or then.mode != now.mode
+        or _owners(then, like=now) != _owners(now, like=then)
+    ):
         return ChangeKind.MODE
     return None
+
+
+def acl_differs(then: Manifest.File, now: Manifest.File) -> bool:
+    """Whether the access list is another one, where both are known."""
+    return None not in (then.acl, now.acl) and then.acl != now.acl
 
 
 def _owners(

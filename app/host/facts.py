@@ -477,6 +477,7 @@ class Manifest(Value):
         bytes: int = 0
         modified: str = ""
         frozen: bool = False  # marked so that nobody can change it (chattr +i)
+        acl: str | None = None  # access lists as "hex:hex", or "none"; None: not known
 
     host: str
     taken_at: str
@@ -783,6 +784,7 @@ class FileStateFacts(Value):
     bytes: int | None = None
     modified: str | None = None  # ISO 8601, UTC
     frozen: str | None = None  # yes | no: nobody can change a regular file so marked (chattr +i)
+    acl: str | None = None  # as of Manifest.File
 
 
 class ConfigFileFacts(Value):

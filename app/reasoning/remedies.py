@@ -168,6 +168,9 @@ def _restore_access(
     path: str, then: Mapping[str, Any], now: Mapping[str, Any], host: str
 ) -> list[ActionCall]:
     calls = []
+    lists = then.get("acl"), now.get("acl")
+    if None not in lists and lists[0] != lists[1]:  # before the mode, which it changes too
+        calls.append(_call(host, "file.set_acl", {"path": path, "acl": str(lists[0])}))
     if (then["owner"], then["group"]) != (now["owner"], now["group"]):
         params: Params = {"path": path, "owner": then["owner"], "group": then["group"]}
         calls.append(_call(host, "file.set_owner", params))

@@ -22,7 +22,7 @@ from app.host.database_settings import ChangedSetting
 from app.host.database_shapes import reshaped
 from app.host.database_tables import is_named_in
 from app.host.database_tables import lost as tables_lost
-from app.host.drift import Change, ChangeKind
+from app.host.drift import Change, ChangeKind, acl_differs
 from app.host.mariadb_access import LostLogin
 from app.host.network_state import text_of
 from app.host.ticket_pages import failing_requests
@@ -147,7 +147,10 @@ def _how(change: Change) -> str:
     if change.kind is not ChangeKind.MODE or change.then is None or change.now is None:
         return change.kind.value
     then, now = (f"{f.owner}:{f.group} {f.mode}" for f in (change.then, change.now))
-    return f"{now}, was {then}"
+    listed = (
+        ", and its access list (ACL) is another" if acl_differs(change.then, change.now) else ""
+    )
+    return f"{now}, was {then}{listed}"
 
 
 def _new_rules(case: HostCase) -> Iterable[Finding]:

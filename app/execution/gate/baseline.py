@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from . import disk, frozen
+from .acls import acl_of
 from .answers import Params, answer, group_name, iso, kind_of, mode_text, read_program, user_name
 from .host import local_mounts
 from .network import listening
@@ -141,7 +142,9 @@ class Survey:
         }
         if stat.S_ISLNK(state.st_mode):
             shown["target"] = os.readlink(path)
-        elif stat.S_ISREG(state.st_mode):
+            return shown
+        shown["acl"] = acl_of(path)
+        if stat.S_ISREG(state.st_mode):
             shown["bytes"] = state.st_size
             shown |= self._content(path, state)
         return shown

@@ -13,6 +13,7 @@ from .accounts import (
     account_state,
     accounts_list,
 )
+from .acls import file_set_acl
 from .answers import Builtin, Params
 from .baseline import baseline_manifest, baseline_store
 from .busy import processors_busy
@@ -187,6 +188,7 @@ BUILTINS: dict[str, Builtin] = {
         file_restore,
         file_restore_folder,
         file_restore_link,
+        file_set_acl,
         file_set_frozen,
         file_set_mode,
         file_set_owner,

@@ -145,3 +145,11 @@ def _why(path: str, error: OSError) -> str:
     if error.errno == errno.ELOOP:
         return f"{path} is a symbolic link; give the real path"
     return f"{path}: {error.strerror}"
+
+
+def open_any(folder: int, name: str, path: str) -> int:
+    """A folder or a regular file with one name, opened without following a link."""
+    state = state_of(folder, name)
+    if state is not None and stat.S_ISDIR(state.st_mode):
+        return os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=folder)
+    return open_regular(folder, name, path)

@@ -89,7 +89,7 @@ def file_restore_folder(params: Params, places: Places) -> int:
         except OSError as error:
             made.forget(f"folder {path}", places)  # whoever was quicker made it, not the gate
             raise Failed(f"{path} could not be made: {error.strerror}") from None
-        opened = _open_any(folder, name, path)
+        opened = disk.open_any(folder, name, path)
         try:
             os.fchown(opened, uid, gid)
             os.fchmod(opened, int(str(params["mode"]), 8))
@@ -154,7 +154,7 @@ def file_set_mode(params: Params, _: Places) -> int:
     """Set the mode of one file or folder."""
     path, mode = str(params["path"]), int(str(params["mode"]), 8)
     with disk.parent_of(path) as (folder, name):
-        file = _open_any(folder, name, path)
+        file = disk.open_any(folder, name, path)
         try:
             if mode & stat.S_ISGID and not stat.S_ISDIR(os.fstat(file).st_mode):
                 raise Failed(f"{path} is no folder; setgid is for folders")
@@ -170,7 +170,7 @@ def file_set_owner(params: Params, _: Places) -> int:
     path = str(params["path"])
     uid, gid = _ids(params)
     with disk.parent_of(path) as (folder, name):
-        file = _open_any(folder, name, path)
+        file = disk.open_any(folder, name, path)
         try:
             mode = stat.S_IMODE(os.fstat(file).st_mode)
             os.fchown(file, uid, gid)
@@ -209,14 +209,6 @@ def _keep(folder: int, name: str, path: str, places: Places) -> str | None:
     if (owner != 0 and content) or not store.is_for(sha256, path):
         store.bind(sha256, path)
     return sha256
-
-
-def _open_any(folder: int, name: str, path: str) -> int:
-    """A folder or a regular file with one name, opened without following a link."""
-    state = disk.state_of(folder, name)
-    if state is not None and stat.S_ISDIR(state.st_mode):
-        return os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=folder)
-    return disk.open_regular(folder, name, path)
 
 
 def _ids(params: Params) -> tuple[int, int]:

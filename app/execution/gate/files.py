@@ -9,6 +9,7 @@ import stat
 import sys
 
 from . import disk, environment, frozen
+from .acls import acl_of
 from .answers import Params, answer, group_name, iso, kind_of, mode_text, user_name
 from .places import Places
 from .refusal import Failed
@@ -31,7 +32,9 @@ def file_state(params: Params, _: Places) -> int:
         facts: dict[str, object] = {"path": path, **described(state)}
         if stat.S_ISLNK(state.st_mode):
             facts["target"] = os.readlink(name, dir_fd=folder)
-        elif stat.S_ISREG(state.st_mode) and state.st_size <= LARGEST:
+        elif stat.S_IFMT(state.st_mode) in (stat.S_IFREG, stat.S_IFDIR):
+            facts["acl"] = acl_of(path)
+        if stat.S_ISREG(state.st_mode) and state.st_size <= LARGEST:
             facts |= _content_of(folder, name, path)
     return answer(facts)
 

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import pwd
+import struct
 from pathlib import Path
 
 import pytest
@@ -230,6 +231,39 @@ def test_modes_and_their_undo(bench: Bench, etc: Path) -> None:
     assert path.stat().st_mode & 0o7777 == 0o644
     bench.change("i-2", "file.set_mode", {"path": str(path), "mode": before["mode"]})
     assert path.stat().st_mode & 0o7777 == 0o600
+
+
+def access_list(user: int, perm: int, *, mask: int = 7) -> bytes:
+    """An access list in the kernel's own form: the usual entries and one user of its own."""
+    none = 0xFFFFFFFF
+    entries = ((1, 6, none), (2, perm, user), (4, 4, none), (16, mask, none), (32, 4, none))
+    return struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *entry) for entry in entries)
+
+
+def test_an_access_list_is_seen_taken_away_and_put_back(bench: Bench, etc: Path) -> None:
+    bench.allow_paths("file.set_acl", etc)
+    path = etc / "uploads"
+    path.mkdir(mode=0o755)
+    try:
+        os.setxattr(path, "system.posix_acl_default", access_list(65534, 0))
+    except OSError:
+        pytest.skip("this file system knows no access lists")
+    before = bench.facts("file.state", path=str(path))
+    assert before["acl"].startswith(":02000000")
+    params = {"path": str(path), "acl": "none"}
+    assert bench.change("i-1", "file.set_acl", params)["exit_code"] == 0
+    assert bench.facts("file.state", path=str(path))["acl"] == "none"
+    assert bench.change("i-2", "file.set_acl", params | {"acl": before["acl"]})["exit_code"] == 0
+    assert bench.facts("file.state", path=str(path))["acl"] == before["acl"]
+
+
+def test_what_is_no_access_list_changes_nothing(bench: Bench, etc: Path) -> None:
+    bench.allow_paths("file.set_acl", etc)
+    path = etc / "site.conf"
+    path.write_text("x")
+    told = bench.change("i-1", "file.set_acl", {"path": str(path), "acl": "00ff:"})
+    assert told["exit_code"] != 0
+    assert bench.facts("file.state", path=str(path))["acl"] in ("none", None)
 
 
 @as_root

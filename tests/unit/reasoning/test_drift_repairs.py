@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from app.domain.host import Host
+from app.host.drift import changes
 from app.host.facts import Manifest
 from app.knowledge.library import Library
 from app.reasoning.port import Advice
@@ -511,3 +512,20 @@ async def test_a_limit_that_a_service_was_given_explains_that_it_is_late() -> No
     assert "file.remove" in str(steps(judged)), judged.statement
     assert judged.leader is not None
     assert any("CPUQuota" in one.statement for one in judged.leader.supports)
+
+
+async def test_an_access_list_that_shuts_the_service_out_is_taken_away_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pages = file("/srv/pages/tickets", None, kind="directory", mode="0755", acl="none")
+    monkeypatch.setattr(cases, "FILES", (*cases.FILES, pages))
+    shut = pages.model_copy(update={"acl": "0200000001000700ffffffff:"})
+    judged = await judge(case(serving(shut), status=403))
+    assert steps(judged)[0] == "file.set_acl acl=none path=/srv/pages/tickets"
+
+
+def test_a_baseline_that_knows_no_access_lists_is_not_compared_by_them() -> None:
+    then = file("/srv/pages/tickets", None, kind="directory")
+    now = then.model_copy(update={"acl": "none"})
+    shown = [Manifest(host="alpha", taken_at="", files=(one,)) for one in (then, now)]
+    assert changes(*shown) == ()
