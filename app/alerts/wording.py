@@ -13,6 +13,7 @@ TITLES = {
     AlertKind.EXECUTION_STUCK: "an execution makes no progress",
     AlertKind.QUEUE_WAITING: "nobody takes what is in the queue",
     AlertKind.APPROVAL_WAITING: "a question waits for a person",
+    AlertKind.FLEET_HELD: "the same repair is wanted on many hosts",
     AlertKind.WORKER_LOST: "a worker was lost",
     AlertKind.OUTBOX_BLOCKED: "the tickets cannot be written to",
     AlertKind.AUDIT_BROKEN: "the audit's chain is broken",

@@ -18,6 +18,7 @@ from app.domain.alert import AlertKind, Condition
 from app.domain.approval import ApprovalState
 from app.domain.execution import ExecutionStatus, Outcome
 from app.domain.value import Value
+from app.domain.verdict import FLEET_RULE
 from app.models.database import Database, database_now
 from app.models.operations import Approval, CommandIntent, Worker
 from app.models.sre_execution import Execution, ExecutionLog, TimelineRow
@@ -33,6 +34,7 @@ SEEN_HERE = frozenset(
         AlertKind.EXECUTION_STUCK,
         AlertKind.QUEUE_WAITING,
         AlertKind.APPROVAL_WAITING,
+        AlertKind.FLEET_HELD,
         AlertKind.WORKER_LOST,
         AlertKind.OUTBOX_BLOCKED,
     }
@@ -41,6 +43,7 @@ SEEN_HERE = frozenset(
 
 _ODD = re.compile(r"[^A-Za-z0-9._-]")
 _LONGEST_NAME = 80
+_HOSTS_NAMED = 5
 
 
 class Patience(Value):
@@ -71,6 +74,7 @@ class Conditions:
                 *await _stuck(session, stuck_since),
                 *await _queue(session, stuck_since),
                 *await _approvals(session, asked_before, now),
+                *await _held(session, now),
                 *await _workers(session, news_since),
                 *await _outbox(session),
             )
@@ -183,6 +187,34 @@ def _of_approval(asked: Approval, row: Execution) -> Condition:
         host=asked.host,
         simulated=asked.simulated,
     )
+
+
+async def _held(session: AsyncSession, now: datetime) -> Iterable[Condition]:
+    """Questions that the fleet guard asks, as one condition for all of them: it is one incident."""
+    wanted = select(Approval).where(
+        Approval.state == ApprovalState.PENDING,
+        Approval.expires_at > now,
+        Approval.decision["rule"].as_string() == FLEET_RULE,
+    )
+    asked = list((await session.execute(wanted.order_by(Approval.id))).scalars())
+    if not asked:
+        return []
+    hosts = ", ".join(dict.fromkeys(plain(one.host) for one in asked[:_HOSTS_NAMED]))
+    questions = ", ".join(str(one.id) for one in asked[:_HOSTS_NAMED])
+    return [
+        Condition(
+            kind=AlertKind.FLEET_HELD,
+            subject="fleet",
+            statement=f"{_counted(len(asked))} because the same was done on many hosts just "
+            f"before (next: {hosts}; questions {questions}). One cause is likely behind all of "
+            "them; find it before another host is touched.",
+            simulated=all(one.simulated for one in asked),
+        )
+    ]
+
+
+def _counted(repairs: int) -> str:
+    return "A repair waits" if repairs == 1 else f"{repairs} repairs wait"
 
 
 async def _workers(session: AsyncSession, since: datetime) -> Iterable[Condition]:

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated
 
@@ -233,6 +234,21 @@ def _policy(settings: Settings) -> Iterator[Finding]:
     people = ", ".join(sorted(policy.approvers))
     yield Finding("policy", where, f"Approvers: {people or 'none, so nobody can approve'}.")
     yield _autonomy(policy.base_level(settings), settings)
+    yield from _calendar(policy, datetime.now(UTC))
+
+
+def _calendar(policy: PolicyFile, now: datetime) -> Iterator[Finding]:
+    """What the calendar says of now: who wonders why everything asks looks here first."""
+    for freeze in policy.freezes:
+        if freeze.holds(now):
+            effect = "nothing is changed" if freeze.forbids else "every change asks a person"
+            where = ", ".join((*freeze.hosts, *freeze.groups)) or "all hosts"
+            until = f"{freeze.ends:%Y-%m-%d %H:%M %Z}"
+            yield Finding("freeze", where, f"{freeze.why}: until {until} {effect}.")
+    for window in policy.windows:
+        where = ", ".join((*window.hosts, *window.groups)) or "all hosts"
+        state = "open" if window.is_open(now) else "closed: changes ask a person there"
+        yield Finding("change window", f"{window} for {where}", f"It is {state} now.")
 
 
 def _recordings(settings: Settings) -> str:

@@ -15,6 +15,7 @@ class AlertKind(StrEnum):
     EXECUTION_STUCK = "execution-stuck"
     QUEUE_WAITING = "queue-waiting"
     APPROVAL_WAITING = "approval-waiting"
+    FLEET_HELD = "fleet-held"
     WORKER_LOST = "worker-lost"
     OUTBOX_BLOCKED = "outbox-blocked"
     AUDIT_BROKEN = "audit-broken"

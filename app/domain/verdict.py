@@ -30,6 +30,10 @@ class Decision(Value):
     approvals_needed: int = 0  # 0, 1, or 2 for what cannot be undone
 
 
+FLEET_RULE = "fleet-guard"
+"""`Decision.rule` where a repair is held because too many hosts want the same."""
+
+
 class ChangeStatus(StrEnum):
     """How a change ended. Only `done` says that the command ran to its end."""
 

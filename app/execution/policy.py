@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from app.domain.action import Plan, Risk
 from app.domain.value import fingerprint
-from app.domain.verdict import Decision, Verdict
+from app.domain.verdict import FLEET_RULE, Decision, Verdict
 from app.execution.autonomy import People, riskiest
 from app.execution.catalog import Catalog
 from app.execution.policy_context import PolicyContext
@@ -35,7 +35,9 @@ def decide(plan: Plan, context: PolicyContext) -> Decision:
             reason="L0: the hosts are simulated, nothing is contacted",
         )
         return _decision(plan, context, Verdict.ALLOW, [simulated], AutonomyLevel.L0, risk)
-    asking = sorted((f for f in findings if f.people), key=lambda f: -f.people)
+    # of those that ask as many, the fleet guard speaks first: it is not about this host alone
+    asks = (finding for finding in findings if finding.people)
+    asking = sorted(asks, key=lambda f: (-f.people, f.rule != FLEET_RULE))
     if not asking:
         alone = Finding(
             rule="autonomy", people=People.NONE, reason=f"{level} allows {risk} alone ({capped_by})"

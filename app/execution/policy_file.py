@@ -8,6 +8,12 @@ sources: {mail: L1}                    # by where an incident came from
 approvers: {alice: <token>}            # people who may decide, with what they show
 approver_subjects: {alice: <sub>}      # who they are at OIDC_ISSUER, where they log in there too
 budgets: {changes_per_host_per_hour: 6, changes_per_hour: 30}
+windows:                               # outside of all that are about a host a person is asked
+  - {days: [mon, tue, wed, thu, fri], from: "08:00", until: "18:00", zone: Europe/Vienna}
+  - {groups: [web], from: "00:00", until: "00:00"}       # these at any hour
+freezes:                               # a person is asked; with `forbids: true` nothing is changed
+  - {from: 2026-12-20T00:00:00+01:00, until: 2027-01-02T00:00:00+01:00, why: year end}
+fleet: {same_change_hosts: 3, within_seconds: 900}       # the same on so many hosts is held
 evidence_fresh_seconds: 120
 """
 
@@ -23,6 +29,7 @@ from app.domain.value import Value
 from app.errors import PolicyFileError
 from app.execution.autonomy import lowest
 from app.execution.catalog import Catalog
+from app.execution.change_calendar import ChangeCalendar, Freeze, Window
 from app.settings import AutonomyLevel, Settings
 
 SHORTEST_TOKEN = 16
@@ -36,6 +43,13 @@ class Budgets(Value):
     changes_per_hour: int = Field(default=60, ge=0)
 
 
+class FleetGuard(Value):
+    """From how many hosts on the same change is no repair of one host any more."""
+
+    same_change_hosts: int = Field(default=3, ge=1)
+    within_seconds: int = Field(default=900, ge=60, le=24 * 3600)
+
+
 class PolicyFile(Value):
     """What a site allows. Every cap only ever lowers the level."""
 
@@ -47,6 +61,9 @@ class PolicyFile(Value):
     approvers: dict[str, SecretStr] = Field(default_factory=dict, repr=False)
     approver_subjects: dict[str, str] = Field(default_factory=dict)
     budgets: Budgets = Budgets()
+    windows: tuple[Window, ...] = ()
+    freezes: tuple[Freeze, ...] = ()
+    fleet: FleetGuard = FleetGuard()
     evidence_fresh_seconds: int = Field(default=120, ge=10, le=3600)
 
     @field_validator("approvers")
@@ -68,6 +85,11 @@ class PolicyFile(Value):
         if strangers:
             raise ValueError(f"approver_subjects names {strangers[0]}, who is no approver")
         return self
+
+    @property
+    def calendar(self) -> ChangeCalendar:
+        """When changes may be made."""
+        return ChangeCalendar(windows=self.windows, freezes=self.freezes)
 
     @classmethod
     def load(cls, path: Path | None, catalog: Catalog | None = None) -> PolicyFile:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import datetime
 
-from app.domain.action import ActionCall, Plan
+from app.domain.action import ActionCall, Plan, Risk
 from app.domain.value import Value, fingerprint
+from app.domain.verdict import FLEET_RULE
 from app.errors import ActionRejected
 from app.execution.autonomy import People, lowest, people_needed
 from app.execution.policy_context import PastChange, PolicyContext, target_of
@@ -22,6 +23,8 @@ _HOUR = 3600.0
 FLAPS = 2
 SOURCES_NEEDED = 2
 FAILURES_THAT_OPEN = 2
+CANARY_SECONDS = 600.0
+_DISTURBS = frozenset({Risk.DISRUPTIVE, Risk.EXPENDABLE, Risk.IRREVERSIBLE})
 
 
 class Finding(Value):
@@ -72,6 +75,23 @@ def _autonomy(plan: Plan, context: PolicyContext) -> Iterator[Finding]:
         elif people is not People.NONE:
             asks = "asks a person" if people is People.ONE else "asks two people"
             yield Finding(rule="autonomy", people=people, reason=reason + asks)
+
+
+def _calendar(plan: Plan, context: PolicyContext) -> Iterator[Finding]:
+    """Windows in which the agent changes alone, and times in which people or nobody may."""
+    host = context.hosts.get(plan.host)
+    if not context.live or host is None:
+        return
+    calendar = context.policy.calendar
+    for freeze in calendar.frozen(host, context.now):
+        until = f"{freeze.why}, until {freeze.ends:%Y-%m-%d %H:%M %Z}"
+        if freeze.forbids:
+            yield _denial("freeze", f"changes on {host.name} are frozen ({until})")
+        reason = f"changes on {host.name} need a person during the freeze ({until})"
+        yield Finding(rule="freeze", people=People.ONE, reason=reason)
+    closed = calendar.closed(host, context.now)
+    if closed:
+        yield Finding(rule="change-window", people=People.ONE, reason=closed)
 
 
 def _evidence(plan: Plan, context: PolicyContext) -> Iterator[Finding]:
@@ -140,6 +160,49 @@ def _breaker(plan: Plan, context: PolicyContext) -> Iterator[Finding]:
         if len(last) == FAILURES_THAT_OPEN and not any(change.verified for change in last):
             reason = f"the last {len(last)} {step.action} on {step.host} did not heal"
             yield Finding(rule="breaker", people=People.ONE, reason=reason)
+
+
+def _fleet(plan: Plan, context: PolicyContext) -> Iterator[Finding]:
+    """The same change on many hosts at once is an incident of its own, no repair of one host."""
+    guard = context.policy.fleet
+    recent = context.changes_since(guard.within_seconds)
+    for step in plan.steps:
+        others = {c.call.host for c in recent if _is_alike(c, step)}
+        if len(others) >= guard.same_change_hosts:
+            reason = (
+                f"{step.action} of {target_of(step) or 'a host'} was made on {len(others)} other "
+                f"hosts ({', '.join(sorted(others)[:3])}) within {guard.within_seconds} s: what is "
+                "behind all of them is to be found first"
+            )
+            yield Finding(rule=FLEET_RULE, people=People.ONE, reason=reason)
+
+
+def _canary(plan: Plan, context: PolicyContext) -> Iterator[Finding]:
+    """Of a group one host is disturbed first: the others wait until it is proven there."""
+    host = context.hosts.get(plan.host)
+    if not context.live or host is None:
+        return
+    for step in plan.steps:
+        if context.catalog.risk(step) not in _DISTURBS:
+            continue
+        for change in context.changes_since(CANARY_SECONDS):
+            first = context.hosts.get(change.call.host)
+            if first is None or change.verified is not None or not _is_alike(change, step):
+                continue
+            shared = sorted(set(host.groups) & set(first.groups))
+            if shared:
+                reason = (
+                    f"{step.action} of {target_of(step) or 'the host'} is not proven on "
+                    f"{first.name} yet, which is of the same group ({shared[0]})"
+                )
+                yield Finding(rule="canary", people=People.ONE, reason=reason)
+                return
+
+
+def _is_alike(change: PastChange, step: ActionCall) -> bool:
+    """Whether the same was done to the same thing on another host."""
+    same = (change.call.action, change.target) == (step.action, target_of(step))
+    return same and change.call.host != step.host
 
 
 def _person(plan: Plan, context: PolicyContext) -> Iterator[Finding]:
@@ -211,5 +274,6 @@ def _denial(rule: str, reason: str) -> Finding:
 
 Gate = Callable[[Plan, PolicyContext], Iterator[Finding]]
 GATES: tuple[Gate, ...] = (
-    _kill_switch, _catalog, _autonomy, _evidence, _budgets, _flapping, _breaker, _person,
+    _kill_switch, _catalog, _autonomy, _calendar, _evidence, _budgets, _flapping, _breaker, _fleet,
+    _canary, _person,
 )  # fmt: skip

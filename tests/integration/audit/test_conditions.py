@@ -15,6 +15,7 @@ from app.domain.alert import AlertKind
 from app.domain.event import EntryStatus, TimelineEntry
 from app.domain.execution import ExecutionStatus, Outcome, Step
 from app.domain.ticket import OutboxState, Told
+from app.domain.verdict import FLEET_RULE
 from app.models.database import Database, database_now
 from app.models.operations import Approval, Worker
 from app.models.sre_execution import Execution
@@ -125,6 +126,26 @@ async def test_a_question_that_waits_too_long(database: Database, execution_id: 
     assert "ledger" not in condition.statement  # parameters stay in the question
     await approvals.withdraw(execution_id)
     assert await found(database) == []
+
+
+async def test_repairs_that_the_fleet_guard_holds_are_one_incident(
+    database: Database, begin: Begin
+) -> None:
+    approvals = Approvals(database)
+    held = decision().model_copy(update={"rule": FLEET_RULE})
+    for number in ("INC0010001", "INC0010002"):
+        execution_id = await begin(number)
+        await approvals.request(
+            execution_id, plan(execution_id), held, requested_by="agent", ttl_seconds=7200,
+            simulated=False,
+        )  # fmt: skip
+    (condition,) = await Conditions(database, PATIENT).look()  # at once, not after a while
+    assert (condition.kind, condition.subject) == (AlertKind.FLEET_HELD, "fleet")
+    assert condition.statement.startswith("2 repairs wait")
+    assert "alpha" in condition.statement
+    await approvals.withdraw(execution_id)
+    (condition,) = await Conditions(database, PATIENT).look()
+    assert condition.statement.startswith("A repair waits")
 
 
 async def test_a_worker_that_was_lost_and_one_that_left(database: Database) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -315,3 +316,130 @@ def test_the_global_level() -> None:
     assert level(PolicyFile(), enable_real_ssh=True) is AutonomyLevel.L2
     lower = level(file, enable_real_ssh=True, autonomy_level=AutonomyLevel.L1)
     assert lower is AutonomyLevel.L1
+
+
+# --- windows, freezes, fleets --------------------------------------------------------------------
+
+
+def calendar(**keys: Any) -> PolicyFile:
+    return PolicyFile.model_validate(keys)
+
+
+@pytest.mark.parametrize(
+    ("window", "is_open"),
+    [
+        ({"from": "08:00", "until": "18:00"}, True),
+        ({"from": "13:00", "until": "18:00"}, False),
+        ({"from": "12:00", "until": "12:30"}, True),
+        ({"from": "11:00", "until": "12:00"}, False),  # the end is not part of it
+        ({"from": "08:00", "until": "18:00", "days": ["fri"]}, False),
+        ({"from": "22:00", "until": "13:00"}, True),  # over midnight, begun on Wednesday
+        ({"from": "22:00", "until": "13:00", "days": ["wed"]}, True),
+        ({"from": "22:00", "until": "13:00", "days": ["thu"]}, False),
+        ({"from": "00:00", "until": "00:00", "days": ["thu"]}, True),  # all day
+        ({"from": "20:00", "until": "22:00", "zone": "Asia/Tokyo"}, True),  # 21:00 there
+        ({"from": "20:00", "until": "22:00", "hosts": ["other"]}, True),  # not about this host
+        ({"from": "20:00", "until": "22:00", "groups": ["g"]}, False),
+    ],
+)
+def test_outside_of_every_window_a_person_is_asked(window: dict[str, Any], is_open: bool) -> None:
+    found = decide(plan(), context(policy=calendar(windows=[window])))
+    expected = (Verdict.ALLOW, "autonomy") if is_open else (Verdict.NEEDS_APPROVAL, "change-window")
+    assert ruled(found) == expected
+
+
+def test_one_open_window_is_enough() -> None:
+    windows = [{"from": "20:00", "until": "22:00"}, {"from": "11:00", "until": "13:00"}]
+    assert decide(plan(), context(policy=calendar(windows=windows))).verdict is Verdict.ALLOW
+
+
+@pytest.mark.parametrize(
+    ("freeze", "verdict"),
+    [
+        ({}, Verdict.NEEDS_APPROVAL),
+        ({"forbids": True}, Verdict.DENY),
+        ({"hosts": ["db"]}, Verdict.ALLOW),
+        ({"groups": ["g"]}, Verdict.NEEDS_APPROVAL),
+        ({"until": "2026-01-01T12:00:00+00:00"}, Verdict.ALLOW),  # just over
+    ],
+)
+def test_a_freeze_asks_or_forbids(freeze: dict[str, Any], verdict: Verdict) -> None:
+    shape = {
+        "from": "2025-12-20T00:00:00+01:00",
+        "until": "2026-01-02T00:00:00+01:00",
+        "why": "the year's end",
+    }
+    found = decide(plan(), context(policy=calendar(freezes=[shape | freeze])))
+    assert found.verdict is verdict
+    assert verdict is Verdict.ALLOW or "the year's end" in found.reasons[0]
+
+
+def test_during_a_freeze_a_person_may_let_it_be_done() -> None:
+    shape = {"from": "2025-12-20T00:00:00Z", "until": "2026-01-02T00:00:00Z", "why": "x"}
+    wanted = plan()
+    yes = Grant(
+        proposal=wanted.proposal(), approvers=("alice",), expires_at=NOW + timedelta(hours=1)
+    )
+    given = context(policy=calendar(freezes=[shape]), grant=yes)
+    assert ruled(decide(wanted, given)) == (Verdict.ALLOW, "approval")
+    forbidden = calendar(freezes=[shape | {"forbids": True}])
+    assert decide(wanted, context(policy=forbidden, grant=yes)).verdict is Verdict.DENY
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "told"),
+    [
+        ("windows", [{"from": "8", "until": "18:00"}], "windows"),
+        ("windows", [{"from": "08:00", "until": "18:00", "zone": "Mars/North"}], "time zone"),
+        ("windows", [{"from": "08:00", "until": "18:00", "day": ["mon"]}], "day"),
+        ("windows", [{"from": "08:00", "until": "18:00", "days": []}], "days"),
+        ("freezes", [{"from": "2026-01-02T00:00:00", "until": "2026-01-03T00:00:00Z", "why": "x"}],
+         "freezes"),
+        ("freezes", [{"from": "2026-01-03T00:00:00Z", "until": "2026-01-02T00:00:00Z", "why": "x"}],
+         "must come after"),
+    ],
+)  # fmt: skip
+def test_a_calendar_that_cannot_be_meant_is_refused(
+    key: str, value: object, told: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "policy.yaml"
+    file.write_text(json.dumps({key: value}))  # JSON is YAML
+    with pytest.raises(PolicyFileError, match=told):
+        PolicyFile.load(file)
+
+
+def done_on(*names: str, action: str = "service.start", **more: Any) -> tuple[PastChange, ...]:
+    call = START.model_copy(update={"action": action})
+    return tuple(
+        PastChange(
+            call=call.model_copy(update={"host": name}), at=NOW - timedelta(minutes=5), **more
+        )
+        for name in names
+    )
+
+
+def test_the_same_change_on_many_hosts_is_held() -> None:
+    two, three = done_on("a", "b", verified=True), done_on("a", "b", "c", verified=True)
+    assert decide(plan(), context(past_changes=two)).verdict is Verdict.ALLOW
+    held = decide(plan(), context(past_changes=three))
+    assert ruled(held) == (Verdict.NEEDS_APPROVAL, "fleet-guard")
+    assert "3 other hosts (a, b, c)" in held.reasons[0]
+    here = done_on("web", "web", "a", verified=True)  # the flap guard's, not the fleet's
+    assert decide(plan(), context(past_changes=here)).rule == "flap-guard"
+    wide = calendar(fleet={"same_change_hosts": 10})
+    assert decide(plan(), context(past_changes=three, policy=wide)).verdict is Verdict.ALLOW
+
+
+def test_of_a_group_one_host_is_disturbed_first() -> None:
+    mate = OTHER.model_copy(update={"name": "mate", "groups": ("g",)})
+    hosts = {h.name: h for h in (WEB, DB, OTHER, mate)}
+    running = done_on("mate", action="service.restart")
+    held = decide(plan(RESTART), context(hosts=hosts, past_changes=running))
+    assert ruled(held) == (Verdict.NEEDS_APPROVAL, "canary")
+    proven = done_on("mate", action="service.restart", verified=True)
+    assert decide(plan(RESTART), context(hosts=hosts, past_changes=proven)).verdict is Verdict.ALLOW
+    elsewhere = done_on("other", action="service.restart")  # of no group of ours
+    found = decide(plan(RESTART), context(hosts=hosts, past_changes=elsewhere))
+    assert found.verdict is Verdict.ALLOW
+    mild = done_on("mate")
+    assert decide(plan(), context(hosts=hosts, past_changes=mild)).verdict is Verdict.ALLOW
