@@ -47,6 +47,10 @@ ALREADY_SO = "already so"
 """`ChangeResult.how` of a refused change that the host did not need: what it brings is there."""
 
 
+TAKEN_BACK = "taken back"
+"""`ChangeResult.how` of a change that the host undid by itself: it heard nothing of the agent."""
+
+
 class ChangeResult(Value):
     """What came of one step of a plan (or of its undo)."""
 

@@ -22,9 +22,10 @@ from app.domain.action import ActionCall
 from app.domain.host import Host
 from app.domain.intent import IntentState
 from app.domain.value import JsonObject
-from app.domain.verdict import ALREADY_SO, ChangeResult, ChangeStatus, Decision
+from app.domain.verdict import ALREADY_SO, TAKEN_BACK, ChangeResult, ChangeStatus, Decision
 from app.engine.parts import Hands, Records
-from app.execution.ports import Receipt, ReceiptState
+from app.execution.gate_protocol import UNHEARD_SECONDS
+from app.execution.ports import Receipt, ReceiptState, Watch
 
 logger = log.get(__name__)
 
@@ -37,7 +38,13 @@ Refusal = Callable[[], Awaitable[str]]
 PRECONDITION = "precondition"
 """`ChangeResult.how` where the host is not in the state that the change is meant for."""
 
+TAKEN_BACK_CODE = 75
+"""The exit code of a change that its host took back: it did not last."""
+
 _SETTLED = (IntentState.DONE, IntentState.REFUSED)
+
+
+_TAKEN_BACK = f"the host took it back: it heard nothing of the agent for {UNHEARD_SECONDS} s"
 
 
 @dataclass(frozen=True)
@@ -122,9 +129,41 @@ class Changes:
 
     async def _send(self, wanted: Wanted, intent: Intent) -> Intent:
         receipt = await self.hands.hosts.change(
-            wanted.host, wanted.call, intent_id=intent.id, fence=intent.fence
+            wanted.host,
+            wanted.call,
+            intent_id=intent.id,
+            fence=intent.fence,
+            undo=self._unless_heard(wanted, intent),
         )
-        return await self._settle_by(receipt, intent, how="ran")
+        return await self._settle_by(await self._heard(wanted, receipt), intent, how="ran")
+
+    def _unless_heard(self, wanted: Wanted, intent: Intent) -> tuple[ActionCall, ...]:
+        """What the host runs by itself where the agent cannot reach it any more after the change.
+
+        An undo has none: it leads back to where the agent was heard.
+        """
+        may_cut_off = self.hands.catalog.entry(wanted.call.action).cuts_off
+        if not may_cut_off or wanted.undo_of is not None or not wanted.host.gate:
+            return ()
+        return self.hands.catalog.undo(wanted.call, intent.before, wanted.host).calls
+
+    async def _heard(self, wanted: Wanted, receipt: Receipt) -> Receipt:
+        """Say that we still get through, where the host waits for it; until it can tell the end.
+
+        Whether it is heard is the host's to say: it takes back what it heard nothing of.
+        """
+        if receipt.watch is not Watch.WAITING:
+            return receipt
+        deadline = monotonic() + UNHEARD_SECONDS + MARGIN_SECONDS
+        told = receipt
+        while told.watch is Watch.WAITING or told.state is ReceiptState.UNREACHABLE:
+            told = await self.hands.hosts.confirm(wanted.host, receipt.intent_id)
+            if told.watch not in (Watch.WAITING, Watch.NONE):
+                return told
+            if monotonic() > deadline:
+                break
+            await asyncio.sleep(POLL_SECONDS)
+        return told
 
     async def _settle_from_host(self, wanted: Wanted, intent: Intent) -> Intent:
         """Ask the host what became of the intent until it can say, or time is up."""
@@ -133,6 +172,7 @@ class Changes:
         receipt = Receipt(intent_id=intent.id, state=ReceiptState.UNREACHABLE)
         while intent.state not in _SETTLED and monotonic() < deadline:
             receipt = await self.hands.hosts.receipt(wanted.host, intent.id)
+            receipt = await self._heard(wanted, receipt)
             if receipt.state is ReceiptState.LOST:
                 break
             if receipt.state is ReceiptState.NONE and intent.id not in self._resent:
@@ -156,6 +196,14 @@ class Changes:
 
     async def _settle_by(self, receipt: Receipt, intent: Intent, *, how: str) -> Intent:
         """Settle where the receipt decides it; otherwise the intent as it is."""
+        if receipt.watch is Watch.TAKEN_BACK:
+            return await self._settle(
+                intent,
+                IntentState.DONE,
+                exit_code=TAKEN_BACK_CODE,
+                output=f"{receipt.output}\n[{_TAKEN_BACK}]".strip(),
+                how=TAKEN_BACK,
+            )
         if receipt.state is ReceiptState.ENDED:
             return await self._settle(
                 intent,
@@ -213,7 +261,7 @@ class Changes:
         return stored
 
     def _result(self, wanted: Wanted, intent: Intent, *, from_ledger: bool) -> ChangeResult:
-        ran = intent.state is not IntentState.REFUSED
+        stands = intent.state is not IntentState.REFUSED and intent.how != TAKEN_BACK
         undo = self.hands.catalog.undo(wanted.call, intent.before, wanted.host)
         return ChangeResult(
             call=wanted.call,
@@ -221,11 +269,11 @@ class Changes:
             status=_status(intent, simulated=self.hands.simulated),
             exit_code=intent.exit_code,
             output=intent.output,
-            how="ledger" if from_ledger and ran else intent.how,
+            how="ledger" if from_ledger and stands else intent.how,
             before=intent.before,
-            undo=undo.calls if ran else (),
-            undo_note=undo.note if ran else "Nothing ran.",
-            settle=undo.settle if ran else (),
+            undo=undo.calls if stands else (),
+            undo_note=undo.note if stands else "Nothing of it stands.",
+            settle=undo.settle if stands else (),
             seconds=_seconds(intent),
         )
 

@@ -113,6 +113,8 @@ def _of_change(entry: CatalogEntry) -> Iterator[str]:
         yield "a change needs either undo or `rollback: none`"
     if entry.rollback is not None and not entry.rollback_note:
         yield "`rollback: none` needs its note"
+    if entry.cuts_off and not entry.undo:
+        yield "what may cut the agent off needs an undo, for the host to run"
     captured = set(entry.capture)
     conditions = [*entry.precondition, *(c for u in (*entry.undo, *entry.settle) for c in u.when)]
     compared: list[Condition | Check] = [*conditions, *entry.verify]

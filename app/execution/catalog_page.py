@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from app.execution.catalog import Catalog
 from app.execution.entry import CatalogEntry
+from app.execution.gate_protocol import UNHEARD_SECONDS
 
 _HEAD = """# The action catalog
 
@@ -60,6 +61,8 @@ def _undone(entry: CatalogEntry) -> str:
     calls = ", ".join(dict.fromkeys(f"`{undo.action}`" for undo in entry.undo))
     settled = ", ".join(dict.fromkeys(f"`{call.action}`" for call in entry.settle))
     undone = calls or f"nothing: {entry.rollback_note or 'rollback is none'}"
+    if entry.cuts_off:
+        undone += f"; by the host itself, where it does not hear the agent for {UNHEARD_SECONDS} s"
     told = f"{undone} After its plan is undone, where needed: {settled}" if settled else undone
     return f"{told}; a person must agree: {entry.person}" if entry.person else told
 

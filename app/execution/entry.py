@@ -126,6 +126,7 @@ class CatalogEntry(Value):
     precondition: tuple[Condition, ...] = ()
     undo: tuple[UndoTemplate, ...] = ()
     settle: tuple[UndoTemplate, ...] = ()  # brings what its plan's undo put back into effect
+    cuts_off: bool = False  # may shut the agent out: the host undoes it unless it is heard again
     rollback: Literal["none"] | None = None
     rollback_note: str = ""
     verify: tuple[Check, ...] = ()

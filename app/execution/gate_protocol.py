@@ -12,9 +12,12 @@ from app.domain.host import Host
 from app.domain.value import JsonObject, canonical_json
 from app.errors import HostNotEnrolled, HostUnreachable
 from app.execution.observations import RawResult
-from app.execution.ports import Receipt, ReceiptState
+from app.execution.ports import Receipt, ReceiptState, Watch
 
 PROTOCOL = 1
+UNHEARD_SECONDS = 60
+"""After so long without the agent's word a host takes a change back that may have cut it off."""
+
 _NOT_ENROLLED = ("not-enrolled", "catalog-differs")
 _SUDO_SAYS = (
     "command not found",
@@ -40,8 +43,15 @@ def reads(digest: str, calls: Sequence[ActionCall], seconds: float) -> bytes:
     return _request(digest, mode="read", requests=requests)
 
 
-def change(digest: str, call: ActionCall, intent_id: str, fence: int) -> bytes:
-    """A request for one change under a receipt."""
+def change(
+    digest: str, call: ActionCall, intent_id: str, fence: int, undo: Sequence[ActionCall] = ()
+) -> bytes:
+    """A request for one change under a receipt.
+
+    `undo`: what the host runs by itself where the agent is not heard afterwards (`confirm`).
+    """
+    calls = [{"action": one.action, "params": one.params} for one in undo]
+    watched = {"unless_heard": {"seconds": UNHEARD_SECONDS, "calls": calls}} if calls else {}
     return _request(
         digest,
         mode="change",
@@ -49,7 +59,13 @@ def change(digest: str, call: ActionCall, intent_id: str, fence: int) -> bytes:
         fence=fence,
         action=call.action,
         params=call.params,
+        **watched,
     )
+
+
+def confirm(digest: str, intent_id: str) -> bytes:
+    """The agent's word that it still gets through, for a change that waits for it."""
+    return _request(digest, mode="confirm", intent=intent_id)
 
 
 def receipt(digest: str, intent_id: str) -> bytes:
@@ -101,6 +117,7 @@ def as_receipt(intent_id: str, answer: JsonObject, argv: tuple[str, ...]) -> Rec
         output=str(answer.get("output", "")),
         reason=str(answer.get("reason", "")),
         repeated=bool(answer.get("repeated", False)),
+        watch=Watch(answer.get("watch", "")),
         argv=argv,
         seconds=float(answer.get("seconds", 0.0)),
     )

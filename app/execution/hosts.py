@@ -70,7 +70,15 @@ class SshHosts:
             found |= await ask(host, fitting, deadline_seconds)
         return tuple(found[index] for index in range(len(calls)))
 
-    async def change(self, host: Host, call: ActionCall, *, intent_id: str, fence: int) -> Receipt:
+    async def change(
+        self,
+        host: Host,
+        call: ActionCall,
+        *,
+        intent_id: str,
+        fence: int,
+        undo: Sequence[ActionCall] = (),
+    ) -> Receipt:
         """Run one changing entry under a receipt. The same intent never starts twice."""
         try:
             entry = self._catalog.check(call, host)
@@ -81,10 +89,17 @@ class SshHosts:
             seconds = entry.timeout + CHANGE_MARGIN_SECONDS
             if not host.gate:
                 return await self._change_plainly(host, call, intent_id, seconds)
-            request = gate_protocol.change(self._digest, call, intent_id, fence)
+            for one in undo:
+                self._catalog.check(one, host)
+            request = gate_protocol.change(self._digest, call, intent_id, fence, undo)
             return await self._receipt(host, request, intent_id, seconds, argv)
         except ActionRejected as refusal:
             return _no_change(intent_id, ReceiptState.REFUSED, str(refusal))
+
+    async def confirm(self, host: Host, intent_id: str) -> Receipt:
+        """Say that the agent still gets through, over a connection that is made for it."""
+        request = gate_protocol.confirm(self._digest, intent_id)
+        return await self._receipt(host, request, intent_id, RECEIPT_SECONDS, (), apart=True)
 
     async def receipt(self, host: Host, intent_id: str) -> Receipt:
         """What the host knows of an intent, without starting anything."""
@@ -145,10 +160,17 @@ class SshHosts:
             return self._observer.failed(call, f"refused: {refusal}", self._now())
 
     async def _receipt(
-        self, host: Host, request: bytes, intent_id: str, seconds: float, argv: tuple[str, ...]
+        self,
+        host: Host,
+        request: bytes,
+        intent_id: str,
+        seconds: float,
+        argv: tuple[str, ...],
+        *,
+        apart: bool = False,
     ) -> Receipt:
         try:
-            done = await self._run_gate(host, request, seconds)
+            done = await self._run_gate(host, request, seconds, apart=apart)
             answers = list(gate_protocol.lines(host, done.stdout, done.stderr))
         except HostUnreachable as error:
             return _no_change(intent_id, ReceiptState.UNREACHABLE, str(error))
@@ -162,10 +184,11 @@ class SshHosts:
         }
         return found.model_copy(update=clean)
 
-    async def _run_gate(self, host: Host, request: bytes, seconds: float) -> Completed:
-        return await self._connections.run(
-            host, GATE_COMMAND, stdin=request, seconds=seconds, max_bytes=BATCH_BYTES
-        )
+    async def _run_gate(
+        self, host: Host, request: bytes, seconds: float, *, apart: bool = False
+    ) -> Completed:
+        run = self._connections.run_apart if apart else self._connections.run
+        return await run(host, GATE_COMMAND, stdin=request, seconds=seconds, max_bytes=BATCH_BYTES)
 
     # --- without a gate --------------------------------------------------------------------------
 

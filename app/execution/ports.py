@@ -28,6 +28,16 @@ class ReceiptState(StrEnum):
     UNREACHABLE = "unreachable"  # the host could not be asked
 
 
+class Watch(StrEnum):
+    """What became of a change that the host takes back where the agent is not heard."""
+
+    NONE = ""  # it is no such change, or has not ended yet
+    WAITING = "waiting"  # for `confirm`
+    KEPT = "kept"
+    TAKEN_BACK = "taken-back"
+    LOST = "lost"  # the host went down, or its process was ended, while it waited: it stands
+
+
 class Receipt(Value):
     """The host's own record of one intent. It outlives the connection and the agent."""
 
@@ -36,6 +46,7 @@ class Receipt(Value):
     exit_code: int | None = None
     output: str = ""  # redacted, capped
     reason: str = ""  # for refused, lost, unreachable: a sentence
+    watch: Watch = Watch.NONE
     repeated: bool = False  # True: the intent had been started before; this is its first result
     argv: tuple[str, ...] = ()
     seconds: float = 0.0
@@ -52,8 +63,24 @@ class Hosts(Protocol):
         """Run diagnostics in parallel over one connection; answers in the order of `calls`."""
         ...
 
-    async def change(self, host: Host, call: ActionCall, *, intent_id: str, fence: int) -> Receipt:
-        """Run one changing entry under a receipt. The same intent never starts twice."""
+    async def change(
+        self,
+        host: Host,
+        call: ActionCall,
+        *,
+        intent_id: str,
+        fence: int,
+        undo: Sequence[ActionCall] = (),
+    ) -> Receipt:
+        """Run one changing entry under a receipt. The same intent never starts twice.
+
+        `undo`: for a change that may cut the agent off; the host runs it by itself unless
+        `confirm` comes in time.
+        """
+        ...
+
+    async def confirm(self, host: Host, intent_id: str) -> Receipt:
+        """Say over a connection made now that the agent still gets through; the receipt then."""
         ...
 
     async def receipt(self, host: Host, intent_id: str) -> Receipt:

@@ -99,12 +99,24 @@ class RecordingHosts:
                 self._tapes[host.name].observed(observation)
         return found
 
-    async def change(self, host: Host, call: ActionCall, *, intent_id: str, fence: int) -> Receipt:
+    async def change(
+        self,
+        host: Host,
+        call: ActionCall,
+        *,
+        intent_id: str,
+        fence: int,
+        undo: Sequence[ActionCall] = (),
+    ) -> Receipt:
         """As the real hosts, and taken down as the beginning of another state."""
-        receipt = await self._real.change(host, call, intent_id=intent_id, fence=fence)
+        receipt = await self._real.change(host, call, intent_id=intent_id, fence=fence, undo=undo)
         if host.name in self._tapes:
             self._tapes[host.name].changed(call, receipt)
         return receipt
+
+    async def confirm(self, host: Host, intent_id: str) -> Receipt:
+        """As the real hosts."""
+        return await self._real.confirm(host, intent_id)
 
     async def receipt(self, host: Host, intent_id: str) -> Receipt:
         """As the real hosts."""

@@ -117,8 +117,17 @@ class SimulatedHosts:
         del deadline_seconds  # nothing here takes time
         return tuple(self._observed(host, call) for call in calls)
 
-    async def change(self, host: Host, call: ActionCall, *, intent_id: str, fence: int) -> Receipt:
+    async def change(
+        self,
+        host: Host,
+        call: ActionCall,
+        *,
+        intent_id: str,
+        fence: int,
+        undo: Sequence[ActionCall] = (),
+    ) -> Receipt:
         """Move the host to where this change led when it was recorded. Once for each intent."""
+        del undo  # nobody can be cut off from a recording
         episode = self.recordings.episode(host.name)
         if intent_id in episode.receipts:
             return episode.receipts[intent_id].model_copy(update={"repeated": True})
@@ -135,6 +144,10 @@ class SimulatedHosts:
             ),
         )
         return receipt
+
+    async def confirm(self, host: Host, intent_id: str) -> Receipt:
+        """The receipt: no change waits for a word here."""
+        return await self.receipt(host, intent_id)
 
     async def receipt(self, host: Host, intent_id: str) -> Receipt:
         """What is known of an intent, without starting anything."""

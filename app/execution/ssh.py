@@ -70,6 +70,23 @@ class SshConnections:
                 process = await self._start_or_raise(host, command)
             return await _finish(process, stdin, seconds, max_bytes)
 
+    async def run_apart(
+        self, host: Host, command: str, *, stdin: bytes, seconds: float, max_bytes: int
+    ) -> Completed:
+        """The same over a connection of its own, made now: what it proves is that one can log in.
+
+        HostUnreachable where none could be made.
+        """
+        connection = await self._counted(host)
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS):
+                process = await _session(connection, command)
+            return await _finish(process, stdin, seconds, max_bytes)
+        except (asyncssh.Error, OSError) as error:
+            raise HostUnreachable(f"{host.name} gave no session: {error}.") from error
+        finally:
+            connection.abort()
+
     async def close(self) -> None:
         """Close every connection; what runs on a host goes on there to its own deadline."""
         for connection in self._open.values():
@@ -94,9 +111,7 @@ class SshConnections:
     async def _start(self, host: Host, command: str) -> asyncssh.SSHClientProcess[bytes]:
         connection = await self._connection(host)
         async with asyncio.timeout(CONNECT_SECONDS):
-            return await connection.create_process(
-                command, encoding=None, request_pty=False, window=1 << 20
-            )
+            return await _session(connection, command)
 
     async def _connection(self, host: Host) -> asyncssh.SSHClientConnection:
         async with self._opening.setdefault(host.name, asyncio.Lock()):
@@ -193,6 +208,14 @@ class SshConnections:
             f"{host.name} has no pinned host key, and none is ever accepted unseen.",
             hint="Put `host_key:` in the inventory, or set SSH_KNOWN_HOSTS_FILE.",
         )
+
+
+async def _session(
+    connection: asyncssh.SSHClientConnection, command: str
+) -> asyncssh.SSHClientProcess[bytes]:
+    return await connection.create_process(
+        command, encoding=None, request_pty=False, window=1 << 20
+    )
 
 
 def _imported(host: Host, key: SecretStr) -> asyncssh.SSHKey:

@@ -13,9 +13,10 @@ import os
 import select
 import signal
 import time
-from typing import Any
+from typing import Any, NamedTuple
 
 from . import disk
+from .dead_man import Ear, Watch, speak, watch_of
 from .jobs import Job, Loop
 from .parameters import is_inert
 from .places import Places
@@ -24,6 +25,8 @@ from .refusal import Refused
 from .request import Call, Config, admit
 
 SECONDS_FOR_LOCK = 2.0
+SECONDS_TO_END = 10.0
+"""How long a gate that brings the agent's word waits for what it leads to."""
 _INTENT_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.:-")
 
 
@@ -33,9 +36,9 @@ def change(request: dict[str, Any], config: Config, places: Places) -> dict[str,
     The same intent again is answered from its receipt and runs nothing.
     """
     intent = intent_of(request)
-    call = admit(request, config, changes=True)
+    call, watch = admit(request, config, changes=True), watch_of(request, config)
     receipts = Receipts(places)
-    record = _record(intent, request, config)
+    record = _record(intent, request, config) | {"watched": watch is not None}
     receipts.remove_old()
     alive = receipts.claim(intent, record)
     if alive is None:
@@ -46,10 +49,19 @@ def change(request: dict[str, Any], config: Config, places: Places) -> dict[str,
     except Refused as refused:
         receipts.write(intent, "refused", refused.reason.encode())
         return receipts.tell(intent)
-    ended = _detach(call, intent, receipts, places, lock)
+    ended = _detach(_Work(call, watch, intent), receipts, places, lock)
     os.close(alive)  # the detached process holds both locks from here on
     os.close(lock)
     _wait(ended, call.timeout + 5)
+    return receipts.tell(intent)
+
+
+def confirm(request: dict[str, Any], places: Places) -> dict[str, Any]:
+    """Bring the agent's word to a change that waits for it, and tell the receipt as it is then."""
+    intent, receipts = intent_of(request), Receipts(places)
+    if receipts.tell(intent).get("watch") == "waiting":
+        speak(receipts.folder(intent))
+        receipts.await_end(intent, SECONDS_TO_END)
     return receipts.tell(intent)
 
 
@@ -137,7 +149,15 @@ def _highest(places: Places) -> int:
         raise Refused("fenced", f"{places.fence} holds no number: {error}") from None
 
 
-def _detach(call: Call, intent: str, receipts: Receipts, places: Places, lock: int) -> int:
+class _Work(NamedTuple):
+    """What an orphan does."""
+
+    call: Call
+    watch: Watch | None
+    intent: str
+
+
+def _detach(work: _Work, receipts: Receipts, places: Places, lock: int) -> int:
     """Start the work in an orphan of its own session; a descriptor that ends when it does."""
     ended, end = os.pipe()
     first = os.fork()
@@ -146,26 +166,50 @@ def _detach(call: Call, intent: str, receipts: Receipts, places: Places, lock: i
         for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGINT):
             signal.signal(number, signal.SIG_IGN)
         if os.fork() == 0:
-            _work(call, intent, receipts, places, lock)
+            _work(work, receipts, places, (lock, end))
         os._exit(0)
     os.waitpid(first, 0)
     os.close(end)
     return ended
 
 
-def _work(call: Call, intent: str, receipts: Receipts, places: Places, lock: int) -> None:
-    """The orphan's life: run, write the end, let go of the host. Never returns."""
+def _work(work: _Work, receipts: Receipts, places: Places, held: tuple[int, int]) -> None:
+    """The orphan's life: run, write the end, let go of the host. Never returns.
+
+    `held`: the host's lock, and what the gate waits for.
+    """
     try:
         nothing = os.open(os.devnull, os.O_RDWR)
         for standard in (0, 1, 2):
             os.dup2(nothing, standard)
-        receipts.write(intent, "started", str(os.getpid()).encode())
-        job = Job(0, call, end_when_full=False)
+        ear = None if work.watch is None else Ear(receipts.folder(work.intent))
+        receipts.write(work.intent, "started", str(os.getpid()).encode())
+        job = Job(0, work.call, end_when_full=False)
         Loop(places, lambda _: None).run([job])
-        _write_end(job, intent, receipts)
-        os.close(lock)  # before the waiting gate hears of the end: the next change finds it free
+        _write_end(job, work.intent, receipts)
+        for one in held:  # before the waiting gate hears of the end: the next change finds it free
+            os.close(one)
+        if work.watch is not None and ear is not None:
+            _watch(work.watch, ear, work.intent, receipts, places)
     finally:
         os._exit(0)
+
+
+def _watch(watch: Watch, ear: Ear, intent: str, receipts: Receipts, places: Places) -> None:
+    """Keep the change where the agent is heard in time; otherwise take it back."""
+    if ear.hears(watch.seconds):
+        receipts.write(intent, "kept", b"heard")
+        return
+    lock = os.open(places.change_lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    fcntl.flock(lock, fcntl.LOCK_EX)  # as long as it takes: nobody else will do it
+    told = []
+    for call in watch.calls:
+        job = Job(0, call, end_when_full=False)
+        Loop(places, lambda _: None).run([job])
+        answer = job.answer()
+        told.append({"action": call.action, "exit_code": answer["exit_code"]})
+    receipts.write(intent, "taken-back", json.dumps(told).encode())
+    os.close(lock)
 
 
 def _write_end(job: Job, intent: str, receipts: Receipts) -> None:

@@ -52,10 +52,14 @@ def _serve(request: dict[str, Any], config: Config, places: Places) -> None:
         _read_all(request, config, places)
     elif mode == "change":
         say(changes.change(request, config, places))
+    elif mode == "confirm":
+        say(changes.confirm(request, places))
     elif mode == "receipt":
         say(Receipts(places).tell(changes.intent_of(request)))
     else:
-        raise Refused("malformed", f"mode is {ascii(mode)[:40]}; expected read, change or receipt")
+        raise Refused(
+            "malformed", f"mode is {ascii(mode)[:40]}; expected read, change, confirm or receipt"
+        )
 
 
 def _read_all(request: dict[str, Any], config: Config, places: Places) -> None:

@@ -1,9 +1,10 @@
 """Receipts: the host's own record of every change that was ever sent to it.
 
 A folder <intent>/ with request.json, the lock `alive`, then `started`, `out`, and at the end `rc`
-(or `refused`). The folder appears whole, by one rename: that rename is the guard, so the same
-intent never starts twice. `alive` stays locked while somebody works on it; a folder without `rc`
-that nobody has locked is one whose work was cut off.
+(or `refused`); of a change that waits for the agent's word, `kept` or `taken-back` after that. The
+folder appears whole, by one rename: that rename is the guard, so the same intent never starts
+twice. `alive` stays locked while somebody works on it; a folder without `rc` that nobody has locked
+is one whose work was cut off.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import itertools
 import json
 import os
 import shutil
+import signal
 import time
 from typing import Any
 
@@ -102,7 +104,36 @@ class Receipts:
         if not ended:
             return None
         output = self._read(intent, "out").decode("utf-8", "replace")
-        return {"state": "ended", "output": output, **json.loads(ended)}
+        told = {"state": "ended", "output": output, **json.loads(ended)}
+        watch = self._watch(intent)
+        return told if not watch else {**told, "watch": watch}
+
+    def _watch(self, intent: str) -> str:
+        """What became of a change that waits for the agent's word; "" for one that does not.
+
+        waiting; kept: the agent was heard; taken-back; lost: its process was ended first, and what
+        it did stands.
+        """
+        if not self.request(intent).get("watched"):
+            return ""
+        held = self._is_held(intent)
+        for ending in ("kept", "taken-back"):
+            if self._read(intent, ending):
+                return ending
+        return "waiting" if held else "lost"
+
+    def await_end(self, intent: str, seconds: float) -> None:
+        """Wait until nobody works on an intent any more, or for so long."""
+        lock = os.open(f"{self.folder(intent)}/alive", os.O_RDWR | os.O_CLOEXEC)
+        before = signal.signal(signal.SIGALRM, _time_is_up)
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+        try:
+            with contextlib.suppress(TimeoutError):  # it is told as it is: still at it
+                fcntl.flock(lock, fcntl.LOCK_SH)
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, before)
+            os.close(lock)
 
     def _cut_off(self, intent: str) -> dict[str, Any]:
         if not self._read(intent, "started"):
@@ -131,3 +162,7 @@ class Receipts:
                 return source.read()
         except FileNotFoundError:
             return b""
+
+
+def _time_is_up(*_: object) -> None:
+    raise TimeoutError

@@ -10,7 +10,7 @@ from app.domain.action import ActionCall, Risk
 from app.domain.evidence import Observation
 from app.domain.host import Host
 from app.domain.probe import Probe, ProbeResult
-from app.execution.ports import Receipt, ReceiptState
+from app.execution.ports import Receipt, ReceiptState, Watch
 
 OK = {"name": "edge.service", "load_state": "loaded", "active_state": "inactive"}
 
@@ -25,6 +25,9 @@ class ScriptedHosts:
         self.on_change = sent
         self.sent: list[str] = []
         self.asked = 0
+        self.taken_back_by: tuple[ActionCall, ...] = ()
+        self.confirmed = 0
+        self.on_confirm: list[Receipt] = []
         self.facts: dict[str, Any] = OK
 
     async def observe(
@@ -45,10 +48,23 @@ class ScriptedHosts:
             for call in calls
         )
 
-    async def change(self, host: Host, call: ActionCall, *, intent_id: str, fence: int) -> Receipt:
+    async def change(
+        self,
+        host: Host,
+        call: ActionCall,
+        *,
+        intent_id: str,
+        fence: int,
+        undo: Sequence[ActionCall] = (),
+    ) -> Receipt:
         self.sent.append(intent_id)
+        self.taken_back_by = tuple(undo)
         assert self.on_change is not None, "nothing was to be sent"
         return self.on_change
+
+    async def confirm(self, host: Host, intent_id: str) -> Receipt:
+        self.confirmed += 1
+        return self.on_confirm.pop(0) if len(self.on_confirm) > 1 else self.on_confirm[0]
 
     async def receipt(self, host: Host, intent_id: str) -> Receipt:
         self.asked += 1
@@ -87,3 +103,6 @@ NEVER_CAME = receipt(ReceiptState.NONE)
 LOST = receipt(ReceiptState.LOST, reason="the host went down in its middle")
 AWAY = receipt(ReceiptState.UNREACHABLE, reason="no route to host")
 SAID_NO = receipt(ReceiptState.REFUSED, reason="edge.service is protected")
+WAITS = RAN.model_copy(update={"watch": Watch.WAITING})
+KEPT = RAN.model_copy(update={"watch": Watch.KEPT})
+TOOK_BACK = RAN.model_copy(update={"watch": Watch.TAKEN_BACK})

@@ -244,6 +244,65 @@ async def test_a_unit_that_a_failed_reload_ended_is_started_after_the_undo(bench
     assert intent.undo_of == done.intent_id
 
 
+# --- what may cut the agent off -------------------------------------------------------------------
+
+
+def over_a_device(bench: Bench, *answers: Receipt) -> ScriptedHosts:
+    """A plan that switches a device on, on a host that waits for the agent's word afterwards."""
+    step = ActionCall(action="link.up", host=HOST.name, params={"device": "ens9"})
+    bench.plan = bench.plan.model_copy(update={"steps": (step,)})
+    hosts = ScriptedHosts(scripted.WAITS, sent=scripted.WAITS)
+    hosts.facts = {"kind": "link", "up": False, "carrier": False}
+    hosts.on_confirm = list(answers)
+    return hosts
+
+
+async def test_what_may_cut_the_agent_off_comes_with_its_undo_and_is_confirmed(
+    bench: Bench,
+) -> None:
+    hosts = over_a_device(bench, scripted.AWAY, scripted.KEPT)
+    result = await bench.change(hosts)
+    assert result.succeeded
+    assert [call.action for call in hosts.taken_back_by] == ["link.down"]
+    assert hosts.confirmed == 2
+    assert [call.action for call in result.undo] == ["link.down"]
+
+
+async def test_what_the_host_took_back_did_not_succeed_and_is_not_undone_again(
+    bench: Bench,
+) -> None:
+    result = await bench.change(over_a_device(bench, scripted.AWAY, scripted.TOOK_BACK))
+    assert (result.succeeded, result.how, result.undo) == (False, "taken back", ())
+    assert "heard nothing of the agent" in result.output
+    again = ScriptedHosts()
+    assert (await bench.change(again)).how == "taken back"  # from the ledger, and so told again
+    assert again.sent == []
+
+
+async def test_after_a_crash_the_word_is_said_by_whoever_goes_on(bench: Bench) -> None:
+    hosts = over_a_device(bench, scripted.KEPT)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(hosts, "change", _dies)
+        with pytest.raises(KeyboardInterrupt):
+            await bench.change(hosts)
+    result = await bench.change(hosts)
+    assert (result.succeeded, result.how, hosts.confirmed) == (True, "receipt", 1)
+
+
+async def test_an_undo_and_what_cuts_nobody_off_wait_for_no_word(bench: Bench) -> None:
+    plain = ScriptedHosts(sent=scripted.RAN)
+    await bench.change(plain)
+    assert plain.taken_back_by == ()
+    hosts = over_a_device(bench, scripted.KEPT)
+    effects = bench.effects(hosts)
+    done = await effects.change("remediate-2", bench.plan, 0, await bench.decision())
+    hosts.on_change = scripted.RAN
+    hosts.facts = hosts.facts | {"up": True}
+    hosts.taken_back_by = ()
+    await effects.undo("verify-1.undo-1", bench.plan, done)
+    assert hosts.taken_back_by == ()
+
+
 async def test_a_failed_execution_names_the_change_of_which_nobody_knows(bench: Bench) -> None:
     await bench.dispatched()
     endings = Endings(bench.records)

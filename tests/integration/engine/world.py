@@ -134,7 +134,15 @@ class FolderHosts:
             for call in calls
         )
 
-    async def change(self, host: Host, call: ActionCall, *, intent_id: str, fence: int) -> Receipt:
+    async def change(
+        self,
+        host: Host,
+        call: ActionCall,
+        *,
+        intent_id: str,
+        fence: int,
+        undo: Sequence[ActionCall] = (),
+    ) -> Receipt:
         self._run(call, intent_id)
         while True:
             receipt = await self.receipt(host, intent_id)
@@ -152,6 +160,9 @@ class FolderHosts:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
+
+    async def confirm(self, host: Host, intent_id: str) -> Receipt:
+        return await self.receipt(host, intent_id)
 
     async def receipt(self, host: Host, intent_id: str) -> Receipt:
         folder = self._folder.path / "receipts" / intent_id
