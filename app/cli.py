@@ -22,6 +22,7 @@ from app.commands import (
     demo_real,
     doctor,
     enrol,
+    hosts,
     incidents,
     keys,
     knowledge,
@@ -56,6 +57,7 @@ app.command()(incidents.cancel)
 app.command()(pausing.pause)
 app.command()(pausing.resume)
 app.command()(alerts.alerts)
+app.add_typer(hosts.app, name="host")
 app.add_typer(asking.app, name="approvals")
 app.add_typer(keys.app, name="keys")
 app.add_typer(outbox.app, name="outbox")

@@ -28,10 +28,7 @@ def enrol(
 ) -> None:
     """Write the archive that enrols a host, and say how to unpack it there. Contacts nothing."""
     host = Inventory.load(read_settings()).get(name)
-    try:
-        public_key = key.read_text(encoding="utf-8").strip()
-    except OSError as error:
-        give_up(f"{key} cannot be read: {error.strerror}.", hint="Name the .pub file with --key.")
+    public_key = read_public_key(key)
     files = enrolment_files(
         host=host, public_key=public_key, from_addresses=tuple(from_address or ())
     )
@@ -45,6 +42,14 @@ def enrol(
         f"  id {host.username} || useradd --create-home --shell /bin/sh {host.username}\n"
         f"  tar -C / -xpf {written.name} && visudo -c"
     )
+
+
+def read_public_key(key: Path) -> str:
+    """The line of a .pub file; a file that cannot be read ends the command."""
+    try:
+        return key.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        give_up(f"{key} cannot be read: {error.strerror}.", hint="Name the .pub file with --key.")
 
 
 def packed(files: tuple[HostFile, ...]) -> bytes:

@@ -43,6 +43,12 @@ def reads(digest: str, calls: Sequence[ActionCall], seconds: float) -> bytes:
     return _request(digest, mode="read", requests=requests)
 
 
+def checks(digest: str, calls: Sequence[ActionCall]) -> bytes:
+    """Would the host run these? Nothing is run by the question."""
+    requests = [{"action": c.action, "params": c.params} for c in calls]
+    return _request(digest, mode="check", requests=requests)
+
+
 def change(
     digest: str, call: ActionCall, intent_id: str, fence: int, undo: Sequence[ActionCall] = ()
 ) -> bytes:

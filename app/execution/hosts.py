@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from app.execution.enrolment import GATE_COMMAND, gate_digest
 from app.execution.observations import Observer, RawResult
 from app.execution.ports import Receipt, ReceiptState
 from app.execution.ssh import Completed, SshConnections
+from app.execution.ssh_attempts import Attempt, attempts
 from app.execution.targets import Inventory
 from app.redaction.redactor import REDACTOR, Redactor
 from app.secrets.secrets import Secrets
@@ -26,6 +27,7 @@ from app.secrets.secrets import Secrets
 BATCH_BYTES = 64 * 1024 * 1024
 CHANGE_MARGIN_SECONDS = 15.0  # beyond the entry's own timeout, for connecting and the gate
 RECEIPT_SECONDS = 20.0
+CHECK_SECONDS = 60.0
 
 
 def _utc_now() -> datetime:
@@ -115,6 +117,21 @@ class SshHosts:
         done = await self._run_gate(host, request, RECEIPT_SECONDS)
         if not list(gate_protocol.lines(host, done.stdout, done.stderr)):
             raise HostUnreachable(f"{host.name}'s gate gave no answer.")
+
+    async def attempts(self, host: Host) -> tuple[Attempt, ...]:
+        """What somebody with the agent's key would try beside the gate, tried."""
+        return await attempts(await self._connections.connected(host))
+
+    async def would_run(self, host: Host, calls: Sequence[ActionCall]) -> tuple[str, ...]:
+        """Why the host's gate would not run each of these, "" where it would. Runs none."""
+        request = gate_protocol.checks(self._digest, calls)
+        done = await self._run_gate(host, request, CHECK_SECONDS)
+        answers = {
+            answer["id"]: _why_refused(answer)
+            for answer in gate_protocol.lines(host, done.stdout, done.stderr)
+            if isinstance(answer.get("id"), int)
+        }
+        return tuple(answers.get(number, "no answer") for number in range(len(calls)))
 
     async def close(self) -> None:
         """Close every connection."""
@@ -238,6 +255,12 @@ class SshHosts:
 
     def _all_failed(self, calls: dict[int, ActionCall], reason: str) -> dict[int, Observation]:
         return {i: self._observer.failed(call, reason, self._now()) for i, call in calls.items()}
+
+
+def _why_refused(answer: Mapping[str, object]) -> str:
+    if answer.get("fits") is True:
+        return ""
+    return f"{answer.get('refused')}: {answer.get('reason', '')}"
 
 
 def _plain_result(done: Completed, seconds: float) -> RawResult:

@@ -87,6 +87,10 @@ class SshConnections:
         finally:
             connection.abort()
 
+    async def connected(self, host: Host) -> asyncssh.SSHClientConnection:
+        """The connection to a host, for `ssh_attempts`. HostUnreachable where none is had."""
+        return await self._connection(host)
+
     async def close(self) -> None:
         """Close every connection; what runs on a host goes on there to its own deadline."""
         for connection in self._open.values():

@@ -13,7 +13,7 @@ from .jobs import Interrupted, Job, Loop
 from .places import Places
 from .receipts import Receipts
 from .refusal import Refused
-from .request import LARGEST, MOST_READS, PROTOCOL, Config, admit, load_config, parse
+from .request import LARGEST, MOST_CHECKS, MOST_READS, PROTOCOL, Config, admit, load_config, parse
 
 SECONDS_TO_ASK = 20
 
@@ -52,23 +52,23 @@ def _serve(request: dict[str, Any], config: Config, places: Places) -> None:
         _read_all(request, config, places)
     elif mode == "change":
         say(changes.change(request, config, places))
+    elif mode == "check":
+        _check_all(request, config)
     elif mode == "confirm":
         say(changes.confirm(request, places))
     elif mode == "receipt":
         say(Receipts(places).tell(changes.intent_of(request)))
     else:
         raise Refused(
-            "malformed", f"mode is {ascii(mode)[:40]}; expected read, change, confirm or receipt"
+            "malformed",
+            f"mode is {ascii(mode)[:40]}; expected read, change, check, confirm or receipt",
         )
 
 
 def _read_all(request: dict[str, Any], config: Config, places: Places) -> None:
     """Run every diagnostic that fits; one that does not is refused alone."""
-    asked = request.get("requests")
-    if not isinstance(asked, list) or not 0 < len(asked) <= MOST_READS:
-        raise Refused("malformed", f"expected 1 to {MOST_READS} requests")
     jobs = []
-    for number, one in enumerate(asked):
+    for number, one in enumerate(_asked(request, MOST_READS)):
         try:
             jobs.append(Job(number, admit(one, config, changes=False)))
         except Refused as refused:
@@ -76,6 +76,26 @@ def _read_all(request: dict[str, Any], config: Config, places: Places) -> None:
         except AttributeError:
             say({"id": number, "refused": "malformed", "reason": "expected an object"})
     Loop(places, lambda job: say(job.answer())).run(jobs)
+
+
+def _check_all(request: dict[str, Any], config: Config) -> None:
+    """Say of each request whether it would be run here. Runs none of them."""
+    for number, one in enumerate(_asked(request, MOST_CHECKS)):
+        try:
+            entry = config.actions.get(str(one.get("action")))
+            admit(one, config, changes=bool(entry and entry["changes"]))
+            say({"id": number, "fits": True})
+        except Refused as refused:
+            say({"id": number, "refused": refused.code, "reason": refused.reason})
+        except AttributeError:
+            say({"id": number, "refused": "malformed", "reason": "expected an object"})
+
+
+def _asked(request: dict[str, Any], most: int) -> list[Any]:
+    asked = request.get("requests")
+    if not isinstance(asked, list) or not 0 < len(asked) <= most:
+        raise Refused("malformed", f"expected 1 to {most} requests")
+    return asked
 
 
 def _read_request() -> bytes:

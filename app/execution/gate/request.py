@@ -15,6 +15,7 @@ from .units import why_not
 PROTOCOL = 1
 LARGEST = 1024 * 1024
 MOST_READS = 64
+MOST_CHECKS = 4096
 
 
 class Call(NamedTuple):
