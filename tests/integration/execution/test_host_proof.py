@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shlex
 import shutil
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -22,6 +25,7 @@ from tests.integration.execution.sshd import SSHD, Server, serving
 
 pytestmark = pytest.mark.skipif(not SSHD.exists(), reason="openssh-server is not installed")
 CATALOG = Catalog.load()
+PROJECT = Path(__file__).parents[3]
 
 
 @pytest.fixture
@@ -119,3 +123,52 @@ async def test_files_of_the_enrolment_that_differ_are_named(server: Server, tmp_
     assert "nobody" in found["given"].said
     assert "missing" in found["gone"].said
     assert hashlib.sha256(b"same").hexdigest() not in str(found)  # nothing of contents is told
+
+
+def commanded(server: Server, tmp_path: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """`sre-agent host ...` as a process of its own, over an inventory with this one host."""
+    host = server.host().model_dump(mode="json", exclude_defaults=True, exclude={"name"})
+    inventory = tmp_path / "inventory.json"  # JSON is YAML
+    inventory.write_text(json.dumps({"hosts": {"bench": host}}))
+    return subprocess.run(
+        [sys.executable, "-m", "app.cli", "host", *words],
+        env={
+            "PATH": os.environ["PATH"],
+            "INVENTORY_FILE": str(inventory),
+            "ENABLE_REAL_SSH": "true",
+            "COLUMNS": "200",
+        },
+        cwd=PROJECT,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def test_the_command_says_what_holds_and_what_not(
+    bench: Bench, server: Server, tmp_path: Path
+) -> None:
+    done = commanded(server, tmp_path, "verify", "bench")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("ok") >= 10
+    keys = server.folder / "authorized_keys"
+    keys.write_text(keys.read_text().replace("restrict,", "restrict,pty,"))
+    done = commanded(server, tmp_path, "verify", "bench")
+    assert done.returncode == 1
+    assert "WRONG no a terminal" in done.stdout
+    del bench.config["actions"]["service.start"]
+    bench.write_config()
+    assert "service.start" in commanded(server, tmp_path, "verify", "bench").stdout
+
+
+def test_what_takes_all_of_it_away_is_printed_and_nothing_is_contacted(
+    server: Server, tmp_path: Path
+) -> None:
+    server.process.terminate()
+    server.process.wait()
+    done = commanded(server, tmp_path, "revoke", "bench")
+    assert done.returncode == 0, done.stderr
+    for what in ("sudoers.d/sre-agent", "authorized_keys", "userdel", "/var/lib/sre-agent"):
+        assert what in done.stdout
