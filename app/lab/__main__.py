@@ -10,6 +10,7 @@ from pathlib import Path
 from app.lab import commands
 from app.lab.batch import COULD_NOT_RUN, PASSED_ALL, RunOptions
 from app.lab.errors import LabError
+from app.lab.interruption import KINDS
 from app.lab.language_model import DOUBLES
 from app.lab.rivals import AGENTS, SERVICE
 
@@ -91,6 +92,9 @@ def _add_run(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
                      "chat completions on 127.0.0.1:$PORT")  # fmt: skip
     run.add_argument("--redraw", type=int, metavar="SEED", help="draw names, addresses, "
                      "ports and tickets anew; the faults stay")  # fmt: skip
+    run.add_argument("--interrupt", choices=KINDS, help="kill the service, or cut it off from its "
+                     "hosts, once in each scenario at a drawn moment")  # fmt: skip
+    run.add_argument("--seed", type=int, metavar="N", default=1, help="draws those moments")
     for name, told in FLAGS.items():
         run.add_argument(f"--{name}", action="store_true", help=told)
     run.set_defaults(call=lambda given: commands.run(_options(given)))
@@ -140,6 +144,8 @@ def _options(given: argparse.Namespace) -> RunOptions:
         noise=given.noise,
         inject_text=given.inject_text,
         redraw=given.redraw,
+        interrupt=given.interrupt,
+        seed=given.seed,
     )
 
 

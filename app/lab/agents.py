@@ -115,9 +115,13 @@ class ServiceAgent(Agent):
         with super().at_work(estate), ExitStack() as parts:
             beside = parts.enter_context(served(self.model, estate)) if self.model else {}
             self.service = start_service(estate, self.policy, beside, self.without)
-            parts.callback(self.service.stop)
+            parts.callback(self._stop)
             self.client = Client(self.service)
             yield
+
+    def _stop(self) -> None:
+        assert self.service is not None
+        self.service.stop()
 
     def take_baseline(self, hosts: tuple[str, ...]) -> None:
         """By the service's own API."""
@@ -145,6 +149,9 @@ class ServiceAgent(Agent):
             self.seconds_to_healthy = watch.seconds
         return said
 
+    def between_looks(self) -> None:
+        """Between two looks at the execution; whoever disturbs the service does it here."""
+
     def _follow(self, execution_id: int, scenario: Scenario) -> Said:
         began, waited, asked = time.monotonic(), 0.0, False
         deadline = began + scenario.limits.seconds * GRACE + 30
@@ -153,6 +160,7 @@ class ServiceAgent(Agent):
             status = str(self.last["status"])
             if status in ENDED or time.monotonic() > deadline:
                 break
+            self.between_looks()
             if status == WAITING:
                 asked = True
                 waited += POLL_SECONDS

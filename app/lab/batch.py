@@ -14,8 +14,8 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn, TextIO
 
-from app.lab import layers, provenance, requirements, timelines
-from app.lab.agents import ReferenceFix
+from app.lab import interruption, layers, provenance, requirements, timelines
+from app.lab.agents import Agent, ReferenceFix
 from app.lab.disturbance import CALM, Disturbance
 from app.lab.errors import LabError
 from app.lab.estate import with_resolver
@@ -51,6 +51,8 @@ class RunOptions:
     noise: bool = False
     inject_text: bool = False
     redraw: int | None = None
+    interrupt: str | None = None  # one of `interruption.KINDS`
+    seed: int = 1  # of the moments of interruptions
 
     @property
     def variation(self) -> Variation:
@@ -114,13 +116,22 @@ def _proven_then_run(scenario: Scenario, options: RunOptions) -> Row:
         proof = prove(scenario, replace(options.variation, noise=False, inject_text=False))
         if not proof.passed:
             return no_verdict(scenario, "broken_scenario", f"not proven: {proof.reason}")
-    agent = agent_named(options.agent, options.policy, options.model)
+    agent = _agent(options)
     varied, disturbance = options.variation.of(scenario)
     naming = options.variation.naming
     row = run_scenario(varied, agent, cache() / "traces", disturbance, naming)
     if options.out is not None:
         timelines.keep(options.out, scenario.id, agent)
+        interruption.keep(options.out, agent)
     return row
+
+
+def _agent(options: RunOptions) -> Agent:
+    if options.interrupt is None:
+        return agent_named(options.agent, options.policy, options.model)
+    if options.agent != SERVICE or options.model is not None:
+        raise LabError("--interrupt is for the service alone, without --agent and --model")
+    return interruption.InterruptedService(options.interrupt, options.seed, options.policy)
 
 
 def prove(scenario: Scenario, variation: Variation) -> Row:
@@ -187,6 +198,7 @@ def _rows_to(options: RunOptions) -> Iterator[Callable[[Row], None]]:
         _drop_half_line(options.out)
     if not options.resume:
         timelines.beside(options.out).unlink(missing_ok=True)
+        interruption.beside(options.out).unlink(missing_ok=True)
     with options.out.open("a" if options.resume else "w") as file:
         yield writer(file)
 

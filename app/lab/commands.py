@@ -17,6 +17,7 @@ from app.lab import (
     batch,
     calibration,
     claims,
+    interruption,
     leftovers,
     requirements,
     rowfile,
@@ -33,6 +34,9 @@ from app.lab.places import PREFIX, RUNS
 from app.lab.running import start
 from app.lab.scenario import KEBAB, load_folder
 from app.lab.variation import Variation
+
+BESIDE = (timelines.SUFFIX, interruption.SUFFIX)
+"""What stands beside files of rows and has none itself."""
 
 TEMPLATE = Path(__file__).with_name("template.yaml")
 
@@ -108,7 +112,7 @@ def record(name: str, scenarios: Path, plays: str, out: Path | None) -> Path:
 
 def calibrate(paths: list[Path], out: Path | None = None) -> int:
     """Say whether stated confidence keeps its word, and write what the rows teach."""
-    rows = [path for path in paths if not path.name.endswith(timelines.SUFFIX)]
+    rows = [path for path in paths if not path.name.endswith(BESIDE)]
     given = [claim for file in rowfile.read_all(rows) for claim in claims.claims_of(file)]
     if not given:
         raise LabError("none of the rows states a cause with its confidence: run `lab run` anew")
@@ -130,7 +134,7 @@ def _console() -> Console:
 
 def report(paths: list[Path], html: Path | None = None) -> int:
     """Sum up rows, or compare several files; 1 where some lines were no rows, else 0."""
-    rows = [path for path in paths if not path.name.endswith(timelines.SUFFIX)]
+    rows = [path for path in paths if not path.name.endswith(BESIDE)]
     if not rows:
         raise LabError("no rows to report on: name the files that `lab run --out` wrote")
     files = rowfile.read_all(rows)
@@ -144,6 +148,8 @@ def report(paths: list[Path], html: Path | None = None) -> int:
         tables.compared(console, files)
     else:
         tables.summary(console, list(files[0].rows.values()))
+        if came := interruption.read_beside(rows[0]):
+            tables.interrupted(console, came)
     return int(bool(complaints))
 
 

@@ -13,6 +13,7 @@ from app.knowledge.calibration import Calibration
 from app.lab import untrusted
 from app.lab.calibration import Reliability, wilson
 from app.lab.comparison import changed, figures, turns
+from app.lab.interruption import Interruption
 from app.lab.judge import Row
 from app.lab.rowfile import RowFile
 from app.lab.tally import Share, tally
@@ -165,3 +166,23 @@ def _seconds(value: float | None) -> str:
 
 def _text(text: str, most: int = 80) -> str:
     return escape(untrusted.line(text, most))
+
+
+def interrupted(console: Console, found: Sequence[Interruption]) -> None:
+    """Interruptions by the step that they came into, and every violation in full."""
+    table = Table("interrupted", "times", "changes begun before", "intents", "undecided", "wrong")
+    steps = dict.fromkeys(one.step or "the work had ended" for one in found)
+    for step in sorted(steps):
+        those = [one for one in found if (one.step or "the work had ended") == step]
+        table.add_row(
+            _text(f"{those[0].kind}: {step}"),
+            str(len(those)),
+            str(sum(one.changes_begun for one in those)),
+            str(sum(one.intents for one in those)),
+            str(sum(one.undecided for one in those)),
+            str(sum(bool(one.violations) for one in those)),
+        )
+    console.print(table)
+    for one in found:
+        for violation in one.violations:
+            console.print(f"{_text(one.id)}: {_text(violation)}")

@@ -59,27 +59,40 @@ def start_service(
     diagnosis that is taken out of it.
     """
     made = write_policy(estate, policy)
-    log = estate.folder / "service.log"
     program = ["start_server.py"] if without is None else ["-m", ablation.__name__, without]
+    service = _launched(estate, made, program, settings or {})
+    return replace(service, key=asyncio.run(_operators_key(_database_url(estate))))
+
+
+def again(estate: Estate, before: Service) -> Service:
+    """Start the service anew on the database that its killed process left."""
+    return replace(_launched(estate, before.policy, ["start_server.py"], {}), key=before.key)
+
+
+def _launched(
+    estate: Estate, policy: Policy, program: list[str], settings: Mapping[str, str]
+) -> Service:
+    """A process of the service that is ready; what it says is added to the log."""
+    log = estate.folder / "service.log"
     command = ["ip", "netns", "exec", estate.namespace, sys.executable, *program]
-    with log.open("wb") as output:
+    with log.open("ab") as output:
         process = subprocess.Popen(
             command,
             cwd=PROJECT,
-            env=_environment(estate, made) | dict(settings or {}),
+            env=_environment(estate, policy) | dict(settings),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
     (estate.folder / "service.pid").write_text(str(process.pid))
-    service = Service(process, f"http://127.0.0.1:{PORT}", estate.namespace, made, log)
+    service = Service(process, f"http://127.0.0.1:{PORT}", estate.namespace, policy, log)
     try:
         _wait_ready(service)
-        return replace(service, key=asyncio.run(_operators_key(_database_url(estate))))
     except BaseException:
         service.stop()
         raise
+    return service
 
 
 async def _operators_key(database_url: str) -> str:

@@ -1,0 +1,211 @@
+"""The service interrupted while it works: killed at once, or cut off from its hosts for a while.
+
+Both come at a drawn moment: half of them at any moment of the work, half right after a change was
+begun. Afterwards three records are held together: the service's ledger of intents, the receipts on
+the hosts, and what systemd itself wrote of the units that were touched.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import sqlite3
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from app.lab.agents import ServiceAgent
+from app.lab.client import Client
+from app.lab.judge import Said
+from app.lab.machine import Machine
+from app.lab.process import attempt
+from app.lab.scenario import Scenario
+from app.lab.service import again
+from app.lab.trace import DATABASE
+
+KILL, CUT = "kill", "cut"
+KINDS = (KILL, CUT)
+SUFFIX = ".interruptions.jsonl"
+ANY_MOMENT, AFTER_A_CHANGE = 15.0, 3.0  # seconds within which the moment is drawn
+CUT_SECONDS = (4.0, 25.0)  # shorter and longer than the connection is missed
+_SETTLED = ("done", "refused")
+_STARTING = ("service.start", "service.restart")
+_RECEIPTS = "/var/lib/sre-agent/receipts"
+_LIST = f"cd {_RECEIPTS} 2>/dev/null && for r in */; do test -e $r/started && echo ${{r%/}}; done"
+_CUT_OFF = """
+nft -f - <<'END'
+table inet lab_cut { chain out { type filter hook output priority 0; tcp dport 22 drop; } }
+END
+"""
+_RESTART_SCHEDULED = "5eb03494b6584870a536b337290809b3"  # systemd's id of that message
+
+
+@dataclass(frozen=True)
+class Interruption:
+    """One interruption, and what the records say after it. Nothing is wrong without violations."""
+
+    id: str  # of the scenario
+    kind: str
+    at_seconds: float | None  # after the ticket was posted; None: the work ended before
+    step: str  # the step of the workflow that it came into
+    changes_begun: int  # before it came
+    intents: int
+    undecided: int  # of which nobody can tell whether they ran; they must end with a person
+    violations: tuple[str, ...]
+
+
+class InterruptedService(ServiceAgent):
+    """The service under test, interrupted once while it works on a ticket."""
+
+    def __init__(self, kind: str, seed: int, policy: Path | None = None) -> None:
+        super().__init__(policy)
+        self.kind, self.seed = kind, seed
+        self.interruption: Interruption | None = None
+
+    def heal(self, scenario: Scenario) -> Said:
+        """As the service does, with the interruption; then the records are held together."""
+        drawn = random.Random(f"{self.seed} {self.kind} {scenario.id}")
+        self._after_change = drawn.random() < 0.5
+        self._delay = drawn.uniform(0, AFTER_A_CHANGE if self._after_change else ANY_MOMENT)
+        self._length = drawn.uniform(*CUT_SECONDS)
+        self._began, self._due = time.monotonic(), None if self._after_change else self._delay
+        self._at: float | None = None
+        self._step, self._begun = "", 0
+        self._epoch = time.time()
+        said = super().heal(scenario)
+        self.interruption = self._held_together(scenario)
+        return said
+
+    def between_looks(self) -> None:
+        """Interrupt, where the moment has come."""
+        if self._at is not None:
+            return
+        now = time.monotonic() - self._began
+        actions = self.last.get("actions_taken") or ()
+        running = any(t["action_type"] == "remediate" for t in self.last.get("timeline") or ())
+        if self._due is None and running:
+            self._due = now + self._delay
+        if self._due is None or now < self._due:
+            return
+        self._at, self._begun = round(now, 1), len(actions)
+        self._step = str(self.last.get("current_step") or self.last.get("status") or "")
+        if self.kind == KILL:
+            self._kill()
+        else:
+            self._cut()
+
+    def _kill(self) -> None:
+        """End the service's process as the kernel would, and start it again on what it left."""
+        assert self.service is not None
+        self.service.process.kill()
+        self.service.process.wait()
+        self.service = again(self.estate, self.service)
+        self.client = Client(self.service)
+
+    def _cut(self) -> None:
+        """Drop what the service says to its hosts' sshd for a while, and end its sessions there."""
+        namespace = ["ip", "netns", "exec", self.estate.namespace]
+        attempt([*namespace, "/bin/bash", "-s"], stdin=_CUT_OFF)
+        for machine in self.estate.machines.values():
+            machine.look("pkill", "-KILL", "-f", "^sshd: sre-agent")
+        time.sleep(self._length)  # nothing to wait for: this is the interruption
+        attempt([*namespace, "nft", "delete", "table", "inet", "lab_cut"])
+
+    def _held_together(self, scenario: Scenario) -> Interruption:
+        intents = _intents(self.estate.folder / DATABASE)
+        violations = [*self._against_receipts(intents), *self._against_systemd(intents)]
+        if not self.last.get("outcome"):
+            violations.append("the execution has not ended: it was lost")
+        return Interruption(
+            id=scenario.id,
+            kind=self.kind,
+            at_seconds=self._at,
+            step=self._step,
+            changes_begun=self._begun,
+            intents=len(intents),
+            undecided=sum(intent.state not in _SETTLED for intent in intents),
+            violations=tuple(violations),
+        )
+
+    def _against_receipts(self, intents: list[_Intent]) -> Iterator[str]:
+        """What ran on a host must stand in the ledger, and what the ledger says ran must have."""
+        for name, machine in self.estate.machines.items():
+            there = set(machine.look("/bin/sh", "-c", _LIST).stdout.split())
+            here = {intent.id: intent for intent in intents if intent.host == name}
+            for stray in sorted(there - here.keys()):
+                yield f"{name} ran {stray}, which is in no ledger"
+            for intent in here.values():
+                if intent.state == "done" and intent.id not in there:
+                    yield f"{intent.id} is done by the ledger, and {name} has no receipt of it"
+
+    def _against_systemd(self, intents: list[_Intent]) -> Iterator[str]:
+        """A unit was started as often as it was asked for, and by systemd's own restarts."""
+        for name, machine in self.estate.machines.items():
+            asked = Counter(
+                intent.unit
+                for intent in intents
+                if intent.host == name and intent.action in _STARTING and intent.unit
+            )
+            for unit, times in asked.items():
+                started = _starts(machine, unit, self._epoch)
+                if started > times:
+                    yield f"{unit} on {name} was started {started} times for {times} intents"
+
+
+@dataclass(frozen=True)
+class _Intent:
+    id: str
+    host: str
+    action: str
+    unit: str
+    state: str
+
+
+def _intents(database: Path) -> list[_Intent]:
+    """The service's ledger of changes, undoing included."""
+    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as opened:
+        rows = opened.execute("SELECT id, host, call, state FROM command_intent").fetchall()
+    found = []
+    for ident, host, call, state in rows:
+        asked = json.loads(call)
+        unit = str(asked["params"].get("unit", ""))
+        found.append(_Intent(ident, host, asked["action"], unit, state))
+    return found
+
+
+def _starts(machine: Machine, unit: str, since: float) -> int:
+    """Starts of a unit that somebody asked for, as systemd tells them; its own restarts less."""
+    argv = ("journalctl", "-q", "--no-pager", "-o", "json", f"--since=@{since:.0f}", "_PID=1")
+    starts = 0
+    for line in machine.look(*argv, f"UNIT={unit}").stdout.splitlines():
+        with suppress(ValueError):
+            entry = json.loads(line)
+            if entry.get("JOB_TYPE") in ("start", "restart") and entry.get("JOB_RESULT"):
+                starts += 1
+            starts -= entry.get("MESSAGE_ID") == _RESTART_SCHEDULED
+    return starts
+
+
+def keep(rows: Path, agent: object) -> None:
+    """Write beside the rows what was found of one interruption."""
+    if isinstance(agent, InterruptedService) and agent.interruption is not None:
+        with beside(rows).open("a", encoding="utf-8") as file:
+            file.write(json.dumps(asdict(agent.interruption)) + "\n")
+
+
+def read_beside(rows: Path) -> list[Interruption]:
+    """The interruptions of a file of rows; none where it has none."""
+    place = beside(rows)
+    lines = place.read_text(encoding="utf-8").splitlines() if place.exists() else []
+    return [
+        Interruption(**(kept | {"violations": tuple(kept["violations"])}))
+        for kept in map(json.loads, lines)
+    ]
+
+
+def beside(rows: Path) -> Path:
+    """Where the interruptions of a file of rows stand."""
+    return rows.with_name(rows.stem + SUFFIX)
