@@ -40,7 +40,8 @@ nft -f - <<'END'
 table inet lab_cut { chain out { type filter hook output priority 0; tcp dport 22 drop; } }
 END
 """
-_RESTART_SCHEDULED = "5eb03494b6584870a536b337290809b3"  # systemd's id of that message
+_STARTED = "39f53479d3a045ac8e11786248231fbf"  # systemd's ids of these messages
+_RESTART_SCHEDULED = "5eb03494b6584870a536b337290809b3"
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,9 @@ class InterruptedService(ServiceAgent):
         super().__init__(policy)
         self.kind, self.seed = kind, seed
         self.interruption: Interruption | None = None
+        self._due: float | None = None  # seconds after the ticket; None: not before a change begins
+        self._at: float | None = None  # when it came
+        self._step, self._begun = "", 0
 
     def heal(self, scenario: Scenario) -> Said:
         """As the service does, with the interruption; then the records are held together."""
@@ -72,8 +76,7 @@ class InterruptedService(ServiceAgent):
         self._delay = drawn.uniform(0, AFTER_A_CHANGE if self._after_change else ANY_MOMENT)
         self._length = drawn.uniform(*CUT_SECONDS)
         self._began, self._due = time.monotonic(), None if self._after_change else self._delay
-        self._at: float | None = None
-        self._step, self._begun = "", 0
+        self._at, self._step, self._begun = None, "", 0
         self._epoch = time.time()
         said = super().heal(scenario)
         self.interruption = self._held_together(scenario)
@@ -179,14 +182,11 @@ def _intents(database: Path) -> list[_Intent]:
 def _starts(machine: Machine, unit: str, since: float) -> int:
     """Starts of a unit that somebody asked for, as systemd tells them; its own restarts less."""
     argv = ("journalctl", "-q", "--no-pager", "-o", "json", f"--since=@{since:.0f}", "_PID=1")
-    starts = 0
-    for line in machine.look(*argv, f"UNIT={unit}").stdout.splitlines():
+    told = Counter[str]()
+    for entry in machine.look(*argv, f"UNIT={unit}").stdout.splitlines():
         with suppress(ValueError):
-            entry = json.loads(line)
-            if entry.get("JOB_TYPE") in ("start", "restart") and entry.get("JOB_RESULT"):
-                starts += 1
-            starts -= entry.get("MESSAGE_ID") == _RESTART_SCHEDULED
-    return starts
+            told[str(json.loads(entry).get("MESSAGE_ID"))] += 1
+    return told[_STARTED] - told[_RESTART_SCHEDULED]
 
 
 def keep(rows: Path, agent: object) -> None:
