@@ -32,8 +32,9 @@ _OTHER_MODES = re.compile(
 """Who may do what, and what a file alone does not bring into effect: other modes know these."""
 
 _SECRET = re.compile(
-    r"pass(?:word|wd|phrase)?\b|requirepass|masterauth|secret|token|credential|api_?key|redacted"
-    r"|^[+-]?user\b|[+-]user ",
+    r"passw|passphrase|\bpass\b"
+    r"|(?<!proxy)(?<!fastcgi)(?<!uwsgi)(?<!scgi)(?<!grpc)(?<!memcached)_pass\b"
+    r"|requirepass|masterauth|secret|token|credential|api_?key|redacted|^[+-]?user\b|[+-]user ",
     re.IGNORECASE,
 )
 """How a change of who gets in shows: whoever knows the new secret would be shut out by the old."""

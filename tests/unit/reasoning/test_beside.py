@@ -86,7 +86,13 @@ async def test_a_cause_that_was_put_back_in_vain_is_not_tried_again() -> None:
 
 @pytest.mark.parametrize(
     "said",
-    ["# CHG-20411 as agreed", "SECRET_TOKEN=[redacted:12]", "# do not touch: on purpose"],
+    [
+        "# CHG-20411 as agreed",
+        "SECRET_TOKEN=[redacted:12]",
+        "DB_PASS=x",
+        "requirepass x",
+        "# do not touch: on purpose",
+    ],
 )
 async def test_what_was_meant_or_gives_a_secret_away_is_left_to_a_person(said: str) -> None:
     facts = broken(file("/etc/gai.conf", "b" * 64), said=said)
@@ -94,6 +100,12 @@ async def test_what_was_meant_or_gives_a_secret_away_is_left_to_a_person(said: s
     facts[key] |= {"comments": [said] if said.startswith("#") else []}
     judged = await ended_at_last(facts)
     assert judged.advice is Advice.HAND_OVER
+
+
+@pytest.mark.parametrize("said", ["proxy_pass http://shop/;", "fastcgi_pass unix:/run/x;"])
+async def test_where_requests_are_passed_to_is_no_secret(said: str) -> None:
+    judged = await ended_at_last(broken(file("/etc/gai.conf", "b" * 64), said=said))
+    assert judged.advice is Advice.REMEDIATE
 
 
 async def test_who_may_do_what_is_never_tried_out() -> None:
