@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from urllib.parse import urlsplit
 
 from app.domain.action import ActionCall
 from app.domain.probe import ProbeKind
@@ -33,6 +35,9 @@ FURTHER_ASKS = 4
 """Asked beside those where advice brings causes forward."""
 
 JOURNAL_LINES = 200
+LOCAL_PAGE = "http.local"
+PAGES_ASKED = 2
+"""Pages that one service of a host is asked for directly, over the whole diagnosis."""
 
 _OF_NO_UNIT = frozenset({
     kept.CHECK, job_scripts.CHECK, job_scripts.PILES, web_limits.CHECK, accounts.CHECK,
@@ -70,8 +75,36 @@ def next_questions(
         calls.extend(_closer_look(host))
     if behind:
         calls.extend(_look_behind(case, hosts))
+    calls = list(_worth_asking(case, hosts, calls))
     own = tuple(not_asked(case, calls))[:ASKS_A_ROUND]
     return (*own, *[call for call in not_asked(case, further) if call not in own][:FURTHER_ASKS])
+
+
+def _worth_asking(
+    case: Case, hosts: tuple[HostCase, ...], calls: Iterable[ActionCall]
+) -> Iterator[ActionCall]:
+    """Without questions whose answer is known: a file that is not there has no environment, and a
+    service that was asked for two pages answers the third, or another name's, alike."""
+    known = {host.host.name: host for host in hosts}
+    pages = Counter(_server(e.host, e.params) for e in case.evidence if e.action == LOCAL_PAGE)
+    urls = {(e.host, e.params.get("url")) for e in case.evidence if e.action == LOCAL_PAGE}
+    for call in calls:
+        if call.action == "environment.read":
+            host = known.get(call.host)
+            if host is not None and host.is_gone(str(call.params["path"])):
+                continue
+        if call.action == LOCAL_PAGE:
+            server, url = _server(call.host, call.params), (call.host, call.params.get("url"))
+            if url in urls or pages[server] >= PAGES_ASKED:
+                continue
+            pages[server] += 1
+            urls.add(url)
+        yield call
+
+
+def _server(host: str, params: Mapping[str, object]) -> tuple[str, str]:
+    """Who answers a local page."""
+    return host, urlsplit(str(params.get("url"))).netloc
 
 
 def _closer_look(host: HostCase) -> Iterable[ActionCall]:
@@ -87,8 +120,6 @@ def _closer_look(host: HostCase) -> Iterable[ActionCall]:
             yield ActionCall(action=test, host=name)
         found = host.view.units.get(unit)
         for path in found[0].environment_files if found is not None else ():
-            if host.is_gone(path):
-                continue  # a unit may name files that only other distributions have
             yield ActionCall(action="environment.read", host=name, params={"path": path})
     for unit in host.unseen:
         yield ActionCall(action="unit.show", host=name, params={"unit": unit})
@@ -143,8 +174,8 @@ def _in_question(host: HostCase) -> tuple[str, ...]:
         return host.failing
     if host.red and all(p.probe.check in _OF_NO_UNIT for p in host.red):
         return host.failing
-    if not host.is_own and host.case.host.name in host.host.depends_on:
-        return _out_of_the_ordinary(host)  # it suffers through the incident's own host
+    if not host.is_own and any(p.probe.address == host.case.host.address for p in host.case.red):
+        return _out_of_the_ordinary(host)  # it may well suffer through the incident's own host
     on_paths = tuple(unit for walk in host.walks for unit in walk.units)
     others = host.units if host.red or host.is_own else _out_of_the_ordinary(host)
     return tuple(dict.fromkeys([*host.failing, *(on_paths or others)]))
