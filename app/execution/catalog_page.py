@@ -13,7 +13,8 @@ _HEAD = """# The action catalog
 
 Everything that may ever be run on a host. Made from `app/execution/catalog.yaml` by
 `python -m app.execution.catalog_page`; a test holds the two together. What is not here is refused
-by the service and again by the gate on the host. Risks: [policy.md](policy.md).
+by the service and again by the gate on the host. Risks: [policy.md](policy.md). Undos, tried on
+real hosts: [undo.md](undo.md).
 """
 
 

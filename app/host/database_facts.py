@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from app.domain.value import Value
 
@@ -94,7 +94,13 @@ class DatabaseDefault(Value):
     role: str
     database: str
     name: str
-    value: str
+    value: str  # a list without blanks
+
+    @field_validator("value")
+    @classmethod
+    def _without_blanks(cls, value: str) -> str:
+        """Baselines that were taken earlier have one after each comma."""
+        return value.replace(", ", ",")
 
 
 class SequenceBehind(Value):

@@ -10,6 +10,7 @@ import json
 import socket
 from typing import Any
 
+from . import made
 from .answers import Params, answer
 from .places import Places
 from .refusal import Failed
@@ -20,6 +21,7 @@ _STOP_SECONDS = 20
 _MOST = 50
 _OK = range(200, 300)
 _ALREADY = 304  # it is started, or stopped, as asked
+_KEPT = ("IPAMConfig", "Aliases", "Links", "DriverOpts")  # of how a container is attached
 
 
 def containers_list(_: Params, __: Places) -> int:
@@ -41,6 +43,8 @@ def container_start(params: Params, _: Places) -> int:
 
 
 def container_stop(params: Params, _: Places) -> int:
+    if _required(params)["HostConfig"].get("AutoRemove"):
+        raise Failed(f"{params['container']} would be gone with its end, not only stopped")
     return _do(params, f"stop?t={_STOP_SECONDS}")
 
 
@@ -48,9 +52,14 @@ def container_restart(params: Params, _: Places) -> int:
     return _do(params, f"restart?t={_STOP_SECONDS}")
 
 
-def container_set_restart_policy(params: Params, _: Places) -> int:
-    """Say whether the engine brings it back by itself."""
-    policy = {"Name": params["policy"], "MaximumRetryCount": 0}
+def container_set_restart_policy(params: Params, places: Places) -> int:
+    """Say whether the engine brings it back by itself; as often as before, where it did so."""
+    now = _required(params)["HostConfig"].get("RestartPolicy") or {}
+    noted = f"restart policy of container {params['id']}"
+    before = json.loads(made.noted(noted, places) or "{}")
+    retries = before.get("MaximumRetryCount", 0) if before.get("Name") == params["policy"] else 0
+    made.note(noted, places, json.dumps(now))
+    policy = {"Name": params["policy"], "MaximumRetryCount": retries}
     return _do(params, "update", {"RestartPolicy": policy})
 
 
@@ -63,19 +72,27 @@ def container_network(params: Params, _: Places) -> int:
     return answer({"attached": "yes" if attached else "no"})
 
 
-def container_connect_network(params: Params, _: Places) -> int:
-    return _attach(params, "connect")
-
-
-def container_disconnect_network(params: Params, _: Places) -> int:
-    return _attach(params, "disconnect")
-
-
-def _attach(params: Params, what: str) -> int:
-    if _named(params) is None:
-        raise Failed(f"there is no container {params['container']} of that id any more")
-    said = _ask("POST", f"/networks/{params['network']}/{what}", {"Container": params["id"]})
+def container_connect_network(params: Params, places: Places) -> int:
+    """Attach it; where this gate took it off, by the addresses and names that it had there."""
+    found, kept = _required(params), made.noted(_end_of(params), places)
+    body = {"Container": found["Id"]} | ({"EndpointConfig": json.loads(kept)} if kept else {})
+    said = _ask("POST", f"/networks/{params['network']}/connect", body)
+    made.forget(_end_of(params), places)
     return answer({"container": params["container"], "said": said})
+
+
+def container_disconnect_network(params: Params, places: Places) -> int:
+    """Take it off; what it was called there and which address it had asked for are kept."""
+    found = _required(params)
+    end = ((found.get("NetworkSettings") or {}).get("Networks") or {}).get(params["network"]) or {}
+    kept = {name: end[name] for name in _KEPT if end.get(name)}
+    made.note(_end_of(params), places, json.dumps(kept))
+    said = _ask("POST", f"/networks/{params['network']}/disconnect", {"Container": found["Id"]})
+    return answer({"container": params["container"], "said": said})
+
+
+def _end_of(params: Params) -> str:
+    return f"network {params['network']} of container {params['id']}"
 
 
 def _networks(one: dict[str, Any]) -> list[str]:
@@ -92,10 +109,16 @@ def _is_network(name: str) -> bool:
 
 
 def _do(params: Params, what: str, body: dict[str, Any] | None = None) -> int:
-    if _named(params) is None:
-        raise Failed(f"there is no container {params['container']} of that id any more")
+    _required(params)
     said = _ask("POST", f"/containers/{params['id']}/{what}", body)
     return answer({"container": params["container"], "said": said})
+
+
+def _required(params: Params) -> dict[str, Any]:
+    found = _named(params)
+    if found is None:
+        raise Failed(f"there is no container {params['container']} of that id any more")
+    return found
 
 
 def _named(params: Params) -> dict[str, Any] | None:

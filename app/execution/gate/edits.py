@@ -229,10 +229,16 @@ def _copy_marks(folder: int, name: str, file: int) -> None:
     except OSError:
         return  # nothing stood there, or a link
     try:
+        copy_marks(old, file)
+    finally:
+        os.close(old)
+
+
+def copy_marks(old: int, file: int) -> None:
+    """Give an opened file the labels and access lists of another; Failed where that is not had."""
+    try:
         for mark in os.listxattr(old):
             if mark.startswith(_COPIED):
                 os.setxattr(file, mark, os.getxattr(old, mark))
     except OSError as error:
         raise Failed(f"labels could not be carried over: {error.strerror}") from None
-    finally:
-        os.close(old)

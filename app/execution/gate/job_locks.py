@@ -129,7 +129,7 @@ def lock_remove(params: Params, places: Places) -> int:
             os.lseek(file, 0, os.SEEK_SET)
             sha256 = Store(places).put(disk.read_up_to(file, _LOCK_BYTES))
             mode = stat.S_IMODE(before.st_mode)
-            note = f"{sha256} {before.st_uid} {before.st_gid} {mode:o}"
+            note = f"{sha256} {before.st_uid} {before.st_gid} {mode:o} {before.st_mtime_ns}"
             made.note(_noted(path), places, note)
             now = disk.state_of(folder, name)
             if now is None or (now.st_ino, now.st_mtime_ns) != (before.st_ino, before.st_mtime_ns):
@@ -147,13 +147,15 @@ def lock_put_back(params: Params, places: Places) -> int:
     noted = made.noted(_noted(path), places)
     if noted is None:
         raise Failed(f"{path} was not taken away by the gate")
-    sha256, uid, gid, mode = noted.split()
+    sha256, uid, gid, mode, *taken_at = noted.split()
     with disk.parent_of(path) as (folder, name):
         file = disk.create_new(folder, name, path)
         try:
             disk.write_all(file, Store(places).get(sha256))
             os.fchown(file, int(uid), int(gid))
             os.fchmod(file, int(mode, 8))
+            for when in taken_at:  # how old it is tells whose it was
+                os.utime(file, ns=(int(when), int(when)))
             os.fsync(file)
         finally:
             os.close(file)

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from .answers import Params, answer
+import glob
+import json
+
+from . import made
+from .answers import Params, answer, text_at
+from .links import links
 from .places import Places
 from .refusal import Failed
 
 ROOT = "/proc/sys"
+_FORWARDING, _ITSELF = "net.ipv4.ip_forward", "net/ipv4/conf/all/forwarding"
+_NO_IPV6 = "net.ipv6.conf.all.disable_ipv6"
 NAMES = (
     "fs.file-max",
     "fs.inotify.max_user_instances",
@@ -84,17 +91,50 @@ def kernel_setting(params: Params, _: Places) -> int:
     return answer({"kind": "setting", "value": value} if value else {"kind": "missing"})
 
 
-def kernel_set(params: Params, _: Places) -> int:
+def kernel_set(params: Params, places: Places) -> int:
     """Set one; what the kernel made of it must be what was asked."""
     name, wanted = str(params["name"]), str(params["value"])
     before = _read(name)
     if not before:
         raise Failed(f"this kernel has no {name}")
+    _require_addresses_stay(name, wanted)
+    beside = _beside() if name == _FORWARDING else {}
+    noted = json.loads(made.noted(f"kernel {name}", places) or "{}")
+    made.note(f"kernel {name}", places, json.dumps({"value": before, "beside": beside}))
     _write(name, wanted)
     if _read(name) != wanted:
         _write(name, before)
+        _write_beside(beside)
         raise Failed(f"the kernel did not take {wanted} for {name}; it is {before} again")
+    if noted.get("value") == wanted:
+        _write_beside(noted["beside"])
     return answer({"set": name, "before": before})
+
+
+def _require_addresses_stay(name: str, wanted: str) -> None:
+    """Failed where devices would lose addresses that come back with no setting."""
+    lost = (
+        [a for link in links() for a in link["addresses"] if ":" in a] if name == _NO_IPV6 else []
+    )
+    if lost and wanted != "0":
+        raise Failed(f"{', '.join(lost)[:200]} would be gone for good")
+
+
+def _beside() -> dict[str, str]:
+    """What the kernel sets anew with ip_forward: whether devices forward, and are redirected."""
+    found = {}
+    for pattern in ("*/forwarding", "all/accept_redirects"):
+        for path in glob.glob(f"{ROOT}/net/ipv4/conf/{pattern}"):
+            found[path.removeprefix(f"{ROOT}/")] = text_at(path).strip()
+    return found
+
+
+def _write_beside(beside: dict[str, str]) -> None:
+    """Put it back; `all/forwarding` is ip_forward itself."""
+    for path, value in beside.items():
+        if path != _ITSELF and text_at(f"{ROOT}/{path}").strip() not in ("", value):
+            with open(f"{ROOT}/{path}", "w", encoding="ascii") as target:
+                target.write(value)
 
 
 def _place(name: str) -> str:

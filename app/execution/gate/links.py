@@ -12,6 +12,7 @@ from .refusal import Failed
 
 _WITHOUT_CARRIER = ("DOWN", "LOWERLAYERDOWN", "NOTPRESENT", "DORMANT")
 _FOREVER = 4294967295
+_IPV6 = 1280  # bytes that a packet of IPv6 may always have
 
 
 def link_show(params: Params, _: Places) -> int:
@@ -41,11 +42,18 @@ def link_set_mtu(params: Params, _: Places) -> int:
     A device that takes less than it did keeps the agent's connection: only its packets are smaller.
     """
     device, wanted = str(params["device"]), int(params["mtu"])
+    if wanted < _IPV6 and any(":" in one for one in _addresses(device)):
+        raise Failed(f"below {_IPV6} bytes {device} would lose its addresses of IPv6 for good")
     _run("link", "set", "dev", device, "mtu", str(wanted))
     now = next((link["mtu"] for link in links() if link["name"] == device), None)
     if now != wanted:
         raise Failed(f"{device} did not take an MTU of {wanted}; it has {now}")
     return answer({"device": device, "mtu": wanted})
+
+
+def _addresses(device: str) -> list[str]:
+    found = next((link for link in links() if link["name"] == device), None)
+    return [] if found is None else list(found["addresses"])
 
 
 def links() -> list[dict[str, Any]]:

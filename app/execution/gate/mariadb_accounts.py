@@ -98,23 +98,34 @@ def mariadb_move_account(params: Params, _: Places) -> int:
 
 def mariadb_rights(params: Params, _: Places) -> int:
     """MariadbRightsFacts: what an account may do with the rows of a database."""
-    found = _find(at_port(int(str(params["port"]))), params)
-    rights = "" if found is None else found["rights"].get(params["database"], "")
-    return answer({"rights": rights or "none"})
+    rights = _had(at_port(int(str(params["port"]))), params)
+    return answer({"rights": ",".join(rights) or "none"})
 
 
 def mariadb_grant(params: Params, _: Places) -> int:
-    """Give an account rights on the rows of a database."""
+    """Give an account rights on the rows of a database that it has not: what is given goes back."""
     server, name = _known(params)
+    had = sorted({*_had(server, params)} & {*str(params["rights"]).split(",")})
+    if had:
+        raise Failed(f"{name} has {', '.join(had)} on {params['database']} already")
     ask(server, f"GRANT {_rights(params)} ON `{_database(params)}`.* TO {name}")
     return answer({"granted": params["rights"], "database": params["database"]})
 
 
 def mariadb_revoke(params: Params, _: Places) -> int:
-    """Take rights on the rows of a database back from an account."""
+    """Take rights on the rows of a database back from an account that has them."""
     server, name = _known(params)
+    lacks = sorted({*str(params["rights"]).split(",")} - {*_had(server, params)})
+    if lacks:
+        raise Failed(f"{name} has no {', '.join(lacks)} on {params['database']}")
     ask(server, f"REVOKE {_rights(params)} ON `{_database(params)}`.* FROM {name}")
     return answer({"revoked": params["rights"], "database": params["database"]})
+
+
+def _had(server: Server, params: Params) -> list[str]:
+    found = _find(server, params)
+    rights = "" if found is None else str(found["rights"].get(params["database"], ""))
+    return rights.split(",") if rights else []
 
 
 def _locked(server: Server) -> set[tuple[str, ...]]:

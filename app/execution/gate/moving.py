@@ -9,6 +9,7 @@ import stat
 
 from . import disk
 from .answers import Params, answer, process_ids, text_at
+from .edits import copy_marks
 from .places import Places
 from .refusal import Failed
 
@@ -141,7 +142,7 @@ def _require_room(folder: str, state: os.stat_result) -> None:
 
 
 def _copy(file: int, target: str, state: os.stat_result) -> None:
-    """A whole copy under a new name with owner, mode and times; nothing stays of half a one."""
+    """A whole copy under a new name with owner, mode, access list and times; never half a one."""
     with disk.parent_of(target) as (folder, name):
         copy = disk.create_new(folder, name, target)
         try:
@@ -160,6 +161,7 @@ def _fill(copy: int, file: int, state: os.stat_result) -> None:
     while chunk := os.read(file, _CHUNK):
         read.update(chunk)
         disk.write_all(copy, chunk)
+    copy_marks(file, copy)
     os.fchown(copy, state.st_uid, state.st_gid)
     os.fchmod(copy, stat.S_IMODE(state.st_mode))
     os.utime(copy, ns=(state.st_atime_ns, state.st_mtime_ns))

@@ -97,25 +97,34 @@ def _of_database(name: str) -> str:
 
 def postgres_grants(params: Params, _: Places) -> int:
     """PostgresGrantsFacts: what a role may do with a table."""
-    schema, table = parts(params["table"])
-    asked = (
-        f"SELECT to_json(g.privileges) FROM ({GRANTS}) g "
-        f"WHERE g.\"table\" = '{schema}.{table}' AND g.role = '{plain(params['role'])}'"
-    )
-    found = ask(at_port(int(str(params["port"]))), asked, str(params["database"]))
-    return answer({"privileges": found or NONE})
+    return answer({"privileges": _granted(params) or NONE})
 
 
 def postgres_grant(params: Params, _: Places) -> int:
-    """Give a role rights on one table."""
+    """Give a role rights on one table that it has not: what is given is what is taken back."""
+    had = sorted({*_granted(params).split(",")} & {*str(params["privileges"]).split(",")})
+    if had:
+        raise Failed(f"{params['role']} has {', '.join(had)} on {params['table']} already")
     _give("GRANT {what} ON {table} TO {role}", params)
     return answer({"granted": params["privileges"], "table": params["table"]})
 
 
 def postgres_revoke(params: Params, _: Places) -> int:
-    """Take rights on one table back from a role."""
+    """Take rights on one table back from a role that has them."""
+    lacks = sorted({*str(params["privileges"]).split(",")} - {*_granted(params).split(",")})
+    if lacks:
+        raise Failed(f"{params['role']} has no {', '.join(lacks)} on {params['table']}")
     _give("REVOKE {what} ON {table} FROM {role}", params)
     return answer({"revoked": params["privileges"], "table": params["table"]})
+
+
+def _granted(params: Params) -> str:
+    schema, table = parts(params["table"])
+    asked = (
+        f"SELECT to_json(g.privileges) FROM ({GRANTS}) g "
+        f"WHERE g.\"table\" = '{schema}.{table}' AND g.role = '{plain(params['role'])}'"
+    )
+    return str(ask(at_port(int(str(params["port"]))), asked, str(params["database"])) or "")
 
 
 def _of_role(what: str, role: str) -> str:

@@ -30,9 +30,11 @@ _SCHEMAS = re.compile(
     r'(?:, ?(?:[a-z_][a-z0-9_]{0,62}|"[A-Za-z0-9_$-]{0,63}"))*'
 )
 
+# A list is told without blanks: no parameter of a change may have one.
 DEFAULTS = f"""
     SELECT coalesce(r.rolname, '{ALL}') AS role, coalesce(d.datname, '{ALL}') AS database,
-        split_part(c.pair, '=', 1) AS name, substr(c.pair, strpos(c.pair, '=') + 1) AS value
+        split_part(c.pair, '=', 1) AS name,
+        replace(substr(c.pair, strpos(c.pair, '=') + 1), ', ', ',') AS value
     FROM pg_db_role_setting s LEFT JOIN pg_roles r ON r.oid = s.setrole
     LEFT JOIN pg_database d ON d.oid = s.setdatabase
     CROSS JOIN LATERAL unnest(s.setconfig) AS c(pair)

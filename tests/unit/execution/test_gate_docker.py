@@ -41,8 +41,9 @@ class Engine(BaseHTTPRequestHandler):
         state = self.server.state  # type: ignore[attr-defined]
         what = self.path.rsplit("/", 1)[-1].partition("?")[0]
         if self.path.startswith("/networks/inner/"):
-            assert body == {"Container": ID}
-            state["networks"] = {"inner": {}} if what == "connect" else {}
+            assert body["Container"] == ID
+            end = body.get("EndpointConfig", {})
+            state["networks"] = {"inner": end} if what == "connect" else {}
             self._say(200, None)
         elif what == "start" and state["taken"]:
             self._say(500, {"message": "driver failed: port is already allocated"})
@@ -53,6 +54,7 @@ class Engine(BaseHTTPRequestHandler):
             self._say(204, None)
         else:
             state["policy"] = body["RestartPolicy"]["Name"]
+            state["retries"] = body["RestartPolicy"]["MaximumRetryCount"]
             self._say(200, {"Warnings": None})
 
     def _told(self) -> dict[str, Any]:
@@ -65,7 +67,11 @@ class Engine(BaseHTTPRequestHandler):
             "State": {"Status": state["status"], "ExitCode": 137, "Error": ""},
             "NetworkSettings": {"Networks": state.get("networks", {"inner": {}})},
             "HostConfig": {
-                "RestartPolicy": {"Name": state["policy"]},
+                "AutoRemove": state.get("removed", False),
+                "RestartPolicy": {
+                    "Name": state["policy"],
+                    "MaximumRetryCount": state.get("retries", 0),
+                },
                 "PortBindings": {"80/tcp": [{"HostIp": "", "HostPort": "8090"}]},
             },
         }
@@ -141,9 +147,21 @@ def test_the_engines_own_words_are_told_where_it_refuses(engine: dict[str, Any])
         docker.container_start(NAMED, PLACES)
 
 
-def test_the_restart_policy_is_set(engine: dict[str, Any]) -> None:
-    docker.container_set_restart_policy({**NAMED, "policy": "unless-stopped"}, PLACES)
-    assert engine["policy"] == "unless-stopped"
+def test_the_restart_policy_is_set_and_set_back_with_its_count(
+    engine: dict[str, Any], tmp_path: Path
+) -> None:
+    places = Places(state=str(tmp_path / "state"))
+    engine |= {"policy": "on-failure", "retries": 5}
+    for policy, retries in (("unless-stopped", 0), ("on-failure", 5)):
+        docker.container_set_restart_policy({**NAMED, "policy": policy}, places)
+        assert (engine["policy"], engine["retries"]) == (policy, retries)
+
+
+def test_one_that_would_be_gone_with_its_end_is_not_stopped(engine: dict[str, Any]) -> None:
+    engine |= {"status": "running", "removed": True}
+    with pytest.raises(Failed, match="would be gone"):
+        docker.container_stop(NAMED, PLACES)
+    assert engine["status"] == "running"
 
 
 def test_an_engine_that_is_away_is_said_to_be(
@@ -154,22 +172,26 @@ def test_an_engine_that_is_away_is_said_to_be(
         docker.containers_list({}, PLACES)
 
 
-def test_a_container_is_taken_off_a_network_and_attached_again(
-    engine: dict[str, Any], capsys: pytest.CaptureFixture[str]
+def test_a_container_is_taken_off_a_network_and_attached_again_as_it_was(
+    engine: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    places = Places(state=str(tmp_path / "state"))
     asked: dict[str, str | int] = {"container": "pages", "id": ID, "network": "inner"}
+    end = {"Aliases": ["shop"], "IPAMConfig": {"IPv4Address": "172.20.0.7"}}
+    engine["networks"] = {"inner": {**end, "EndpointID": "e1"}}
 
     def attached(**more: str | int) -> str:
-        docker.container_network(asked | more, Places())
+        docker.container_network(asked | more, places)
         return str(json.loads(capsys.readouterr().out)["attached"])
 
     assert attached() == "yes"
-    docker.container_disconnect_network(asked, Places())
+    docker.container_disconnect_network(asked, places)
     capsys.readouterr()
     assert attached() == "no"
-    docker.container_connect_network(asked, Places())
+    docker.container_connect_network(asked, places)
     capsys.readouterr()
     assert attached() == "yes"
+    assert engine["networks"] == {"inner": end}
     assert attached(network="outer") == "missing"
     with pytest.raises(Failed, match="no container other"):
-        docker.container_connect_network(asked | {"container": "other"}, Places())
+        docker.container_connect_network(asked | {"container": "other"}, places)

@@ -72,10 +72,12 @@ def test_a_lock_of_a_run_that_was_killed(
     found = told(capsys)
     assert (found.path, found.script) == (str(lock), str(job / "job.sh"))
     assert (found.ended, found.left_behind, found.before_boot) == (True, True, False)
+    taken_at = lock.stat().st_mtime_ns
     assert job_locks.lock_remove({"path": str(lock)}, places) == 0
     assert not lock.exists()
     assert job_locks.lock_put_back({"path": str(lock)}, places) == 0
     assert lock.read_text(encoding="utf-8") == f"{found.pid}\n"
+    assert lock.stat().st_mtime_ns == taken_at
 
 
 def test_the_lock_of_a_run_at_work_stays(

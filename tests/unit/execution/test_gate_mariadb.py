@@ -220,6 +220,11 @@ def test_an_account_logs_in_as_it_could_and_gets_its_rights_back(
     mariadb_accounts.mariadb_set_account(CLERK | wanted, PLACES)
     rights: dict[str, str | int] = {"database": "erp", "rights": "INSERT,UPDATE"}
     mariadb_accounts.mariadb_grant(CLERK | rights, PLACES)
+    with pytest.raises(Failed, match="has no INSERT, UPDATE on erp"):
+        mariadb_accounts.mariadb_revoke(CLERK | rights, PLACES)
+    client.rights = "SELECT,INSERT,UPDATE"
+    with pytest.raises(Failed, match="has INSERT, UPDATE on erp already"):
+        mariadb_accounts.mariadb_grant(CLERK | rights, PLACES)
     mariadb_accounts.mariadb_revoke(CLERK | rights, PLACES)
     mariadb_accounts.mariadb_move_account(CLERK | {"to": "198.51.100.%"}, PLACES)
     with pytest.raises(Failed, match="already"):

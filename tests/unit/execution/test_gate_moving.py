@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import struct
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from app.execution.gate import moving
+from app.execution.gate.acls import acl_of
 from app.execution.gate.places import Places
 from app.execution.gate.refusal import Failed
 
@@ -48,6 +50,19 @@ def test_a_file_goes_whole_and_comes_back_as_it_was(left: Path, places: Places) 
     state = left.stat()
     assert (state.st_mode & 0o777, state.st_mtime) == (0o640, 1_700_000_000)
     assert list(Path(places.aside).iterdir()) == []
+
+
+def test_its_access_list_goes_and_comes_with_it(left: Path, places: Places) -> None:
+    entries = ((1, 6, -1), (2, 4, 1001), (4, 4, -1), (16, 4, -1), (32, 0, -1))  # tag, rights, id
+    packed = b"".join(struct.pack("<HHi", *entry) for entry in entries)
+    os.setxattr(left, "system.posix_acl_access", struct.pack("<I", 2) + packed)
+    before = acl_of(str(left))
+    assert before not in (None, "none")
+    assert moving.file_move_aside({"path": str(left)}, places) == 0
+    (moved,) = (f for f in Path(places.aside).iterdir() if f.suffix != ".from")
+    assert acl_of(str(moved)) == before
+    assert moving.file_move_back({"path": str(left)}, places) == 0
+    assert acl_of(str(left)) == before
 
 
 def test_what_a_program_has_open_stays(left: Path, places: Places) -> None:

@@ -348,3 +348,50 @@ def test_a_device_that_does_not_take_a_size_of_packets_is_told(
     with pytest.raises(Failed, match="did not take an MTU of 9000; it has 1500"):
         links.link_set_mtu({"device": "ens3", "mtu": 9000}, Places())
     assert ran == [["link", "set", "dev", "ens3", "mtu", "9000"]]
+
+
+def test_a_device_keeps_its_addresses_of_ipv6(
+    ran: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spare = {"name": "ens3", "mtu": 1000, "addresses": ["192.0.2.4/24", "2001:db8::4/64"]}
+    monkeypatch.setattr(links, "links", lambda: [spare])
+    with pytest.raises(Failed, match="would lose its addresses of IPv6"):
+        links.link_set_mtu({"device": "ens3", "mtu": 1000}, Places())
+    assert ran == []
+    spare["addresses"] = ["192.0.2.4/24"]
+    assert links.link_set_mtu({"device": "ens3", "mtu": 1000}, Places()) == 0
+
+
+def test_what_the_kernel_sets_with_forwarding_comes_back_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kernel_settings, "ROOT", str(tmp_path))
+    places, conf = Places(state=str(tmp_path / "state")), tmp_path / "net/ipv4/conf"
+    beside = {"all/accept_redirects": "0", "ens3/forwarding": "1", "all/forwarding": "0"}
+    for name, value in {**beside, "../ip_forward": "0"}.items():
+        (conf / name).parent.mkdir(parents=True, exist_ok=True)
+        (conf / name).write_text(value)
+    asked: dict[str, str | int] = {"name": "net.ipv4.ip_forward"}
+    kernel_settings.kernel_set({**asked, "value": "1"}, places)
+    (conf / "all/forwarding").write_text("1")
+    kernel_settings.kernel_set({**asked, "value": "0"}, places)
+    (conf / "all/forwarding").write_text("0")
+    (conf / "all/accept_redirects").write_text("1")  # as the kernel does it
+    kernel_settings.kernel_set({**asked, "value": "1"}, places)
+    assert (conf / "all/accept_redirects").read_text() == "0"
+    assert (conf / "ens3/forwarding").read_text() == "1"
+
+
+def test_ipv6_is_not_switched_off_where_addresses_would_be_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kernel_settings, "ROOT", str(tmp_path))
+    spare = {"name": "ens3", "addresses": ["2001:db8::4/64"]}
+    monkeypatch.setattr(kernel_settings, "links", lambda: [spare])
+    setting = tmp_path / "net/ipv6/conf/all/disable_ipv6"
+    setting.parent.mkdir(parents=True)
+    setting.write_text("0")
+    asked: dict[str, str | int] = {"name": "net.ipv6.conf.all.disable_ipv6", "value": "1"}
+    with pytest.raises(Failed, match="gone for good"):
+        kernel_settings.kernel_set(asked, Places(state=str(tmp_path / "state")))
+    assert setting.read_text() == "0"

@@ -75,6 +75,10 @@ def test_rights_are_given_and_taken_back(
     told(capsys)
     postgres_access.postgres_grants(named, PLACES)
     assert told(capsys) == {"privileges": "INSERT,SELECT"}
+    with pytest.raises(Failed, match=r"clerk has SELECT on public\.ledger already"):
+        postgres_access.postgres_grant(named | {"privileges": "DELETE,SELECT"}, PLACES)
+    with pytest.raises(Failed, match=r"clerk has no DELETE on public\.ledger"):
+        postgres_access.postgres_revoke(named | {"privileges": "DELETE,SELECT"}, PLACES)
     postgres_access.postgres_revoke(named | {"privileges": "INSERT,SELECT"}, PLACES)
     told(capsys)
     postgres_access.postgres_grants(named, PLACES)

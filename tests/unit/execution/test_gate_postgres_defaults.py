@@ -7,7 +7,9 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
+from app.execution.catalog import Catalog
 from app.execution.gate import postgres_defaults, postgres_sequences, postgres_system
+from app.execution.gate.parameters import check
 from app.execution.gate.refusal import Failed
 from app.host.database_facts import PostgresSequenceFacts
 from tests.unit.execution.test_gate_postgres import PLACES, cluster, port_of, told, url
@@ -40,7 +42,7 @@ def named(url: str, **more: str | int) -> dict[str, str | int]:
 @pytest.mark.parametrize(
     ("name", "was", "now"),
     [
-        ("search_path", '"$user", public', "archive"),
+        ("search_path", '"$user",public', "archive"),
         ("statement_timeout", "none", "3ms"),
         ("default_transaction_read_only", "none", "on"),
     ],
@@ -57,7 +59,9 @@ def test_a_default_is_told_set_back_and_that_is_undone(
     (seen,) = cluster(url, capsys).defaults
     assert (seen.role, seen.database, seen.name, seen.value) == ("teller", "*", name, now)
     asked = named(url, name=name)
+    fits = Catalog.load().types["session_value"]
     for value in (was, now):
+        assert check("value", value, fits) == value, "else it could be told and never be given back"
         postgres_defaults.postgres_set_default(asked | {"value": value}, PLACES)
         told(capsys)
         postgres_defaults.postgres_default(asked, PLACES)
