@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from app.host.drift import Change, ChangeKind, Relation, points_to, program
+from app.host.drift import Change, ChangeKind, Relation, acl_differs, points_to, program
 from app.host.facts import Manifest, UnitFacts
 from app.host.network_state import text_of
 from app.host.view import beneath
@@ -142,6 +142,7 @@ def _subject(case: HostCase, change: Change, how: Relation, unit: str, *, alone:
         "quoted": quoted(case, change),
         "named_in_log": case.names_path(change.path, unit),
         "access_differs": _access_differs(change),
+        "acl_differs": _acl_differs(change),
         "settings": list(settings_of(case, change)),
         "others_refuted": any(key.startswith(f"{BY_RELOAD}@") for key in case.case.refuted),
     }
@@ -175,6 +176,13 @@ def _access_differs(change: Change) -> bool:
     if then is None or now is None or change.kind is not ChangeKind.CONTENT:
         return False
     return (then.owner, then.group, then.mode) != (now.owner, now.group, now.mode)
+
+
+def _acl_differs(change: Change) -> bool:
+    """Whether its access list is another one, which neither owner nor mode shows."""
+    return (
+        change.then is not None and change.now is not None and acl_differs(change.then, change.now)
+    )
 
 
 def _key(mode: str, case: HostCase, change: Change) -> str:

@@ -27,6 +27,7 @@ from app.host.mariadb_access import LostLogin
 from app.host.network_state import text_of
 from app.host.ticket_pages import failing_requests
 from app.host.view import HostView, beneath
+from app.reasoning.change_subjects import is_code
 from app.reasoning.host_case import HostCase
 from app.reasoning.written import comments_of, diff_ask
 
@@ -126,8 +127,16 @@ def _counts(change: Change) -> bool:
     return change.kind in (ChangeKind.MODE, ChangeKind.TARGET)
 
 
+def _programs(case: HostCase) -> list[Change]:
+    """Programs of applications that came or are others now: a release, or somebody's back door."""
+    known = telling(case)
+    written = (ChangeKind.ADDED, ChangeKind.CONTENT)
+    found = (c for c in (case.drift or ((), 0))[0] if c.kind in written and is_code(c))
+    return [c for c in found if c not in known]
+
+
 def _changed(case: HostCase) -> Iterable[Finding]:
-    for change in telling(case):
+    for change in (*telling(case), *_programs(case)):
         assert case.drift is not None
         said = comments_of(case, change)
         words = f" ({said[0].strip()[:200]})" if said and said[0].strip() else ""

@@ -109,7 +109,7 @@ _OF_A_UNIT = extended(
         "reload_refuted": TRUTH, "unread": TRUTH, "points_to": TEXT, "points_nowhere": TRUTH,
         "dangling": TRUTH, "sets": TEXT, "named": TRUTH, "names_page": TEXT,
         "others_refuted": TRUTH, "diff": TEXT, "quoted": TEXT, "named_in_log": TRUTH,
-        "access_differs": TRUTH, "settings": TEXTS,
+        "access_differs": TRUTH, "acl_differs": TRUTH, "settings": TEXTS,
     },
 )  # fmt: skip
 

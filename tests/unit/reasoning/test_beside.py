@@ -202,3 +202,12 @@ async def test_what_says_how_long_something_is_kept_is_not_tried_out() -> None:
     judged = await ended_at_last(broken(file("/etc/gai.conf", "b" * 64), said="keep_days = 90"))
     assert judged.advice is Advice.HAND_OVER
     assert judged.hypotheses[0].key == "changed-beside@alpha:/etc/gai.conf"
+
+
+async def test_a_program_that_is_another_is_no_false_alarm() -> None:
+    page = file("/var/www/portal/index.php", "b" * 64)
+    facts = facts_of([nginx(), tickets()], HEALTHY_LISTENERS, firewall__show={})
+    facts["baseline.manifest"] = manifest_now(page)
+    judged = await judge(case(facts, status=200))
+    assert judged.advice is Advice.HAND_OVER
+    assert page.path in judged.statement

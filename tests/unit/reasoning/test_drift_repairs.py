@@ -522,6 +522,7 @@ async def test_an_access_list_that_shuts_the_service_out_is_taken_away_again(
     shut = pages.model_copy(update={"acl": "0200000001000700ffffffff:"})
     judged = await judge(case(serving(shut), status=403))
     assert steps(judged)[0] == "file.set_acl acl=none path=/srv/pages/tickets"
+    assert "access list (ACL)" in judged.statement
 
 
 def test_a_baseline_that_knows_no_access_lists_is_not_compared_by_them() -> None:
