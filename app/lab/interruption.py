@@ -12,16 +12,16 @@ import random
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Protocol
 
 from app.lab.agents import ServiceAgent
 from app.lab.client import Client
 from app.lab.judge import Said
-from app.lab.machine import Machine
-from app.lab.process import attempt
+from app.lab.process import Finished, attempt
 from app.lab.scenario import Scenario
 from app.lab.service import again
 from app.lab.trace import DATABASE
@@ -118,8 +118,8 @@ class InterruptedService(ServiceAgent):
         attempt([*namespace, "nft", "delete", "table", "inet", "lab_cut"])
 
     def _held_together(self, scenario: Scenario) -> Interruption:
-        intents = _intents(self.estate.folder / DATABASE)
-        violations = [*self._against_receipts(intents), *self._against_systemd(intents)]
+        intents = ledger(self.estate.folder / DATABASE)
+        violations = list(disagreements(self.estate.machines, intents, self._epoch))
         if not self.last.get("outcome"):
             violations.append("the execution has not ended: it was lost")
         return Interruption(
@@ -133,33 +133,19 @@ class InterruptedService(ServiceAgent):
             violations=tuple(violations),
         )
 
-    def _against_receipts(self, intents: list[_Intent]) -> Iterator[str]:
-        """What ran on a host must stand in the ledger, and what the ledger says ran must have."""
-        for name, machine in self.estate.machines.items():
-            there = set(machine.look("/bin/sh", "-c", _LIST).stdout.split())
-            here = {intent.id: intent for intent in intents if intent.host == name}
-            for stray in sorted(there - here.keys()):
-                yield f"{name} ran {stray}, which is in no ledger"
-            for intent in here.values():
-                if intent.state == "done" and intent.id not in there:
-                    yield f"{intent.id} is done by the ledger, and {name} has no receipt of it"
 
-    def _against_systemd(self, intents: list[_Intent]) -> Iterator[str]:
-        """A unit was started as often as it was asked for, and by systemd's own restarts."""
-        for name, machine in self.estate.machines.items():
-            asked = Counter(
-                intent.unit
-                for intent in intents
-                if intent.host == name and intent.action in _STARTING and intent.unit
-            )
-            for unit, times in asked.items():
-                started = _starts(machine, unit, self._epoch)
-                if started > times:
-                    yield f"{unit} on {name} was started {started} times for {times} intents"
+class Host(Protocol):
+    """A host that is looked at as root, leaving no trace there."""
+
+    def look(self, *argv: str) -> Finished:
+        """What a command says."""
+        ...
 
 
 @dataclass(frozen=True)
-class _Intent:
+class Intent:
+    """A change of the ledger."""
+
     id: str
     host: str
     action: str
@@ -167,7 +153,7 @@ class _Intent:
     state: str
 
 
-def _intents(database: Path) -> list[_Intent]:
+def ledger(database: Path) -> list[Intent]:
     """The service's ledger of changes, undoing included."""
     with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as opened:
         rows = opened.execute("SELECT id, host, call, state FROM command_intent").fetchall()
@@ -175,15 +161,46 @@ def _intents(database: Path) -> list[_Intent]:
     for ident, host, call, state in rows:
         asked = json.loads(call)
         unit = str(asked["params"].get("unit", ""))
-        found.append(_Intent(ident, host, asked["action"], unit, state))
+        found.append(Intent(ident, host, asked["action"], unit, state))
     return found
 
 
-def _starts(machine: Machine, unit: str, since: float) -> int:
+def disagreements(
+    hosts: Mapping[str, Host], intents: Sequence[Intent], since: float
+) -> Iterator[str]:
+    """Where ledger, receipts and systemd's own records say different things, as sentences."""
+    for name, host in hosts.items():
+        here = [intent for intent in intents if intent.host == name]
+        yield from _against_receipts(name, host, here)
+        yield from _against_systemd(name, host, here, since)
+
+
+def _against_receipts(name: str, host: Host, intents: Sequence[Intent]) -> Iterator[str]:
+    """What ran on a host must stand in the ledger, and what the ledger says ran must have."""
+    there = set(host.look("/bin/sh", "-c", _LIST).stdout.split())
+    for stray in sorted(there - {intent.id for intent in intents}):
+        yield f"{name} ran {stray}, which is in no ledger"
+    for intent in intents:
+        if intent.state == "done" and intent.id not in there:
+            yield f"{intent.id} is done by the ledger, and {name} has no receipt of it"
+
+
+def _against_systemd(
+    name: str, host: Host, intents: Sequence[Intent], since: float
+) -> Iterator[str]:
+    """A unit was started as often as it was asked for, and by systemd's own restarts."""
+    asked = Counter(one.unit for one in intents if one.action in _STARTING and one.unit)
+    for unit, times in asked.items():
+        started = _starts(host, unit, since)
+        if started > times:
+            yield f"{unit} on {name} was started {started} times for {times} intents"
+
+
+def _starts(host: Host, unit: str, since: float) -> int:
     """Starts of a unit that somebody asked for, as systemd tells them; its own restarts less."""
     argv = ("journalctl", "-q", "--no-pager", "-o", "json", f"--since=@{since:.0f}", "_PID=1")
     told = Counter[str]()
-    for entry in machine.look(*argv, f"UNIT={unit}").stdout.splitlines():
+    for entry in host.look(*argv, f"UNIT={unit}").stdout.splitlines():
         with suppress(ValueError):
             told[str(json.loads(entry).get("MESSAGE_ID"))] += 1
     return told[_STARTED] - told[_RESTART_SCHEDULED]

@@ -153,8 +153,8 @@ async def ask_the_host(at: Progress, effects: Effects, key: str) -> Progress:
 def _sending_fails(case: Case) -> bool:
     """Whether users of what depends on the host are refused what they send, as its log has it."""
     others = (h for h in case.hosts if h.name != case.host.name)
-    found = (r for h in others for r in failing_requests(HostView(h, case.evidence)))
-    return any(r.method != "GET" and r.fails_still for r in found)
+    found = (one for h in others for one in failing_requests(HostView(h, case.evidence)))
+    return any(request.method != "GET" for request in found)
 
 
 async def _ask_of_jobs(at: Progress, effects: Effects, key: str) -> Progress:
