@@ -31,11 +31,15 @@ def known_runs() -> list[str]:
 
 @contextmanager
 def held(run_id: str) -> Iterator[None]:
-    """Mark a run as being worked on by this process, so that `down` leaves it alone."""
+    """Mark a run as being worked on by this process, so that `down` leaves it alone.
+
+    The lock is the process's own (lockf): one of the open file (flock) would be kept past the
+    process's death by a child caught between fork and exec.
+    """
     folder = RUNS / run_id
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     with (folder / "held").open("w") as mark:
-        fcntl.flock(mark, fcntl.LOCK_EX)
+        fcntl.lockf(mark, fcntl.LOCK_EX)
         try:
             yield
         finally:
@@ -49,13 +53,13 @@ def _remove_if_bare(folder: Path) -> None:
 
 
 def is_held(run_id: str) -> bool:
-    """Whether a living process works on this run."""
+    """Whether another living process works on this run."""
     mark = RUNS / run_id / "held"
     if not mark.exists():
         return False
     with mark.open("w") as file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return True
     return False
