@@ -19,7 +19,7 @@ from app.services.looking import look_again
 from app.services.ports import Conclusion, Effects
 from app.services.progress import Applied, Progress
 from app.services.repairing import undo
-from app.services.telling import entry, say
+from app.services.telling import concluded, entry, first_words, say
 
 GRACE_SECONDS = 30.0
 """How long a repaired service may take until it answers."""
@@ -169,6 +169,8 @@ async def _not_healed(at: Progress, effects: Effects, key: str) -> Progress:
     assert at.verification is not None
     assert at.assessment is not None
     repair, proof = at.assessment.repair, at.verification
+    if broken := broken_by(proof):
+        return await _at_others_expense(at, effects, key, broken)
     elsewhere = repair is not None and repair.puts_back and got_elsewhere(proof)
     if elsewhere and repair is not None and any(s.action == _RELOAD for s in repair.steps):
         # a reload may not have been enough: it stays only for another cause that is in sight
@@ -181,6 +183,23 @@ async def _not_healed(at: Progress, effects: Effects, key: str) -> Progress:
     await undo(effects, key, applied)
     at = at.step(applied=at.applied[:-1]).refuting(applied.plan.cause)
     return await look_again(at, effects, f"{key}.again")
+
+
+async def _at_others_expense(
+    at: Progress, effects: Effects, key: str, broken: tuple[ProbeResult, ...]
+) -> Progress:
+    """The cause is proven, and the price of its repair too: it is undone, a person must weigh."""
+    applied = at.applied[-1]
+    await undo(effects, key, applied)
+    steps = "; ".join(step.label() for step in applied.plan.steps)
+    said = (
+        f"{applied.plan.cause_text}. Its repair ({steps}) served those users again who were not, "
+        f"and broke what others were served ({first_words(broken)}): undone. "
+        "A person must say how both can be had"
+    )
+    at = at.step(applied=at.applied[:-1])
+    conclusion = concluded(at, Outcome.ESCALATED, said).model_copy(update={"root_cause": said})
+    return at.step(conclusion=conclusion, next=Step.FINALIZE)
 
 
 _RELOAD = "service.reload"
@@ -200,6 +219,17 @@ _ANSWERED_FOR = 5
 
 _GATEWAYS = frozenset({502, 504})
 _ANSWERED = 6
+
+
+def broken_by(proof: Verification) -> tuple[ProbeResult, ...]:
+    """Questions that were answered well before a repair and are not after it, where it healed.
+
+    Empty where what failed before fails still: then nobody knows whose fault the rest is.
+    """
+    before = {p.probe.name for p in proof.before}
+    failing = tuple(p for p in proof.after if not p.ok)
+    healed = not any(p.probe.name in before for p in failing)
+    return failing if healed and not proof.worse else ()
 
 
 def got_further(proof: Verification) -> bool:

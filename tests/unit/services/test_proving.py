@@ -9,7 +9,7 @@ from app.domain.probe import Probe, ProbeKind, ProbeResult
 from app.domain.verdict import Verification
 from app.reasoning.port import Case
 from app.services.progress import Progress
-from app.services.proving import got_elsewhere, got_further
+from app.services.proving import broken_by, got_elsewhere, got_further
 from tests.unit.services.world import HOST, START, World
 
 Seen = str | int  # how a question failed: a word of the network, or a status; 200 passed
@@ -77,6 +77,19 @@ def test_not_further(before: tuple[Seen, ...], after: tuple[Seen, ...]) -> None:
 )
 def test_elsewhere(before: tuple[Seen, ...], after: tuple[Seen, ...], so: bool) -> None:
     assert got_elsewhere(proof(before, after)) is so
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "broken"),
+    [
+        ((500,), (200, 500), ["q1"]),
+        ((500,), (200, 200), []),
+        ((500, 500), (200, 500), []),  # not healed: whose fault the rest is, is not known
+        ((500,), (500, 500), []),
+    ],
+)
+def test_broken(before: tuple[Seen, ...], after: tuple[Seen, ...], broken: list[str]) -> None:
+    assert [p.probe.name for p in broken_by(proof(before, after))] == broken
 
 
 def test_what_was_tried_in_vain_before_may_have_been_right_with_a_fault_in_front_of_it() -> None:

@@ -21,7 +21,7 @@ from app.services.proving import WatchTimes
 from app.services.repairing import undo
 from app.services.self_healing_sre_agent import Limits, build, run_execution
 from tests.unit.reasoning.cases import baseline, evidence
-from tests.unit.services.world import FRONT, HOST, START, World, unit
+from tests.unit.services.world import FRONT, HOST, PROBE, START, World, unit
 
 LIMITS = Limits(rounds=4, changes=2, watch=WatchTimes(reversible=1, disruptive=1))
 
@@ -314,6 +314,37 @@ async def test_healing_one_thing_by_breaking_another_is_not_healing() -> None:
     assert ending.outcome is not Outcome.RESOLVED
     assert world.verifications[0].worse == ("side.service",)
     assert "service.start" in world.undone
+
+
+BESIDE = PROBE.model_copy(update={"name": "tcp beside", "port": 8090})
+
+
+class SharedBySites(World):
+    """Beside the front another site is served, until the front is started."""
+
+    async def hosts(self, key: str, host: str) -> tuple[Host, ...]:
+        (alone,) = await super().hosts(key, host)
+        return (alone.model_copy(update={"probes": (*alone.probes, BESIDE)}),)
+
+    def _asked(self, probe: Probe) -> ProbeResult:
+        found = super()._asked(probe)
+        if probe.name != BESIDE.name:
+            return found
+        error = "refused" if self.changed and not self.undone else None
+        return found.model_copy(update={"ok": error is None, "error": error})
+
+
+async def test_a_repair_that_takes_from_others_what_they_were_served_is_undone_and_told() -> None:
+    world = SharedBySites()
+    world.stop()
+    starts(world)
+    ending = await run(world)
+    assert ending.outcome is Outcome.ESCALATED
+    assert (world.changed, world.undone) == (["service.start"], ["service.start"])
+    assert world.conclusion is not None
+    assert FRONT in world.conclusion.root_cause
+    assert "tcp beside: refused" in world.conclusion.root_cause
+    assert not world.held
 
 
 async def test_a_denied_plan_is_handed_over_with_the_reason() -> None:
