@@ -80,6 +80,10 @@ _CONFIG_FOLDERS = {
 """Where packages keep a service's configuration when the folder is not named after the unit."""
 
 
+_AMONG_PAGES = {".htaccess": ("apache2", "httpd"), ".user.ini": ("php",)}
+"""Settings that lie among the pages that they are for, and how the units that read them begin."""
+
+
 _STATE_NAMES = {
     "mariadb": ("mysql", "mysqld"),
     "postgresql": ("postgresql",),
@@ -166,6 +170,8 @@ def relation(path: str, unit: UnitFacts, nginx: NginxFacts | None = None) -> Rel
         return Relation.ENVIRONMENT
     if any(beneath(path, folder) for folder in _config_places(unit)):
         return Relation.CONFIGURATION
+    if program(unit.name).startswith(_AMONG_PAGES.get(posixpath.basename(path), ())):
+        return Relation.CONFIGURATION
     if nginx is not None and program(unit.name) == "nginx" and _in_nginx(path, nginx):
         return Relation.CONFIGURATION
     if nginx is not None and program(unit.name) == "nginx" and _in_content(path, nginx):
@@ -175,6 +181,11 @@ def relation(path: str, unit: UnitFacts, nginx: NginxFacts | None = None) -> Rel
     if any(beneath(path, folder) for folder in _state_folders(unit)):
         return Relation.STATE
     return Relation.NAMING if path in _NAMING else None
+
+
+def is_among_pages(path: str) -> bool:
+    """Whether it is settings that lie among pages, which are read as pages are: all the time."""
+    return posixpath.basename(path) in _AMONG_PAGES
 
 
 def program(unit: str) -> str:
@@ -194,11 +205,17 @@ def _bound_up(unit: UnitFacts) -> tuple[str, ...]:
     return (unit.name, *unit.triggers, *unit.triggered_by)
 
 
+_UNIT_PLACES = tuple(
+    f"{base}/systemd/system{kind}" for base in ("/etc", "/run") for kind in ("", ".control")
+)
+"""Where a unit is overridden: by hand and by `systemctl set-property`, for good and until boot."""
+
+
 def _drop_in_folders(unit: UnitFacts) -> tuple[str, ...]:
     names = set(_bound_up(unit))
     if "@" in unit.name:
         names.add(f"{program(unit.name)}@.service")
-    return tuple(f"/etc/systemd/system/{name}.d" for name in sorted(names))
+    return tuple(f"{place}/{name}.d" for place in _UNIT_PLACES for name in sorted(names))
 
 
 def _config_places(unit: UnitFacts) -> tuple[str, ...]:

@@ -21,7 +21,7 @@ from app.reasoning.host_case import READ_AT_START, HostCase
 from app.reasoning.since_healthy import shared_words, telling
 from app.reasoning.subjects import Subject
 from app.reasoning.unit_facts import unit_facts
-from app.reasoning.written import comments_of, diff_of, text_of_added
+from app.reasoning.written import comments_of, diff_of, quoted, text_of_added
 
 _OTHER_MODES = re.compile(
     r"/etc/(?:passwd|shadow|group|gshadow|sub[ug]id|sudoers|ssh|pam\.d|security|sre-agent"
@@ -119,6 +119,7 @@ def _subject(
         "looked_at": said is not None or change.kind not in (ChangeKind.ADDED, ChangeKind.CONTENT),
         "written": _written(case, change),
         "relation": None if reader is None else case.relation_of(change.path, reader),
+        "quoted": quoted(case, change),
     }
     sources |= {"change": case.drift[1]}
     if diff is not None:

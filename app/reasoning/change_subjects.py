@@ -130,6 +130,7 @@ def _subject(case: HostCase, change: Change, how: Relation, unit: str, *, alone:
         "blamed": _blamed(case, change.paths, facts["unit"]),
         "alone": alone,
         "is_code": is_code(change),
+        "stray_code": alone and _is_stray_code(case, change, unit),
         "is_settings": any(_SETTINGS.fullmatch(path) for path in change.paths),
         "reload_refuted": _key(BY_RELOAD, case, change) in case.case.refuted,
         "unread": _unread(case, change, case.view.units[unit][0]),
@@ -168,6 +169,14 @@ def _subject(case: HostCase, change: Change, how: Relation, unit: str, *, alone:
 def is_code(change: Change) -> bool:
     """Whether it is an application's own program, and not what configures it."""
     return any(p.endswith(_CODE) and not _SETTINGS.fullmatch(p) for p in change.paths)
+
+
+def _is_stray_code(case: HostCase, change: Change, unit: str) -> bool:
+    """Whether one program came to a release and the service that fails since complains of it by its
+    path: it belongs to no release, and can be taken out of the way."""
+    return (
+        change.kind is ChangeKind.ADDED and is_code(change) and case.names_path(change.path, unit)
+    )
 
 
 def _access_differs(change: Change) -> bool:

@@ -21,6 +21,7 @@ _RUNNING = ("cron.service",)
 """What keeps the time zone that it was started with."""
 
 _READ = frozenset({Relation.DEFINITION, Relation.ENVIRONMENT, Relation.CONFIGURATION})
+_UNIT_FILES = ("/etc/systemd/system", "/run/systemd/system")
 _MOST_READ = 6
 _OF_A_SETTING = "the setting "
 
@@ -51,7 +52,11 @@ def set_otherwise_asks(case: HostCase) -> tuple[ActionCall, ...]:
 
 
 def _set_otherwise(case: HostCase) -> list[Change]:
-    changes = telling(case) if case.is_own else []
+    changes = telling(case) if case.may_be_meant else []
+    if not case.is_own:
+        units = [case.view.units[name][0] for name in case.units if name in case.view.units]
+        needed = {change.path for unit in units for change, _ in case.related(unit)}
+        changes = [change for change in changes if change.path in needed]
     return [c for c in changes if c.kind in (ChangeKind.ADDED, ChangeKind.CONTENT) and is_told(c)]
 
 
@@ -75,7 +80,7 @@ def difference_subjects(case: HostCase) -> Iterable[Subject]:
             "comments": "\n".join(text for text, _ in said),
             "timers": _timers(changes),
             "jobs": _jobs(case, changes),
-            "of_a_unit": any(c.path.startswith("/etc/systemd/system/") for c in changes),
+            "of_a_unit": any(c.path.startswith(_UNIT_FILES) for c in changes),
             "reloaded": _readers(case, theme, changes, reload=True),
             "restarted": _readers(case, theme, changes, reload=False),
             "running": [{"unit": name} for name in _RUNNING if case.view.steady(name)],
@@ -113,15 +118,16 @@ def _readers(
 ) -> list[dict[str, Any]]:
     """Units that run and have read a changed setting: by a reload where they can and it is enough.
 
-    What else people speak of (logins, jobs, the time zone) is read whenever it is needed.
+    What else people speak of (logins, jobs, the time zone) is read whenever it is needed, but for
+    how the daemon itself is run that starts jobs.
     """
     found: list[dict[str, Any]] = []
-    if not theme.startswith(_OF_A_SETTING):
-        return found
+    read = _READ if theme.startswith(_OF_A_SETTING) else {Relation.DEFINITION}
+    timed = {unit.name for unit in case.timed}
     for name, (unit, _) in case.view.units.items():
-        if not case.view.steady(name) or unit.type == "oneshot":
+        if not case.view.steady(name) or unit.type == "oneshot" or name in timed:
             continue
-        how = {case.relation_of(change.path, unit) for change in changes} & _READ
+        how = {case.relation_of(change.path, unit) for change in changes} & read
         by_reload = bool(unit.can_reload) and how == {Relation.CONFIGURATION}
         if how and by_reload is reload:
             found.append({"unit": name})

@@ -24,6 +24,7 @@ from app.reasoning.exposed import exposed_subjects
 from app.reasoning.firewall_rules import rule_subjects
 from app.reasoning.host_case import HostCase
 from app.reasoning.job_scripts import lock_subjects, piling_subjects
+from app.reasoning.kernel_settings import setting_subjects
 from app.reasoning.lost_rules import lost_rule_subjects
 from app.reasoning.mounting import mounting_subjects
 from app.reasoning.network_subjects import network_subjects
@@ -62,7 +63,7 @@ def subjects_of(case: HostCase) -> tuple[Subject, ...]:
         *process_subjects(case),
         *difference_subjects(case),
     )
-    network = network_subjects(case)
+    network = (*network_subjects(case), *setting_subjects(case))
     changes = (*change_subjects(case), *together_subjects(case), *beside_subjects(case))
     return (host_subject(case), *units, *changes, *beneath, *network)
 

@@ -10,7 +10,16 @@ from typing import Any
 
 from app.domain.probe import ProbeResult
 from app.host import checks, job_scripts, kept
-from app.host.drift import Change, ChangeKind, Relation, changes, points_to, program, relation
+from app.host.drift import (
+    Change,
+    ChangeKind,
+    Relation,
+    changes,
+    is_among_pages,
+    points_to,
+    program,
+    relation,
+)
 from app.host.facts import Manifest, UnitFacts
 from app.host.hops import HopState, Layer, Walk
 from app.host.path import PathWalker
@@ -93,6 +102,13 @@ class HostCase:
     def is_own(self) -> bool:
         """Whether it is the incident's own host."""
         return self.host.name == self.case.host.name
+
+    @property
+    def may_be_meant(self) -> bool:
+        """Whether the ticket may be about this host: its own, or one behind it where nothing fails
+        on its own."""
+        own = self.case.host.address
+        return self.is_own or not any(p.probe.address == own for p in self.case.red)
 
     @cached_property
     def starving(self) -> str | None:
@@ -197,8 +213,8 @@ class HostCase:
 
     @cached_property
     def themed(self) -> dict[str, tuple[Change, ...]]:
-        """What changed on the incident's own host that its ticket may be about, by theme."""
-        if self.drift is None or not self.is_own:
+        """What changed that the ticket may be about, by theme."""
+        if self.drift is None or not self.may_be_meant:
             return {}
         # A job that waits for its timer is not loaded, and so not among the units.
         scripts = (job_scripts.scripts(view) for view in (self.then, self.view))
@@ -221,10 +237,18 @@ class HostCase:
             for table in view.cron[0].tables if view is not None and view.cron else ():
                 job = table.path.rsplit("/", 1)[-1]
                 found |= {one: f"{job} {one.rsplit('/', 1)[-1]}" for one in table.programs}
+                found |= {path: f"{found.get(path, '')} {job}" for path in self._of_cron}
             for script in job_scripts.scripts(view).values():
                 job = program(script.job.rsplit("/", 1)[-1])
                 found |= dict.fromkeys((script.path, *script.reads), job)
         return found
+
+    @cached_property
+    def _of_cron(self) -> tuple[str, ...]:
+        """What changed of the daemon itself that starts every job of the tables."""
+        unit = self.view.units.get(checks.CRON)
+        related = [] if unit is None else self.related(unit[0])
+        return tuple(c.path for c, how in related if how is Relation.DEFINITION)
 
     @cached_property
     def timed(self) -> tuple[UnitFacts, ...]:
@@ -302,9 +326,11 @@ class HostCase:
     def names_path(self, path: str, unit: str) -> bool:
         """Whether a unit's log has this very path, as a word of its own."""
         said = self._said(unit)
-        if path.count("/") < 2 or path not in said:  # /etc or /srv alone says nothing
+        if path.count("/") < 2:  # /etc or /srv alone says nothing
             return False
-        return re.search(rf"(?<![\w/.-]){re.escape(path)}(?![\w/-])", said) is not None
+        known = (name for name in (path, *self._by_links(path)) if name in said)
+        words = (rf"(?<![\w/.-]){re.escape(name)}(?![\w/-])" for name in known)
+        return any(re.search(word, said) for word in words)
 
     def _said(self, unit: str) -> str:
         """A unit's log as one text, joined once: every change is looked for in it."""
@@ -337,7 +363,7 @@ class HostCase:
             return None
         if file.modified <= read:  # both ISO 8601 in UTC, by the host's own clock
             return False
-        if self._relation(file.path, unit) not in READ_AT_START:
+        if self._relation(file.path, unit) not in READ_AT_START or is_among_pages(file.path):
             return None
         written = datetime.fromisoformat(file.modified)
         return written - datetime.fromisoformat(read) >= _SAME_MOMENT

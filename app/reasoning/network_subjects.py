@@ -1,4 +1,4 @@
-"""Routes, devices, shapers and settings of the network that are not as they were, as subjects."""
+"""Routes, devices and shapers of the network that are not as they were, as subjects."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from ipaddress import ip_address, ip_interface, ip_network
 from typing import Any
 
 from app.domain.action import ActionCall
-from app.domain.probe import ProbeResult
 from app.host import network_state as net
 from app.host.facts import ConnectFacts, LinkFacts, NetworkFacts, QdiscStateFacts, RouteFacts
 from app.host.view import beneath
@@ -23,16 +22,11 @@ _FILES = ("/etc/network", "/etc/systemd/network", "/etc/netplan", "/etc/NetworkM
 """Where a host's network is configured: who changes that too means it to stay."""
 
 _OF_DEVICES = tuple(place for place in _FILES if "sysctl" not in place)
-_OF_SETTINGS = ("/etc/sysctl.conf", "/etc/sysctl.d")
 
 _SHAPING = re.compile(r"shap|\bqos|[-_/.]tc\b|bandwidth|fireqos|throttl|netem")
 """How files and units are called that shape traffic on purpose."""
 
-_UNREACHED = frozenset({"timeout", "unreachable"})
-_LOWER_IS_SLOWER = frozenset(
-    {"net.ipv4.tcp_rmem", "net.ipv4.tcp_wmem", "net.ipv4.tcp_window_scaling", "net.ipv4.tcp_sack"}
-)
-_NO_PORT_LEFT = re.compile(r"cannot assign requested address|eaddrnotavail|\b99: ", re.I)
+UNREACHED = frozenset({"timeout", "unreachable"})
 
 
 def network_subjects(case: HostCase) -> Iterable[Subject]:
@@ -43,7 +37,6 @@ def network_subjects(case: HostCase) -> Iterable[Subject]:
         yield from _policies(case)
         yield from _links(case)
         yield from _shapers(case)
-        yield from _settings(case)
 
 
 def network_asks(case: HostCase) -> Iterable[ActionCall]:
@@ -51,9 +44,8 @@ def network_asks(case: HostCase) -> Iterable[ActionCall]:
     cut = cuts_of(case)
     if cut:
         yield ActionCall(action="firewall.show", host=case.host.name)
-    if cut or _unreached(case) or any(p.late for p in case.red):
-        for action in ("network.show", "kernel.settings"):
-            yield ActionCall(action=action, host=case.host.name)
+    if cut or unreached(case) or any(p.late for p in case.red):
+        yield ActionCall(action="network.show", host=case.host.name)
 
 
 # --- routes --------------------------------------------------------------------------------------
@@ -88,7 +80,7 @@ def _stray(case: HostCase, now: tuple[NetworkFacts, int]) -> Iterable[Subject]:
             "covers": _covered(case, route.destination),
         }
         name = f"{route.destination} {route.metric} new"
-        yield _subject(case, "route", name, facts | _meant(case), now[1])
+        yield subject_of(case, "route", name, facts | meant(case), now[1])
 
 
 def _covered(case: HostCase, destination: str) -> str:
@@ -159,8 +151,8 @@ def _route(
         "rules": [r for r in now[0].rules if then is not None and r not in then[0].rules],
     }
     name = net.route_named(route.destination, route.gateway or "")
-    facts |= _explains(case, "route", name) | _meant(case)
-    return _subject(case, "route", name, facts, now[1])
+    facts |= _explains(case, "route", name) | meant(case)
+    return subject_of(case, "route", name, facts, now[1])
 
 
 # --- neighbours ----------------------------------------------------------------------------------
@@ -177,7 +169,7 @@ def _neighbours(case: HostCase) -> Iterable[Subject]:
             "covers": _between(case, one.address),
         }
         name = f"{one.address} {one.device}"
-        yield _subject(case, "neighbour", name, facts | _meant(case), now[1])
+        yield subject_of(case, "neighbour", name, facts | meant(case), now[1])
 
 
 def _policies(case: HostCase) -> Iterable[Subject]:
@@ -191,7 +183,7 @@ def _policies(case: HostCase) -> Iterable[Subject]:
             "covers": _covered(case, one.destination),
         }
         name = f"{one.priority} {one.destination}"
-        yield _subject(case, "policy", name, facts | _meant(case), now[1])
+        yield subject_of(case, "policy", name, facts | meant(case), now[1])
 
 
 def _between(case: HostCase, address: str) -> str:
@@ -216,7 +208,7 @@ def _links(case: HostCase) -> Iterable[Subject]:
         if then.carrier and (link is None or not link.carrier or lost):
             yield _link(case, then, link, sorted(lost), now)
         elif link is not None and None not in (link.mtu, then.mtu) and link.mtu != then.mtu:
-            yield _with_file(case, _link(case, then, link, [], now, "mtu"), _OF_DEVICES)
+            yield with_file(case, _link(case, then, link, [], now, "mtu"), _OF_DEVICES)
 
 
 def _link(
@@ -246,8 +238,8 @@ def _link(
         "lost_routes": routes,
     }
     checks = _explains(case, "link", then.name), _explains(case, "address", f" on {then.name}")
-    facts |= {name: any(found[name] for found in checks) for name in checks[0]} | _meant(case)
-    return _subject(case, "link", then.name, facts, now[1])
+    facts |= {name: any(found[name] for found in checks) for name in checks[0]} | meant(case)
+    return subject_of(case, "link", then.name, facts, now[1])
 
 
 # --- shapers -------------------------------------------------------------------------------------
@@ -269,7 +261,7 @@ def _shapers(case: HostCase) -> Iterable[Subject]:
             "restorable": None if state is None else state[0].restorable,
             "on_purpose": _shaped_on_purpose(case),
         }
-        yield _subject(case, "shaper", device, facts | _meant(case), listed.id)
+        yield subject_of(case, "shaper", device, facts | meant(case), listed.id)
 
 
 def _shaped_on_purpose(case: HostCase) -> str:
@@ -279,33 +271,10 @@ def _shaped_on_purpose(case: HostCase) -> str:
     return next((name for name in (*changed, *running) if _SHAPING.search(name.lower())), "")
 
 
-# --- settings of the kernel ----------------------------------------------------------------------
+# --- what all of them carry ----------------------------------------------------------------------
 
 
-def _settings(case: HostCase) -> Iterable[Subject]:
-    """Each setting that explains what users see; what explains nothing by itself, all at once."""
-    listed = case.view.evidence("kernel.settings")
-    then, now = net.settings(case.then), net.settings(case.view)
-    changed = [
-        {"name": name, "then": then[name], "now": value, "why": why, "explains": bool(why)}
-        for name, value in now.items()
-        if then.get(name, value) != value
-        for why in (why_it_matters(case, name, then[name], value),)
-    ]
-    unexplained = [one for one in changed if not one["explains"]]
-    told = [one | {"all": [one]} for one in changed if one["explains"]]
-    if unexplained:
-        joined = {
-            key: ", ".join(str(one[key]) for one in unexplained) for key in ("name", "then", "now")
-        }
-        told.append({**joined, "why": "", "explains": False, "all": unexplained})
-    for one in told if listed is not None else ():
-        assert listed is not None
-        subject = _subject(case, "setting", str(one["name"]), one | _meant(case), listed.id)
-        yield _with_file(case, subject, _OF_SETTINGS)
-
-
-def _with_file(case: HostCase, subject: Subject, places: tuple[str, ...]) -> Subject:
+def with_file(case: HostCase, subject: Subject, places: tuple[str, ...]) -> Subject:
     """A subject with the one changed file that sets it, and with the service that fails here."""
     more: dict[str, Any] = {}
     sources: dict[str, int] = {}
@@ -324,60 +293,22 @@ def _with_file(case: HostCase, subject: Subject, places: tuple[str, ...]) -> Sub
     )
 
 
-def why_it_matters(case: HostCase, name: str, then: str, now: str) -> str:
-    """How a changed setting explains what users see; "" where nothing says that it does."""
-    if name == "net.ipv4.ip_forward" and (then, now) == ("1", "0") and _behind_it(case):
-        return "what is passed on to containers no longer arrives"
-    if name == "net.ipv4.ip_local_port_range" and _ports(now) < _ports(then):
-        return "a log says that no local port is left" if _logged(case, _NO_PORT_LEFT) else ""
-    slowed = name in _LOWER_IS_SLOWER and _numbers(now) < _numbers(then)
-    return "answers come late since it is lower" if slowed and _late(case.red) else ""
-
-
-def _behind_it(case: HostCase) -> bool:
-    """Whether users do not reach a port that a container publishes."""
-    known = case.view.containers or (case.then and case.then.containers)
-    published = {p.port for c in (known[0] if known else ()) for p in c.ports}
-    return any(p.error in _UNREACHED and p.probe.port in published for p in case.red)
-
-
-def _late(red: Iterable[ProbeResult]) -> bool:
-    return any(p.late for p in red)
-
-
-def _logged(case: HostCase, words: re.Pattern[str]) -> bool:
-    found = (case.view.log(name) for name in case.view.units)
-    return any(words.search(line.example) for log in found if log for line in log[0].lines)
-
-
-def _ports(text: str) -> int:
-    first, last = [*_numbers(text), 0, 0][:2]
-    return max(0, last - first)
-
-
-def _numbers(text: str) -> list[int]:
-    return [int(part) for part in text.split(":") if part.isdigit()]
-
-
-# --- what all of them carry ----------------------------------------------------------------------
-
-
 def _explains(case: HostCase, check: str, name: str) -> dict[str, bool]:
     """Whether what failed is this very thing, or something that does not arrive."""
     checked = any(p.probe.check == check and p.probe.subject.endswith(name) for p in case.red)
-    return {"checked": checked, "unreached": _unreached(case)}
+    return {"checked": checked, "unreached": unreached(case)}
 
 
-def _unreached(case: HostCase) -> bool:
+def unreached(case: HostCase) -> bool:
     """Whether users, or the host's own services, do not get through."""
     tried = (case.view.facts(ConnectFacts, "tcp.connect", **e.params)
              for e in case.view.every("tcp.connect"))  # fmt: skip
-    return any(p.error in _UNREACHED for p in case.red) or any(
-        found is not None and found[0].error in _UNREACHED for found in tried
+    return any(p.error in UNREACHED for p in case.red) or any(
+        found is not None and found[0].error in UNREACHED for found in tried
     )
 
 
-def _meant(case: HostCase) -> dict[str, object]:
+def meant(case: HostCase) -> dict[str, object]:
     """Whether the network's files were changed too, and what their writer says."""
     changed = [
         change
@@ -392,7 +323,7 @@ def _meant(case: HostCase) -> dict[str, object]:
     }
 
 
-def _subject(case: HostCase, kind: str, name: str, own: dict[str, Any], evidence: int) -> Subject:
+def subject_of(case: HostCase, kind: str, name: str, own: dict[str, Any], evidence: int) -> Subject:
     facts, sources = case.common()
     return Subject(
         kind=kind,

@@ -31,7 +31,9 @@ from app.reasoning.change_subjects import is_code
 from app.reasoning.host_case import HostCase
 from app.reasoning.written import comments_of, diff_ask
 
-CONFIGURATION = ("/etc", "/usr/local", "/usr/lib/systemd/system", "/var/spool/cron")
+CONFIGURATION = (
+    "/etc", "/usr/local", "/usr/lib/systemd/system", "/run/systemd", "/var/spool/cron"
+)  # fmt: skip
 """Below these every difference counts; elsewhere only that a path may not be used as before, or
 that a link leads to something else: another release runs."""
 

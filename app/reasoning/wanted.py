@@ -20,6 +20,7 @@ from app.reasoning.first_look import first_look
 from app.reasoning.gathering import subjects_of
 from app.reasoning.host_case import HostCase
 from app.reasoning.job_scripts import piling_asks
+from app.reasoning.kernel_settings import kernel_asks
 from app.reasoning.lost_rules import lost_rule_asks
 from app.reasoning.matching import Candidate
 from app.reasoning.network_subjects import network_asks
@@ -124,6 +125,7 @@ def _closer_look(host: HostCase) -> Iterable[ActionCall]:
     for unit in host.unseen:
         yield ActionCall(action="unit.show", host=name, params={"unit": unit})
     yield from network_asks(host)
+    yield from kernel_asks(host)
     yield from rule_asks(host)
     yield from reach_asks(host)
     yield from difference_asks(host)

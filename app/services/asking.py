@@ -123,20 +123,32 @@ async def _ask_what_they_were_refused(
     )
 
 
-async def ask_the_host(at: Progress, effects: Effects, key: str) -> Progress:
+async def ask_the_hosts_behind(at: Progress, effects: Effects, key: str) -> Progress:
+    """Where nothing fails on the incident's own host: the same of those that it depends on.
+
+    People name the host that they see; what they suffer from may stand on the one behind it.
+    """
+    for host in at.known.needed:
+        if at.known.red or at.known.baseline_of(host.name) is None:
+            continue
+        at = await ask_the_host(at, effects, f"{key}.{host.name}", host)
+    return at
+
+
+async def ask_the_host(at: Progress, effects: Effects, key: str, host: Host) -> Progress:
     """Where users are served, ask what the ticket may be about and no user would notice."""
     case = at.known
-    baseline = case.baseline_of(case.host.name)
-    view = HostView(case.host, case.evidence)
-    known = checks.declared(view) if baseline is None else checks.learned(baseline.view(case.host))
+    baseline = case.baseline_of(host.name)
+    view = HostView(host, case.evidence)
+    known = checks.declared(view) if baseline is None else checks.learned(baseline.view(host))
     if any(r.method != "GET" and r.fails_still for r in failing_requests(view)):
-        at = await _ask_what_stopped_them(at, effects, key)
-        case, view = at.known, HostView(at.known.host, at.known.evidence)
-    own = HostCase(case, case.host.name)
+        at = await _ask_what_stopped_them(at, effects, key, host)
+        case, view = at.known, HostView(host, at.known.evidence)
+    own = HostCase(case, host.name)
     if any(kept.tells_a_job(path) for path in own.touched) and not view.asked(job_scripts.ASKED):
-        at = await _ask_of_jobs(at, effects, key)
-        case, view = at.known, HostView(at.known.host, at.known.evidence)
-        own = HostCase(case, case.host.name)
+        at = await _ask_of_jobs(at, effects, key, host)
+        case, view = at.known, HostView(host, at.known.evidence)
+        own = HostCase(case, host.name)
     known = (*known, *failed_jobs.doubted(view, own.then))
     doubted = checks.doubted(known, view, case.incident, own.touched)
     doubted += _not_as_it_was(own)
@@ -147,7 +159,7 @@ async def ask_the_host(at: Progress, effects: Effects, key: str) -> Progress:
     doubted += may_write.doubted(view, own.units)
     if doubted:
         at = await _check(at, effects, f"{key}.checks", doubted)
-    return at if at.known.red else await _ask_what_was_set(at, effects, key, doubted)
+    return at if at.known.red else await _ask_what_was_set(at, effects, key, doubted, host)
 
 
 def _sending_fails(case: Case) -> bool:
@@ -157,9 +169,9 @@ def _sending_fails(case: Case) -> bool:
     return any(request.method != "GET" for request in found)
 
 
-async def _ask_of_jobs(at: Progress, effects: Effects, key: str) -> Progress:
+async def _ask_of_jobs(at: Progress, effects: Effects, key: str, host: Host) -> Progress:
     """Where it changed when a job runs: is there more that keeps it from running?"""
-    call = ActionCall(action=job_scripts.ASKED, host=at.known.host.name)
+    call = ActionCall(action=job_scripts.ASKED, host=host.name)
     why = "When a job runs is not as it was; does anything else keep it from running?"
     return at.with_evidence(await effects.observe(f"{key}.jobs", Step.ANALYZE, [call], why))
 
@@ -170,15 +182,15 @@ def _not_as_it_was(own: HostCase) -> tuple[Probe, ...]:
 
 
 async def _ask_what_was_set(
-    at: Progress, effects: Effects, key: str, known: Sequence[Probe]
+    at: Progress, effects: Effects, key: str, known: Sequence[Probe], host: Host
 ) -> Progress:
     """Where nothing fails at all: was a setting changed that decides what the ticket is about?"""
-    calls = tuple(not_asked(at.known, set_otherwise_asks(HostCase(at.known, at.known.host.name))))
+    calls = tuple(not_asked(at.known, set_otherwise_asks(HostCase(at.known, host.name))))
     if not calls:
         return at
     why = "Which settings are not as they were while the host was healthy?"
     at = at.with_evidence(await effects.observe(f"{key}.set", Step.ANALYZE, calls, why))
-    own = HostCase(at.known, at.known.host.name)
+    own = HostCase(at.known, host.name)
     doubted = tuple(probe for probe in _not_as_it_was(own) if probe not in known)
     return await _check(at, effects, f"{key}.set.checks", doubted) if doubted else at
 
@@ -192,9 +204,9 @@ async def _check(at: Progress, effects: Effects, key: str, doubted: Sequence[Pro
     return at.with_probes(tuple(meant))
 
 
-async def _ask_what_stopped_them(at: Progress, effects: Effects, key: str) -> Progress:
+async def _ask_what_stopped_them(at: Progress, effects: Effects, key: str, host: Host) -> Progress:
     """Where users fail at sending something, which nobody can repeat: what do the services say?"""
-    own = HostCase(at.known, at.known.host.name)
+    own = HostCase(at.known, host.name)
     calls = [
         ActionCall(action=action, host=own.host.name, params={"unit": unit, "lines": LOG_LINES})
         for unit in own.units[:MOST_LOGS]

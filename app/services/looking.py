@@ -15,6 +15,7 @@ from app.services.asking import (
     ask_as_users,
     ask_the_firewall,
     ask_the_host,
+    ask_the_hosts_behind,
     ask_what_was_lost,
     ask_who_needs_it,
     hosts_behind,
@@ -57,10 +58,13 @@ async def analyze(at: Progress, effects: Effects) -> Progress:
     at = await look(at, effects, key, [hosts[0]])
     at = await ask_as_users(at, effects, key)
     if not at.known.red:
-        at = await ask_the_host(at, effects, key)
+        at = await ask_the_host(at, effects, key, at.known.host)
     if at.known.host not in at.known.suffering:
         at = await ask_who_needs_it(at, effects, key)
         at = await ask_the_firewall(at, effects, key)
+    if not at.known.red and at.known.needed:
+        at = await look(at, effects, f"{key}.needed", at.known.needed)
+        at = await ask_the_hosts_behind(at, effects, f"{key}.needed")
     behind = hosts_behind(at.known, at.given.grant)
     if behind:
         at = await look(at, effects, f"{key}.behind", behind)
@@ -152,7 +156,7 @@ async def look_again(at: Progress, effects: Effects, key: str) -> Progress:
     asked = await effects.probe(f"{key}.probe", Step.VERIFY, probes, "What do users see now?")
     at = at.with_probes(asked)
     if not at.known.red:
-        at = await ask_the_host(at, effects, f"{key}.host")
+        at = await ask_the_host(at, effects, f"{key}.host", at.known.host)
     return at.step(next=Step.HYPOTHESIZE)
 
 

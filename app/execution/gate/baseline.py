@@ -22,8 +22,11 @@ from .request import load_config
 from .security import CRONTABS, TEMPORARY
 from .store import Store, read_file
 
-CONTENT_ROOTS = ("/etc", "/usr/local", "/opt", "/srv", "/var/www", "/usr/lib/systemd/system")
-"""Whose files are hashed."""
+CONTENT_ROOTS = (
+    "/etc", "/usr/local", "/opt", "/srv", "/var/www", "/usr/lib/systemd/system",
+    "/run/systemd/system", "/run/systemd/system.control",
+)  # fmt: skip
+"""Whose files are hashed. The last two have what was set until the next boot only."""
 
 # beside these the tables of cron that users have
 FOLDER_ROOTS = ("/var/log", "/var/lib", "/var/spool", "/var/cache", "/run")

@@ -52,6 +52,14 @@ def container_restart(params: Params, _: Places) -> int:
     return _do(params, f"restart?t={_STOP_SECONDS}")
 
 
+def container_pause(params: Params, _: Places) -> int:
+    return _do(params, "pause")
+
+
+def container_unpause(params: Params, _: Places) -> int:
+    return _do(params, "unpause")
+
+
 def container_set_restart_policy(params: Params, places: Places) -> int:
     """Say whether the engine brings it back by itself; as often as before, where it did so."""
     now = _required(params)["HostConfig"].get("RestartPolicy") or {}

@@ -15,10 +15,21 @@ ROOT = "/proc/sys"
 _FORWARDING, _ITSELF = "net.ipv4.ip_forward", "net/ipv4/conf/all/forwarding"
 _NO_IPV6 = "net.ipv6.conf.all.disable_ipv6"
 NAMES = (
+    "fs.aio-max-nr",
     "fs.file-max",
+    "fs.inotify.max_queued_events",
     "fs.inotify.max_user_instances",
     "fs.inotify.max_user_watches",
+    "fs.nr_open",
+    "kernel.msgmax",
+    "kernel.msgmnb",
+    "kernel.msgmni",
     "kernel.pid_max",
+    "kernel.sem",
+    "kernel.shmall",
+    "kernel.shmmax",
+    "kernel.shmmni",
+    "kernel.threads-max",
     "net.core.netdev_max_backlog",
     "net.core.rmem_max",
     "net.core.somaxconn",
@@ -74,9 +85,12 @@ NAMES = (
     "net.netfilter.nf_conntrack_tcp_timeout_time_wait",
     "net.netfilter.nf_conntrack_udp_timeout",
     "net.unix.max_dgram_qlen",
+    "user.max_user_namespaces",
     "vm.max_map_count",
+    "vm.nr_hugepages",
     "vm.overcommit_memory",
     "vm.overcommit_ratio",
+    "vm.swappiness",
 )
 
 

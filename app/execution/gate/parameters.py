@@ -7,6 +7,7 @@ A type is a plain mapping, as it stands in the catalog and in the host's gate.js
     {"kind": "choice", "of": ["*.service", "*.socket"]}
     {"kind": "unit", "pattern": "..."}                     changes are bound to the host's own units
     {"kind": "path", "beneath": ["/etc"], "exactly": ["/tmp"], "refuse": ["/etc/ssh/*"]}
+    {"kind": "path", "beneath": ["/etc"], "named": {"/srv": [".htaccess"]}}   files by their name
 
 Whatever a pattern says, no text may begin with "-" or hold white space, control characters or
 anything beyond ASCII: such a value can never become an option, a second word or a lookalike.
@@ -99,9 +100,11 @@ def _require_path(name: str, value: str, of: Type) -> None:
     parts = value.split("/")[1:]
     if not _PATH.fullmatch(value) or any(part in ("", ".", "..") for part in parts):
         raise Unfit(f"{name} is {value!r}; expected a plain absolute path without '.' or '..'")
-    exactly = of.get("exactly", ())
-    if value not in exactly and not lies_beneath(value, of["beneath"]):
-        places = ", ".join((*of["beneath"], *(f"{path} itself" for path in exactly)))
+    exactly, named = of.get("exactly", ()), of.get("named", {})
+    by_name = any(parts[-1] in named[place] and lies_beneath(value, [place]) for place in named)
+    if value not in exactly and not by_name and not lies_beneath(value, of["beneath"]):
+        files = (f"{place} called {' or '.join(named[place])}" for place in sorted(named))
+        places = ", ".join((*of["beneath"], *(f"{path} itself" for path in exactly), *files))
         raise Unfit(f"{name} is {value!r}; expected a path beneath {places}")
     if is_refused(value, of.get("refuse", ())):
         raise Unfit(f"{name} is {value!r}, which the agent never touches")

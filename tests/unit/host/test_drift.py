@@ -102,3 +102,23 @@ def test_a_change_carries_both_versions() -> None:
     assert found.then is not None
     assert found.now is not None
     assert (found.then.sha256, found.now.sha256) == ("a", "b")
+
+
+@pytest.mark.parametrize(
+    ("path", "unit", "how"),
+    [
+        ("/srv/pages/club/.htaccess", "apache2.service", Relation.CONFIGURATION),
+        ("/srv/pages/club/.htaccess", "php8.2-fpm.service", None),
+        ("/var/www/club/.user.ini", "php8.2-fpm.service", Relation.CONFIGURATION),
+        ("/var/www/club/.user.ini", "nginx.service", None),
+        ("/run/systemd/system.control/ledger.service.d/50-CPUQuota.conf", "ledger.service",
+         Relation.DEFINITION),
+        ("/run/systemd/system/ledger.service.d/override.conf", "ledger.service",
+         Relation.DEFINITION),
+        ("/run/systemd/system.control/other.service.d/50-CPUQuota.conf", "ledger.service", None),
+    ],
+)  # fmt: skip
+def test_settings_among_pages_and_until_the_next_boot_belong_to_whom_they_are_for(
+    path: str, unit: str, how: Relation | None
+) -> None:
+    assert relation(path, UnitFacts(name=unit)) is how

@@ -12,6 +12,7 @@ from tests.unit.reasoning import cases
 from tests.unit.reasoning.cases import (
     HEALTHY_LISTENERS,
     case,
+    evidence,
     facts_of,
     file,
     manifest_now,
@@ -75,6 +76,19 @@ async def test_what_nothing_is_known_to_read_is_put_back_and_the_failing_service
     judged = await ended_at_last(broken(file("/etc/gai.conf", "b" * 64)))
     assert [s.split()[0] for s in steps(judged)] == ["file.restore", "service.restart"]
     assert steps(judged)[1] == "service.restart unit=tickets.service"
+
+
+async def test_what_a_log_complains_of_stands_out_among_what_changed() -> None:
+    facts = broken(file("/etc/gai.conf", "b" * 64), file("/etc/limits.d/all.conf", "b" * 64))
+    key = f"file.diff path=/etc/gai.conf sha256={'a' * 64}"
+    facts[key] = {"path": "/etc/gai.conf", "diff": "--- a\n+++ b\n+label /srv/gone/first.dat\n"}
+    said = "cannot open /srv/gone/first.dat"
+    line = {"template": said, "example": said, "count": 4, "identifier": "tickets"}
+    facts["unit.logs unit=tickets.service"] = {"source": "files", "lines": [line]}
+    judged = await ended_at_last(facts)
+    best, *others = (h for h in judged.hypotheses if h.mode == "changed-beside")
+    assert best.subject == "/etc/gai.conf"
+    assert best.confidence > 3 * others[0].confidence
 
 
 async def test_a_cause_that_was_put_back_in_vain_is_not_tried_again() -> None:
@@ -196,6 +210,43 @@ async def test_settings_of_the_kernel_that_explain_nothing_by_name_are_tried_tog
     found = await ended(given, kernel__settings={"values": now})
     wanted = [f"kernel.set name={name} value={value}" for name, value in then.items()]
     assert sorted(s for s in steps(found) if s.startswith("kernel.set")) == sorted(wanted)
+
+
+@pytest.mark.parametrize(
+    ("name", "then", "now", "said", "explains"),
+    [
+        ("net.ipv4.ip_unprivileged_port_start", "80", "1024",
+         "PermissionError: [Errno 13] Permission denied", True),
+        ("net.ipv4.ip_unprivileged_port_start", "1024", "80",
+         "PermissionError: [Errno 13] Permission denied", False),
+        ("fs.inotify.max_user_watches", "8192", "8", "inotify_add_watch: No space left on device",
+         True),
+        ("kernel.threads-max", "30000", "90", "RuntimeError: can't start new thread", True),
+        ("kernel.sem", "32000:1024000000:500:32000", "32000:9:500:1",
+         "could not create semaphores: No space left on device", True),
+        ("vm.max_map_count", "262144", "65530", "relation tickets does not exist", False),
+    ],
+)  # fmt: skip
+async def test_a_setting_of_the_kernel_is_known_by_what_programs_say_of_it(
+    name: str, then: str, now: str, said: str, explains: bool
+) -> None:
+    loops = tickets("activating", "auto-restart", result="exit-code", n_restarts=4)
+    facts = facts_of([nginx(), loops], HEALTHY_LISTENERS[:1]) | asked(nginx(), loops)
+    line = {"template": said, "example": said, "count": 4, "identifier": "tickets"}
+    facts["journal.unit unit=tickets.service"] = {"source": "journal", "lines": [line]}
+    facts["baseline.manifest"] = manifest_now()
+    given = case(facts, status=502)
+    (known,) = given.baselines
+    was = evidence({"kernel.settings": {"values": {name: then}}}, start=300)
+    known = known.model_copy(update={"evidence": (*known.evidence, *was)})
+    first = await judge(given.model_copy(update={"baselines": (known,)}))
+    wanted = {call.action for call in first.wanted}
+    assert "kernel.settings" in wanted or not explains
+    looked = evidence({"kernel.settings": {"values": {name: now}}}, start=400)
+    given = given.model_copy(update={"baselines": (known,), "evidence": (*given.evidence, *looked)})
+    seen = await judge(given)
+    likely = [h for h in seen.hypotheses if h.mode == "kernel-setting-changed"]
+    assert (likely[0].confidence > 0.5) is explains, likely[0]
 
 
 async def test_what_says_how_long_something_is_kept_is_not_tried_out() -> None:

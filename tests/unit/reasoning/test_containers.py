@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from app.domain.probe import Probe, ProbeKind, ProbeResult
 from app.host.baseline import Baseline
 from app.host.facts import Manifest
@@ -137,3 +139,25 @@ async def test_a_container_that_was_taken_off_its_network_is_attached_again() ->
     assert judged.advice is Advice.REMEDIATE, judged.statement
     assert steps(judged) == [f"container.connect_network container=pages id={ID} network=inner"]
     assert "inner" in judged.hypotheses[0].text
+
+
+async def test_one_that_is_paused_goes_on() -> None:
+    judged = await settled(told(container("paused"), listeners=[PUBLISHED]))
+    assert judged.advice is Advice.REMEDIATE, judged.statement
+    assert steps(judged) == [f"container.unpause container=pages id={ID}"]
+    assert judged.repair is not None
+    assert judged.repair.requires_person is None
+
+
+@pytest.mark.parametrize("note", ["pages paused until the dump is done", "do not unpause pages"])
+async def test_one_that_is_paused_on_purpose_is_left_alone(note: str) -> None:
+    notes = {"notes": {"/etc/motd": note}}
+    judged = await settled(told(container("paused"), listeners=[PUBLISHED], persons__list=notes))
+    assert judged.advice is Advice.HAND_OVER
+
+
+async def test_whoever_is_logged_in_may_have_paused_it() -> None:
+    someone = {"logged_in": ["kim pts/0"]}
+    judged = await settled(told(container("paused"), listeners=[PUBLISHED], persons__list=someone))
+    assert judged.repair is not None
+    assert judged.repair.requires_person is not None

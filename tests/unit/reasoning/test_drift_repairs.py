@@ -200,6 +200,34 @@ async def test_the_applications_own_code_is_left_to_its_owners() -> None:
     assert judged.advice is Advice.HAND_OVER
 
 
+@pytest.mark.parametrize(
+    ("complains", "goes"), [("{path}", True), ("/srv/app/tickets/main.py", False)]
+)
+async def test_a_program_that_came_to_a_release_and_breaks_it_is_taken_out_of_the_way(
+    complains: str, goes: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stray, main = file("/srv/app/tickets/queue.py", "b" * 64), file("/srv/app/tickets/main.py")
+    loops = tickets(
+        "activating", "auto-restart", result="exit-code", n_restarts=4,
+        working_directory="/srv/app/tickets",
+    )  # fmt: skip
+    facts = facts_of([nginx(), loops], HEALTHY_LISTENERS[:1]) | asked(nginx(), loops)
+    said = f"ImportError: cannot import name 'Empty' ({complains.format(path=stray.path)})"
+    line = {"template": said, "example": said, "count": 4, "identifier": "tickets"}
+    facts["journal.unit unit=tickets.service"] = {"source": "journal", "lines": [line]}
+    facts["baseline.manifest"] = manifest_now(main, stray)
+    facts[f"config.read path={stray.path}"] = {
+        "path": stray.path, "text": "print('hello')", "sha256": "b" * 64, "owner": "root",
+        "group": "root", "mode": "0644",
+    }  # fmt: skip
+    monkeypatch.setattr(cases, "FILES", (*cases.FILES, main))
+    judged = await judge(case(facts, status=502))
+    assert judged.hypotheses[0].subject == stray.path
+    assert (judged.advice is Advice.REMEDIATE) is goes
+    if goes:
+        assert steps(judged)[0] == f"file.remove path={stray.path} sha256={'b' * 64}"
+
+
 async def test_two_changes_are_tried_one_by_one() -> None:
     changed = (file(ENV, "b" * 64), file(UNIT_FILE, "c" * 64))
     judged = await judge(case(serving(*changed), status=502))
