@@ -106,6 +106,7 @@ _OF_A_UNIT = extended(
     {
         "relation": annotated(Relation), "blamed": TRUTH, "alone": TRUTH, "is_code": TRUTH,
         "is_settings": TRUTH,
+        "stray_code": TRUTH,
         "reload_refuted": TRUTH, "unread": TRUTH, "points_to": TEXT, "points_nowhere": TRUTH,
         "dangling": TRUTH, "sets": TEXT, "named": TRUTH, "names_page": TEXT,
         "others_refuted": TRUTH, "diff": TEXT, "quoted": TEXT, "named_in_log": TRUTH,
@@ -170,7 +171,7 @@ _OWN: Final[dict[str, Scope]] = {
     "beside": {"reader": _UNIT, "victim": _UNIT, "has_reader": TRUTH,
                "timers": each(made("a timer", unit=TEXT)), "change": extended(_CHANGE, {
                    "alone": TRUTH, "is_code": TRUTH, "shared": NUMBER, "looked_at": TRUTH,
-                   "diff": TEXT, "written": TEXT, "with_secrets": TRUTH,
+                   "diff": TEXT, "written": TEXT, "quoted": TEXT, "with_secrets": TRUTH,
                    "relation": annotated(Relation)})},
     "changes": {"unit": _UNIT, "changes": each(Change),
                 "together": made("all that changed", paths=TEXT, comments=TEXT)},
