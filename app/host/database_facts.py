@@ -299,6 +299,7 @@ class MariadbServer(Value):
     socket: str = ""
     read_only: bool | None = None
     settings: dict[str, int] = Field(default_factory=dict)
+    words: dict[str, str] = Field(default_factory=dict)  # settings that are words or switches
     threads_connected: int | None = None
     threads_running: int | None = None
     max_used_connections: int | None = None
@@ -329,6 +330,11 @@ class MariadbFacts(Value):
 class MariadbVariableFacts(Value):
     name: str
     value: int
+
+
+class MariadbWordFacts(Value):
+    name: str
+    value: str
 
 
 class Folder(Value):
@@ -362,11 +368,17 @@ class RedisServer(Value):
     rejected_connections: int | None = None
     evicted_keys: int | None = None
     settings: dict[str, int] = Field(default_factory=dict)  # those that may be set back
+    words: dict[str, str] = Field(default_factory=dict)  # likewise; none: an empty one
 
 
 class RedisSettingFacts(Value):
     name: str
     value: int
+
+
+class RedisWordFacts(Value):
+    name: str
+    value: str  # none: an empty one
 
 
 class RedisMemoryFacts(Value):

@@ -29,6 +29,7 @@ class ChangedSetting(Value):
     name: str
     was: str  # PostgreSQL: none: ALTER SYSTEM had not set it; likewise `now`
     now: str
+    is_word: bool  # a word or a switch, and no number
     said: str  # as a sentence without its end
     evidence_id: int
 
@@ -47,7 +48,8 @@ def _changed(now: Found, then: Found) -> Iterable[ChangedSetting]:
     current, known = _settings(now), _settings(then)
     if current is None or known is None:
         return
-    postgres = now.engine == "postgres"
+    postgres = isinstance(now.server, PostgresCluster)
+    words = () if isinstance(now.server, PostgresCluster) else now.server.words
     names = {*current, *known} if postgres else current.keys() & known.keys()
     for name in sorted(names):
         value, was = (of.get(name, NOT_SET) for of in (current, known))
@@ -58,6 +60,7 @@ def _changed(now: Found, then: Found) -> Iterable[ChangedSetting]:
                 name=name,
                 was=was,
                 now=value,
+                is_word=name in words,
                 said=f"{now.engine} ({now.server.port}) runs with {name} = {value}, was {was}",
                 evidence_id=now.evidence_id,
             )
@@ -69,7 +72,7 @@ def _settings(found: Found) -> dict[str, str] | None:
         return None
     if isinstance(one, PostgresCluster):
         return one.system
-    return {name: str(value) for name, value in one.settings.items()}
+    return {name: str(value) for name, value in one.settings.items()} | one.words
 
 
 def _is_as_it_was(view: HostView, subject: str) -> Said | None:

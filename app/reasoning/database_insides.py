@@ -122,7 +122,7 @@ def _parameters(case: HostCase) -> Told:
     for one in database_settings.changed(case.view, case.then):
         words = [re.escape(one.name), _TOLD_OTHERWISE.get(one.name, "")]
         own = {
-            "number": int(one.was) if one.was.isdigit() else None,
+            "number": int(one.was) if one.was.isdigit() and not one.is_word else None,
             "complaint": _complaint(case, "|".join(word for word in words if word)),
             "in_a_file": any(name in path for path in paths for name in NAMES[one.engine]),
         }

@@ -16,15 +16,15 @@ from app.reasoning.port import Repair
 
 _GENTLE = ("file.", "lock.", "access.", "mount.", "account.", "log.", "daemon.reload",
            "service.start", "service.enable", "service.reset_failed", "service.reload",
-           "service.unmask", "container.start", "container.set_restart_policy",
+           "service.unmask", "container.start", "container.unpause", "container.set_restart_policy",
            "container.connect_network", "process.continue",
            "route.add", "route.replace", "link.up", "neighbour.remove", "policy_rule.remove",
            "qdisc.remove",
-           "kernel.set", "link.set_mtu", "redis.save", "trust.update", "mariadb.set_global",
+           "kernel.set", "link.set_mtu", "redis.save", "trust.update", "mariadb.set_",
            "postgres.create_index", "postgres.set_autovacuum", "postgres.vacuum",
            "redis.set_maxmemory", "nginx.set_limit", "config.correct_word", "firewall.add_declared",
            "certificate.install", "postgres.grant", "postgres.set_role", "postgres.set_default",
-           "postgres.advance_sequence", "mariadb.set_account", "mariadb.grant",
+           "postgres.advance_sequence", "mariadb.grant",
            "mariadb.move_account", "redis.set", "postgres.set_system", "job.run")  # fmt: skip
 """Actions that take nothing down. A repair made only of these is watched for a shorter time."""
 

@@ -26,11 +26,23 @@ SETTINGS = (
     "net_read_timeout", "net_write_timeout", "max_allowed_packet", "max_prepared_stmt_count",
     "tmp_table_size", "max_heap_table_size", "sort_buffer_size", "join_buffer_size",
     "table_open_cache", "thread_cache_size", "group_concat_max_len", "innodb_thread_concurrency",
-    "innodb_io_capacity", "expire_logs_days", "binlog_expire_logs_seconds",
+    "innodb_io_capacity", "expire_logs_days", "binlog_expire_logs_seconds", "sql_select_limit",
+    "max_join_size", "sync_binlog", "innodb_flush_log_at_trx_commit", "query_cache_size",
+    "innodb_buffer_pool_size", "key_buffer_size",
 )  # fmt: skip
 """Numbers that a running server takes up, and that let nobody in."""
 
-_VARIABLES = (*SETTINGS, "read_only")
+WORDS = (
+    "event_scheduler", "sql_mode", "autocommit", "sql_safe_updates", "innodb_strict_mode",
+    "tx_isolation", "transaction_isolation", "time_zone", "character_set_server",
+    "collation_server", "default_storage_engine", "low_priority_updates", "query_cache_type",
+    "lc_time_names", "foreign_key_checks", "unique_checks", "max_statement_time",
+    "delay_key_write", "concurrent_insert", "slow_query_log", "general_log",
+)  # fmt: skip
+"""The same, with words or switches for values."""
+
+_VARIABLES = (*SETTINGS, *WORDS, "read_only")
+_SWITCH = re.compile(r"ON|OFF|[0-9]+(?:\.[0-9]+)?")
 _STATUS = ("Threads_connected", "Threads_running", "Max_used_connections",
            "Connection_errors_max_connections", "Aborted_connects", "Uptime")  # fmt: skip
 _REPLICATION = ("Slave_IO_Running", "Slave_SQL_Running", "Replica_IO_Running",
@@ -57,6 +69,35 @@ def mariadb_set_global(params: Params, _: Places) -> int:
         raise Failed(f"{name} is none of the settings that are set here")
     ask(server, f"SET GLOBAL {name} = {value}")
     return answer({"name": name, "value": int(value_of(server, f"SELECT @@GLOBAL.{name}"))})
+
+
+def mariadb_word(params: Params, _: Places) -> int:
+    """MariadbWordFacts: a global setting that is a word, as it is now."""
+    name = _word(params)
+    return answer({"name": name, "value": _value(at_port(int(params["port"])), name)})
+
+
+def mariadb_set_word(params: Params, _: Places) -> int:
+    """Set one listed setting of the running server to a word; its files stay as they are."""
+    server, name, value = at_port(int(params["port"])), _word(params), str(params["value"])
+    before = _value(server, name)
+    given = value if _SWITCH.fullmatch(value) else f"'{value}'"
+    ask(server, f"SET GLOBAL {name} = {given}")
+    return answer({"name": name, "value": _value(server, name), "before": before})
+
+
+def _word(params: Params) -> str:
+    name = str(params["name"])
+    if name not in WORDS:
+        raise Failed(f"{name} is none of the settings that are set here")
+    return name
+
+
+def _value(server: Server, name: str) -> str:
+    listed = rows(server, f"SHOW GLOBAL VARIABLES WHERE Variable_name = '{name}'")
+    if len(listed) != 1 or len(listed[0]) != 2:
+        raise Failed(f"the server on port {server.port} does not tell {name}")
+    return listed[0][1]
 
 
 def mariadb_terminate_idle(params: Params, _: Places) -> int:
@@ -107,7 +148,10 @@ def _settings(server: Server) -> dict[str, Any]:
     return {
         "version": told.pop("version", ""),
         "read_only": told.pop("read_only", "OFF") in ("ON", "1"),
-        "settings": {name: int(value) for name, value in told.items() if value.isdigit()},
+        "settings": {
+            n: int(value) for n, value in told.items() if n in SETTINGS and value.isdigit()
+        },
+        "words": {name: value for name, value in told.items() if name in WORDS},
         **{row[0].lower(): int(row[1]) for row in counted if row[-1].isdigit()},
     }
 

@@ -38,9 +38,18 @@ _SETTINGS = ("dir", "maxmemory", "maxmemory-policy", "stop-writes-on-bgsave-erro
 
 SETTABLE = (
     "maxclients", "timeout", "tcp-keepalive", "min-replicas-to-write", "min-replicas-max-lag",
-    "proto-max-bulk-len",
+    "proto-max-bulk-len", "repl-timeout", "repl-backlog-size", "lua-time-limit",
+    "maxmemory-samples",
 )  # fmt: skip
 """Numbers that a running server takes up, and that let nobody in."""
+
+WORDS = (
+    "maxmemory-policy", "stop-writes-on-bgsave-error", "notify-keyspace-events", "appendfsync",
+    "replica-read-only", "replica-serve-stale-data", "lazyfree-lazy-eviction",
+)  # fmt: skip
+"""The same, with words for values; "none" where there is none."""
+
+_NONE = "none"
 
 _NUMBERS = (
     "used_memory",
@@ -117,6 +126,28 @@ def redis_set(params: Params, _: Places) -> int:
     return answer({"name": name, "value": int(params["value"])})
 
 
+def redis_word(params: Params, _: Places) -> int:
+    """RedisWordFacts: a setting that is a word, as it is now."""
+    server, name = _at_port(int(params["port"])), _settable(params, WORDS)
+    with _connected(server) as talk:
+        value = _setting(talk, name)
+    if value is None:
+        raise Failed(f"the server on port {server.port} does not tell {name}")
+    return answer({"name": name, "value": value or _NONE})
+
+
+def redis_set_word(params: Params, _: Places) -> int:
+    """Set one listed setting of a running server to a word; its file stays as it is."""
+    server, name = _at_port(int(params["port"])), _settable(params, WORDS)
+    given = str(params["value"])
+    with _connected(server) as talk:
+        try:
+            talk.say("CONFIG", "SET", name, "" if given == _NONE else given)
+        except Wrong as error:
+            raise Failed(f"redis: {str(error)[:200]}") from None
+    return answer({"name": name, "value": given})
+
+
 def redis_set_maxmemory(params: Params, places: Places) -> int:
     """Let a full server that throws nothing away use more memory, or as much as before again."""
     server, wanted = _at_port(int(params["port"])), int(params["bytes"])
@@ -135,9 +166,9 @@ def redis_set_maxmemory(params: Params, places: Places) -> int:
     return answer({"port": server.port, "maxmemory": wanted, "before": before})
 
 
-def _settable(params: Params) -> str:
+def _settable(params: Params, listed: tuple[str, ...] = SETTABLE) -> str:
     name = str(params["name"])
-    if name not in SETTABLE:
+    if name not in listed:
         raise Failed(f"{name} is none of the settings that are set here")
     return name
 
@@ -190,6 +221,8 @@ def _told(server: Server) -> dict[str, Any]:
             facts |= {name.replace("-", "_"): _setting(talk, name) for name in _SETTINGS}
             told = {name: _setting(talk, name) or "" for name in SETTABLE}
             facts["settings"] = {name: int(v) for name, v in told.items() if v.isdigit()}
+            words = {name: _setting(talk, name) for name in WORDS}
+            facts["words"] = {name: v or _NONE for name, v in words.items() if v is not None}
     except Wrong as error:
         wants = str(error).startswith(("NOAUTH", "NOPERM"))
         return {**facts, "reachable": wants, "auth_required": wants, "error": str(error)[:200]}

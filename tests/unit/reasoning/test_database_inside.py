@@ -187,8 +187,9 @@ def test_what_may_be_there_is_not_lost(then: dict[str, Any], now: dict[str, Any]
     assert tables_lost(*views) == ()
 
 
-def of_redis(settings: dict[str, int]) -> dict[str, Any]:
-    return {"servers": [{"port": 6379, "reachable": True, "settings": settings}]}
+def of_redis(settings: dict[str, int], words: dict[str, str] | None = None) -> dict[str, Any]:
+    shape = {"port": 6379, "reachable": True, "settings": settings, "words": words or {}}
+    return {"servers": [shape]}
 
 
 @pytest.mark.parametrize(
@@ -214,6 +215,20 @@ def of_redis(settings: dict[str, int]) -> dict[str, Any]:
             mariadb(LOGIN, settings={"max_allowed_packet": 16777216}),
             "mariadb.set_global name=max_allowed_packet port=3306 value=16777216",
             False,
+        ),
+        (
+            "mariadb.state",
+            mariadb(LOGIN, words={"event_scheduler": "OFF", "tx_isolation": "READ-COMMITTED"}),
+            mariadb(LOGIN, words={"event_scheduler": "ON", "tx_isolation": "READ-COMMITTED"}),
+            "mariadb.set_word name=event_scheduler port=3306 value=ON",
+            True,
+        ),
+        (
+            "redis.state",
+            of_redis({}, words={"notify-keyspace-events": "none"}),
+            of_redis({}, words={"notify-keyspace-events": "AKE"}),
+            "redis.set_word name=notify-keyspace-events port=6379 value=AKE",
+            True,
         ),
     ],
 )
