@@ -724,6 +724,25 @@ class ContainersFacts(Value):
     containers: tuple[ContainerFacts, ...] = ()
 
 
+class BalancedServer(Value):
+    """A server behind a load balancer, as that uses it now."""
+
+    backend: str
+    server: str
+    address: str = ""
+    port: int = 0
+    state: str  # ready | drain | maint | missing
+    by_hand: bool = False  # taken out while it runs: no file says so
+    health: str = ""  # up | down | starting | stopping: what its checks say
+    weight: int = 1
+    weight_configured: int = 1
+
+
+class BalancedFacts(Value):
+    socket: str | None = None  # None: it has none by which servers can be set
+    servers: tuple[BalancedServer, ...] = ()
+
+
 class CronTable(Value):
     """One table of cron's."""
 

@@ -135,7 +135,7 @@ Subject = Literal[
     "difference", "mounting", "account", "table", "index", "changes", "lock",
     "limit", "script", "package", "certificate", "chain", "access",
     "default", "sequence", "login", "loss", "parameter", "neighbour", "denied",
-    "shape", "exposed", "policy", "beside",
+    "shape", "exposed", "policy", "beside", "balanced",
 ]  # fmt: skip
 
 

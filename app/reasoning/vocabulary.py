@@ -31,6 +31,7 @@ from app.host.database_tables import LostTable
 from app.host.drift import Change, ChangeKind, Relation
 from app.host.facts import (
     Account,
+    BalancedServer,
     BigFile,
     CertificatesFacts,
     ConfigTestFacts,
@@ -186,6 +187,8 @@ _OWN: Final[dict[str, Scope]] = {
         "page_here": made("a page", url=TEXT, name=TEXT), "answers_here": TRUTH,
         "engine_changed": TRUTH, "lost_networks": TEXTS,
         "held": each(_HOLDER)})},
+    "balanced": {"balanced": extended(BalancedServer, {
+        "starved": TRUTH, "others_left": NUMBER, "refused": TRUTH})},
     "host": {"security": made("signs of others", signs=each(SecuritySign))},
     "route": {"route": extended(RouteFacts, {
         "state": one_of("gone", "changed", "new"), "spoken": TEXT, "was": TEXT,

@@ -54,6 +54,12 @@ from .files import config_read, environment_read, file_diff, file_state, log_tai
 from .firewall import firewall_remove_rule, firewall_restore_rule, firewall_rule
 from .frozen import file_set_frozen
 from .fstab import mount_drop_option
+from .haproxy import (
+    haproxy_server,
+    haproxy_servers,
+    haproxy_set_state,
+    haproxy_set_weight,
+)
 from .host import filesystems, identity, persons
 from .job_locks import lock_put_back, lock_remove
 from .job_runs import job_end_extra_runs, job_scripts
@@ -210,6 +216,10 @@ BUILTINS: dict[str, Builtin] = {
         firewall_remove_rule,
         firewall_restore_rule,
         firewall_rule,
+        haproxy_server,
+        haproxy_servers,
+        haproxy_set_state,
+        haproxy_set_weight,
         http_local,
         identity,
         job_end_extra_runs,

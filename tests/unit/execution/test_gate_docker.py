@@ -52,6 +52,9 @@ class Engine(BaseHTTPRequestHandler):
         elif what == "start":
             state["status"] = "running"
             self._say(204, None)
+        elif what in ("pause", "unpause"):
+            state["status"] = {"pause": "paused", "unpause": "running"}[what]
+            self._say(204, None)
         else:
             state["policy"] = body["RestartPolicy"]["Name"]
             state["retries"] = body["RestartPolicy"]["MaximumRetryCount"]
@@ -129,6 +132,14 @@ def test_it_is_started_and_starting_it_again_is_no_error(engine: dict[str, Any])
     assert docker.container_start(NAMED, PLACES) == 0
     assert engine["status"] == "running"
     assert docker.container_start(NAMED, PLACES) == 0
+
+
+def test_it_waits_as_it_is_and_goes_on(engine: dict[str, Any]) -> None:
+    docker.container_start(NAMED, PLACES)
+    assert docker.container_pause(NAMED, PLACES) == 0
+    assert engine["status"] == "paused"
+    assert docker.container_unpause(NAMED, PLACES) == 0
+    assert engine["status"] == "running"
 
 
 def test_another_one_that_took_the_name_is_left_alone(
