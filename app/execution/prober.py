@@ -216,13 +216,44 @@ async def _tls(probe: Probe) -> Answer:
 
 
 async def _dns(probe: Probe) -> Answer:
-    """Whether the resolver at the probe's address knows the name; the addresses are the body."""
+    """Whether the resolver at the probe's address knows the name; the addresses are the body.
+
+    An address that came to those that it had is fine where somebody answers there: else each second
+    user waits for nobody.
+    """
     name = probe.host_header or probe.address
     try:
         found = await dns_query.ask(probe.address, probe.port, name, probe.timeout_seconds)
     except dns_query.DnsError as error:
         raise NotServed("dns", f"{name}: {error}") from error
+    came = [address for address in sorted(found) if address not in probe.expect_text]
+    if probe.expect_text and len(came) < len(found):
+        for address, there in zip(came, await asyncio.gather(*map(_is_there, came)), strict=True):
+            if not there:
+                said = f"{name} is {address} too, where nobody answers; was {probe.expect_text[0]}"
+                raise NotServed("dns", said)
     return Answer(None, " ".join(sorted(found)))
+
+
+_KNOCKS, _KNOCK_SECONDS = (22, 80, 443), 1.5
+"""Ports of which a machine that is there accepts or refuses one, and how long it may take."""
+
+
+async def _is_there(address: str) -> bool:
+    """Whether a machine answers at an address, if only by refusing."""
+    return any(await asyncio.gather(*(_knocked(address, port) for port in _KNOCKS)))
+
+
+async def _knocked(address: str, port: int) -> bool:
+    try:
+        async with asyncio.timeout(_KNOCK_SECONDS):
+            _, writer = await asyncio.open_connection(address, port)
+    except ConnectionRefusedError:
+        return True
+    except OSError:  # TimeoutError too
+        return False
+    writer.close()
+    return True
 
 
 _ASK = {

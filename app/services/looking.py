@@ -169,6 +169,14 @@ LASTING_ELSEWHERE = LASTING | {
 }
 """What stays as it is on a host where nothing was done; that a unit starts again may be."""
 
+OF_FILES = frozenset({
+    "file.diff", "config.read", "environment.read", "nginx.dump", "apache.sites", "nginx.test",
+    "apache.test", "haproxy.test", "unit_files.list",
+})  # fmt: skip
+"""What files say, which a repair that writes none leaves as it is."""
+
+_WRITES_NO_FILE = ("service.st", "service.re", "process.", "container.", "haproxy.")
+
 _OF_THE_NETWORK = ("route.", "link.", "qdisc.", "kernel.", "firewall.", "neighbour.")
 
 
@@ -184,4 +192,8 @@ def _still_holds(at: Progress, item: Evidence, changed: str) -> bool:
         worked and item.action == "jobs.scripts"
     ):
         return False
+    if item.ok and all(s.action.startswith((*_OF_THE_NETWORK, *_WRITES_NO_FILE)) for s in steps):
+        untouched = rewired and all(s.action.startswith(_OF_THE_NETWORK) for s in steps)
+        if item.action in OF_FILES or (untouched and item.action == "baseline.manifest"):
+            return True
     return item.ok and item.action in LASTING

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
+import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -333,3 +335,44 @@ def test_a_name_must_be_where_it_was(body: str, said: str) -> None:
         expect_text=("192.0.2.7",),
     )  # fmt: skip
     assert why_not(probe, answers.Answer(None, body), 0.01) == said
+
+
+class Names(asyncio.DatagramProtocol):
+    """A name server that has one name at these addresses, as RFC 1035 words it."""
+
+    def __init__(self, *addresses: str) -> None:
+        self.addresses = addresses
+
+    def connection_made(self, transport: asyncio.DatagramTransport) -> None:  # type: ignore[override]
+        self.transport = transport
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        question = data[12 : data.index(b"\0", 12) + 5]
+        head = data[:2] + struct.pack("!HHHHH", 0x8180, 1, len(self.addresses), 0, 0)
+        record = b"\xc0\x0c" + struct.pack("!HHIH", 1, 1, 60, 4)
+        told = b"".join(record + socket.inet_aton(address) for address in self.addresses)
+        self.transport.sendto(head + question + told, addr)
+
+
+@pytest.mark.parametrize(
+    ("came", "ok"),
+    [((), True), (("127.0.0.9",), True), (("255.255.255.255",), False)],
+    ids=["nothing", "somebody is there", "nobody is there"],
+)
+async def test_a_second_address_is_fine_where_somebody_answers_there(
+    came: tuple[str, ...], ok: bool
+) -> None:
+    loop = asyncio.get_running_loop()
+    transport, _ = await loop.create_datagram_endpoint(
+        lambda: Names("127.0.0.1", *came), local_addr=("127.0.0.1", 0)
+    )
+    port = transport.get_extra_info("sockname")[1]
+    result = await ask(
+        Probe(
+            name="dns", kind=ProbeKind.DNS, address="127.0.0.1", port=port,
+            host_header="shop.example", expect_text=("127.0.0.1",),
+        )
+    )  # fmt: skip
+    transport.close()
+    assert result.ok is ok, result.detail
+    assert ok or "255.255.255.255 too, where nobody answers" in result.detail

@@ -246,6 +246,7 @@ async def test_what_did_not_heal_is_undone_and_not_tried_again() -> None:
     assert world.asked.count("sockets.listening") == 2
     assert world.asked.count("persons.list") == 2
     assert world.asked.count("security.signs") == 1
+    assert world.asked.count("unit_files.list") == 1, "starting a service writes no file"
 
 
 class Answering(World):
