@@ -22,10 +22,13 @@ from app.host.database_settings import ChangedSetting
 from app.host.database_shapes import ReshapedTable
 from app.host.database_tables import LostTable, is_named_in
 from app.host.databases import NAMES
+from app.host.drift import Change
 from app.host.mariadb_access import LostLogin
 from app.host.view import HostView
+from app.knowledge.setting_meanings import normal
 from app.reasoning.host_case import HostCase
 from app.reasoning.subjects import Subject
+from app.reasoning.written import comments_of, settings_of
 
 Amiss = (
     LostAccess
@@ -59,6 +62,9 @@ _TOLD_OTHERWISE = {
 }
 """What logs say of a setting without its name."""
 
+_ALSO = {"binlog_expire_logs_seconds": ("expire_logs_days",)}
+"""Other names by which files give a setting."""
+
 _ANSWERED = 200
 _DUPLICATE = "duplicate key value"
 _REFUSES = "error|exception|violates|refused|cannot|context"
@@ -84,7 +90,10 @@ def inside_subjects(case: HostCase) -> Iterable[Subject]:
     ):  # fmt: skip
         facts, sources = case.common()
         checked = any(p.probe.subject == one.subject for p in case.red)
+        change = own.pop("change", None)
         facts[kind] = one.model_dump(mode="json") | own | {"is_checked": checked}
+        if change is not None and case.drift is not None:
+            facts["change"], sources["change"] = change, case.drift[1]
         yield Subject(
             kind=kind,
             host=case.host.name,
@@ -118,15 +127,31 @@ def _logins(case: HostCase) -> Told:
 
 
 def _parameters(case: HostCase) -> Told:
-    paths = [c.path for c in (case.drift or ((), 0))[0]]
+    changes = (case.drift or ((), 0))[0]
     for one in database_settings.changed(case.view, case.then):
+        paths = [c.path for c in changes if any(name in c.path for name in NAMES[one.engine])]
+        own_file = next((c for c in changes if c.path in paths and _sets(case, c, one.name)), None)
         words = [re.escape(one.name), _TOLD_OTHERWISE.get(one.name, "")]
         own = {
             "number": int(one.was) if one.was.isdigit() and not one.is_word else None,
             "complaint": _complaint(case, "|".join(word for word in words if word)),
-            "in_a_file": any(name in path for path in paths for name in NAMES[one.engine]),
+            "in_a_file": bool(paths),
+            "file": "" if own_file is None else own_file.path,
+            "comments": "" if own_file is None else _comments(case, own_file),
+            "change": None if own_file is None else own_file.model_dump(mode="json"),
         }
         yield "parameter", one, own
+
+
+def _sets(case: HostCase, change: Change, name: str) -> bool:
+    """Whether a changed file gives this very setting another value."""
+    named = {normal(name), *(normal(one) for one in _ALSO.get(name, ()))}
+    return not named.isdisjoint(settings_of(case, change))
+
+
+def _comments(case: HostCase, change: Change) -> str:
+    said = comments_of(case, change)
+    return "" if said is None else said[0]
 
 
 def _losses(case: HostCase) -> Told:

@@ -244,8 +244,8 @@ _OWN: Final[dict[str, Scope]] = {
     "default": {"default": extended(ChangedDefault, _INSIDE)},
     "login": {"login": extended(LostLogin, _INSIDE)},
     "loss": {"loss": extended(LostTable, {**_INSIDE, "is_missed": TRUTH, "is_named": TRUTH})},
-    "parameter": {"parameter": extended(ChangedSetting, {
-        **_INSIDE, "number": NUMBER, "in_a_file": TRUTH})},
+    "parameter": {"change": _CHANGE, "parameter": extended(ChangedSetting, {
+        **_INSIDE, "number": NUMBER, "in_a_file": TRUTH, "file": TEXT, "comments": TEXT})},
     "shape": {"shape": extended(ReshapedTable, {
         **_INSIDE, "said": TEXT, "refuses": TRUTH, "is_named": TRUTH})},
     "sequence": {"sequence": extended(LateSequence, {

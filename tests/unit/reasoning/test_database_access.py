@@ -40,10 +40,10 @@ WELL = server()
 
 
 async def judged_between(
-    now: dict[str, Any], then: dict[str, Any], action: str = "postgres.state"
+    now: dict[str, Any], then: dict[str, Any], action: str = "postgres.state", **more: Any
 ) -> Assessment:
     """The page fails; what a server tells of itself now, and told while the host was healthy."""
-    facts = facts_of(UP, HEALTHY_LISTENERS) | {action: now} | asked(*UP)
+    facts = facts_of(UP, HEALTHY_LISTENERS) | {action: now} | asked(*UP) | more
     page = "http.local host_header=tickets.example url=http://127.0.0.1:9100/"
     facts[page] = {"url": "http://127.0.0.1:9100/", "status": 500}
     given = case(facts, status=500)

@@ -13,6 +13,7 @@ from app.host.database_settings import changed as settings_changed
 from app.host.database_tables import lost as tables_lost
 from app.host.mariadb_access import CHECK, lost
 from app.host.view import HostView
+from app.reasoning.port import Advice
 from tests.unit.reasoning import cases
 from tests.unit.reasoning.cases import HOST, case
 from tests.unit.reasoning.test_builtin import steps
@@ -239,6 +240,36 @@ async def test_a_setting_of_a_running_server_is_set_as_it_was(
     assert steps(judged) == [step], judged.statement
     assert judged.repair is not None
     assert bool(judged.repair.requires_person) is asks
+
+
+@pytest.mark.parametrize(
+    ("name", "comment", "asks", "goes"),
+    [
+        ("max_allowed_packet", "", False, True),
+        ("binlog_expire_logs_seconds", "", True, True),
+        ("max_allowed_packet", "# CHG-3344 as agreed", False, False),
+    ],
+)
+async def test_a_setting_and_the_file_that_sets_it_go_back_together(
+    name: str, comment: str, asks: bool, goes: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = "/etc/mysql/mariadb.conf.d/70-own.cnf"
+    monkeypatch.setattr(cases, "FILES", (*cases.FILES, cases.file(path)))
+    written = name.replace("binlog_expire_logs_seconds", "expire_logs_days")
+    shown = {
+        "baseline.manifest": cases.manifest_now(cases.file(path, "b" * 64)),
+        f"file.diff path={path} sha256={'a' * 64}": {
+            "path": path, "diff": f"-{written} = 9\n+{written} = 1\n",
+            "comments": [comment] if comment else [],
+        },
+    }  # fmt: skip
+    now, then = (mariadb(LOGIN, settings={name: value}) for value in (1024, 16777216))
+    judged = await judged_between(now, then, "mariadb.state", **shown)
+    assert (judged.advice is Advice.REMEDIATE) is goes, judged.statement
+    if goes:
+        assert [step.split()[0] for step in steps(judged)] == ["file.restore", "mariadb.set_global"]
+        assert judged.repair is not None
+        assert bool(judged.repair.requires_person) is asks
 
 
 @pytest.mark.parametrize("now", [{"maxclients": 10}, {"maxclients": 10, "timeout": 3}, {}])
