@@ -16,12 +16,15 @@ from app.host.facts import BalancedFacts, BalancedServer
 from app.reasoning.host_case import HostCase
 from app.reasoning.subjects import Subject
 
+_IN_THEIR_PLACE = (502, 503, 504)
+"""How a balancer answers in the place of servers that it has none of."""
+
 ASKED, PROGRAM = "haproxy.servers", "haproxy"
 
 
 def balanced_asks(case: HostCase) -> Iterable[ActionCall]:
-    """Which servers are used, where a failing path goes through the balancer."""
-    if any(program(unit) == PROGRAM for unit in _on_path(case)):
+    """Which servers are used, where users are told by the balancer that none answers."""
+    if _refuses(case) and any(program(unit) == PROGRAM for unit in _on_path(case)):
         yield ActionCall(action=ASKED, host=case.host.name)
 
 
@@ -39,9 +42,7 @@ def balanced_subjects(case: HostCase) -> Iterable[Subject]:
         facts["balanced"] = server.model_dump(mode="json") | {
             "starved": not server.by_hand,
             "others_left": sum(_is_used(one) for one in others),
-            "refused": any(
-                p.probe.kind is ProbeKind.HTTP and p.status in (502, 503, 504) for p in case.red
-            ),
+            "refused": _refuses(case),
         }
         yield Subject(
             kind="balanced",
@@ -51,6 +52,10 @@ def balanced_subjects(case: HostCase) -> Iterable[Subject]:
             sources=sources | {"balanced": ident},
             nearness=0,
         )
+
+
+def _refuses(case: HostCase) -> bool:
+    return any(p.probe.kind is ProbeKind.HTTP and p.status in _IN_THEIR_PLACE for p in case.red)
 
 
 def _on_path(case: HostCase) -> tuple[str, ...]:

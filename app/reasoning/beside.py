@@ -18,6 +18,7 @@ from app.host.facts import UnitFacts
 from app.host.view import beneath
 from app.reasoning.change_subjects import is_code
 from app.reasoning.host_case import READ_AT_START, HostCase
+from app.reasoning.libraries import of_new_libraries
 from app.reasoning.since_healthy import shared_words, telling
 from app.reasoning.subjects import Subject
 from app.reasoning.unit_facts import unit_facts
@@ -66,6 +67,7 @@ def _beside(case: HostCase) -> Iterator[tuple[Change, UnitFacts | None]]:
     suspected = {*case.failing, *case.suspects, *case.neighbours}
     known = [case.view.units[name][0] for name in suspected if name in case.view.units]
     near = {change.path for unit in known for change, _ in case.related(unit)}
+    near |= of_new_libraries(case)
     others = [unit for name, (unit, _) in case.view.units.items() if name not in suspected]
     for change in _telling(case):
         ways = {case.relation_of(change.path, unit) for unit in (*known, *others)}

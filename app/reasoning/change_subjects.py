@@ -11,6 +11,7 @@ from app.host.facts import Manifest, UnitFacts
 from app.host.network_state import text_of
 from app.host.view import beneath
 from app.reasoning.host_case import HostCase
+from app.reasoning.libraries import of_new_libraries
 from app.reasoning.subjects import Subject
 from app.reasoning.unit_facts import unit_facts
 from app.reasoning.written import comments_of, diff_of, names_page, quoted, sets_of, settings_of
@@ -54,7 +55,7 @@ def change_subjects(case: HostCase) -> Iterable[Subject]:
     for name in sorted(known, key=lambda name: _order(name, known)):
         for change, how in case.related(known[name]):
             found.setdefault(change.path, (change, how, name))
-    brought = _brought_along([change for change, _, _ in found.values()])
+    brought = _brought_along([change for change, _, _ in found.values()]) | of_new_libraries(case)
     for change, how, name in found.values():
         if change.path not in brought:
             alone = not found.keys() - brought - {change.path}

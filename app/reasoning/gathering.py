@@ -26,6 +26,7 @@ from app.reasoning.firewall_rules import rule_subjects
 from app.reasoning.host_case import HostCase
 from app.reasoning.job_scripts import lock_subjects, piling_subjects
 from app.reasoning.kernel_settings import setting_subjects
+from app.reasoning.libraries import library_subjects
 from app.reasoning.lost_rules import lost_rule_subjects
 from app.reasoning.mounting import mounting_subjects
 from app.reasoning.network_subjects import network_subjects
@@ -58,6 +59,7 @@ def subjects_of(case: HostCase) -> tuple[Subject, ...]:
         *lost_rule_subjects(case),
         *container_subjects(case),
         *balanced_subjects(case),
+        *library_subjects(case),
         *database_subjects(case),
         *inside_subjects(case),
         *table_subjects(case),

@@ -117,7 +117,7 @@ class HostCase:
             unit = self.view.units.get(name)
             if unit is not None and unit[0].result == "oom-kill":
                 return name
-            if _KILLED.search(self._said(name)):
+            if _KILLED.search(self.said(name)):
                 return name
         return None
 
@@ -299,7 +299,7 @@ class HostCase:
         """How a change has to do with a unit: as the nearest of what it took with it has."""
         nearest = (self._relation(path, unit) for path in change.paths)
         found = [how for how in nearest if how is not None]
-        if change.is_folder_gone and f"{change.path}/" in self._said(unit.name):
+        if change.is_folder_gone and f"{change.path}/" in self.said(unit.name):
             found.append(Relation.NAMED)  # by the path of something that lay in it
         return min(found, key=_NEAREST.index, default=None)
 
@@ -325,14 +325,14 @@ class HostCase:
 
     def names_path(self, path: str, unit: str) -> bool:
         """Whether a unit's log has this very path, as a word of its own."""
-        said = self._said(unit)
+        said = self.said(unit)
         if path.count("/") < 2:  # /etc or /srv alone says nothing
             return False
         known = (name for name in (path, *self._by_links(path)) if name in said)
         words = (rf"(?<![\w/.-]){re.escape(name)}(?![\w/-])" for name in known)
         return any(re.search(word, said) for word in words)
 
-    def _said(self, unit: str) -> str:
+    def said(self, unit: str) -> str:
         """A unit's log as one text, joined once: every change is looked for in it."""
         if unit not in self._logs:
             found = self.view.log(unit)

@@ -142,7 +142,7 @@ def _changed(case: HostCase) -> Iterable[Finding]:
         assert case.drift is not None
         said = comments_of(case, change)
         words = f" ({said[0].strip()[:200]})" if said and said[0].strip() else ""
-        text = f"{change.path} is not as it was while {case.host.name} was healthy: {_how(change)}"
+        text = f"{change.path} was changed since {case.host.name} was healthy: {_how(change)}"
         ident = said[1] if said else case.drift[1]
         yield Finding(
             key=change.path,

@@ -187,6 +187,9 @@ _OWN: Final[dict[str, Scope]] = {
         "page_here": made("a page", url=TEXT, name=TEXT), "answers_here": TRUTH,
         "engine_changed": TRUTH, "lost_networks": TEXTS,
         "held": each(_HOLDER)})},
+    "library": {"unit": _UNIT, "library": made(
+        "a library", name=TEXT, place=TEXT, said=TEXT, named=TRUTH, count=NUMBER,
+        files=each(made("a file", path=TEXT, sha256=TEXT)))},
     "balanced": {"balanced": extended(BalancedServer, {
         "starved": TRUTH, "others_left": NUMBER, "refused": TRUTH})},
     "host": {"security": made("signs of others", signs=each(SecuritySign))},
