@@ -724,6 +724,23 @@ class ContainersFacts(Value):
     containers: tuple[ContainerFacts, ...] = ()
 
 
+class Ban(Value):
+    """An address that fail2ban shuts out now."""
+
+    jail: str
+    address: str
+
+
+class BansFacts(Value):
+    bans: tuple[Ban, ...] = ()
+
+
+class BanFacts(Value):
+    jail: str
+    address: str
+    banned: str  # yes | no
+
+
 class BalancedServer(Value):
     """A server behind a load balancer, as that uses it now."""
 

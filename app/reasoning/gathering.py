@@ -8,6 +8,7 @@ from app.host.facts import Filesystem, SecurityFacts
 from app.host.hops import Hop, Layer
 from app.reasoning.accounts import account_subjects
 from app.reasoning.balanced import balanced_subjects
+from app.reasoning.bans import ban_subjects
 from app.reasoning.beside import beside_subjects
 from app.reasoning.certificates import certificate_subjects
 from app.reasoning.change_subjects import change_subjects, together_subjects
@@ -59,6 +60,7 @@ def subjects_of(case: HostCase) -> tuple[Subject, ...]:
         *lost_rule_subjects(case),
         *container_subjects(case),
         *balanced_subjects(case),
+        *ban_subjects(case),
         *library_subjects(case),
         *database_subjects(case),
         *inside_subjects(case),

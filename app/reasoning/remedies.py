@@ -17,7 +17,7 @@ from app.reasoning.port import Repair
 _GENTLE = ("file.", "lock.", "access.", "mount.", "account.", "log.", "daemon.reload",
            "service.start", "service.enable", "service.reset_failed", "service.reload",
            "service.unmask", "container.start", "container.unpause", "container.set_restart_policy",
-           "container.connect_network", "process.continue", "haproxy.set_",
+           "container.connect_network", "process.continue", "haproxy.set_", "fail2ban.unban",
            "route.add", "route.replace", "link.up", "neighbour.remove", "policy_rule.remove",
            "qdisc.remove",
            "kernel.set", "link.set_mtu", "redis.save", "trust.update", "mariadb.set_",

@@ -32,6 +32,7 @@ from app.host.drift import Change, ChangeKind, Relation
 from app.host.facts import (
     Account,
     BalancedServer,
+    Ban,
     BigFile,
     CertificatesFacts,
     ConfigTestFacts,
@@ -190,6 +191,7 @@ _OWN: Final[dict[str, Scope]] = {
     "library": {"unit": _UNIT, "library": made(
         "a library", name=TEXT, place=TEXT, said=TEXT, named=TRUTH, count=NUMBER,
         files=each(made("a file", path=TEXT, sha256=TEXT)))},
+    "ban": {"ban": extended(Ban, {"whose": TEXT})},
     "balanced": {"balanced": extended(BalancedServer, {
         "starved": TRUTH, "others_left": NUMBER, "refused": TRUTH})},
     "host": {"security": made("signs of others", signs=each(SecuritySign))},

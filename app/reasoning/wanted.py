@@ -12,6 +12,7 @@ from app.host import accounts, database_checks, job_scripts, kept, web_limits
 from app.host.view import config_test_of
 from app.reasoning.accounts import account_asks
 from app.reasoning.balanced import balanced_asks
+from app.reasoning.bans import ban_asks
 from app.reasoning.certificates import certificate_asks
 from app.reasoning.denied import denied_asks
 from app.reasoning.differences import difference_asks
@@ -139,6 +140,7 @@ def _closer_look(host: HostCase) -> Iterable[ActionCall]:
     yield from certificate_asks(host)
     yield from piling_asks(host)
     yield from balanced_asks(host)
+    yield from ban_asks(host)
     for subject in subjects_of(host):
         if subject.kind in ("change", "beside") and (
             ask := diff_ask(host, subject.facts["change"])

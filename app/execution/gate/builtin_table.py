@@ -50,6 +50,12 @@ from .edits import (
     file_set_owner,
     log_truncate,
 )
+from .fail2ban import (
+    fail2ban_ban,
+    fail2ban_ban_again,
+    fail2ban_banned,
+    fail2ban_unban,
+)
 from .files import config_read, environment_read, file_diff, file_state, log_tail
 from .firewall import firewall_remove_rule, firewall_restore_rule, firewall_rule
 from .frozen import file_set_frozen
@@ -193,6 +199,10 @@ BUILTINS: dict[str, Builtin] = {
         cron_tables,
         disk_usage,
         environment_read,
+        fail2ban_ban,
+        fail2ban_ban_again,
+        fail2ban_banned,
+        fail2ban_unban,
         file_diff,
         file_move_aside,
         file_move_back,

@@ -207,3 +207,39 @@ async def test_a_new_rule_on_the_way_out_is_removed() -> None:
     )  # fmt: skip
     judged = await judge(given.model_copy(update={"evidence": looked}))
     assert [step.partition(" ")[0] for step in steps(judged)] == ["firewall.remove_rule"]
+
+
+async def shut_out(*banned: str, **more: Any) -> Assessment:
+    """What is judged where the host that is needed bans these addresses."""
+    guard = cases.unit("fail2ban.service")
+    facts = facts_of([guard], [], firewall__show={}, network__show={"routes": []}, **more)
+    bans = [{"jail": "postgresql", "address": address} for address in banned]
+    if banned:
+        facts["fail2ban.banned"] = {"bans": bans}
+    beyond = tuple(e.model_copy(update={"host": "beta"}) for e in cases.evidence(facts, start=500))
+    given = seen_healthy(needing(told("timeout")))
+    return await judge(given.model_copy(update={"evidence": (*given.evidence, *beyond)}))
+
+
+async def test_it_is_asked_whom_the_other_end_bans() -> None:
+    judged = await shut_out()
+    assert "fail2ban.banned on beta" in [call.label() for call in judged.wanted]
+
+
+async def test_a_host_that_was_banned_is_let_in_again() -> None:
+    judged = await shut_out("198.51.100.9", HOST.address)
+    assert steps(judged) == [f"fail2ban.unban address={HOST.address} jail=postgresql on beta"]
+    assert judged.repair is not None
+    assert judged.repair.requires_person is None
+    assert "shuts out alpha" in judged.statement
+
+
+async def test_strangers_stay_banned() -> None:
+    judged = await shut_out("198.51.100.9")
+    assert judged.repair is None or "fail2ban" not in str(steps(judged))
+
+
+async def test_one_who_is_to_be_kept_out_stays_so() -> None:
+    note = {"notes": {"/etc/motd": "do not let alpha in: under attack"}}
+    judged = await shut_out(HOST.address, persons__list=note)
+    assert judged.repair is None or "fail2ban" not in str(steps(judged))
