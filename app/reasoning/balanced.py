@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from app.domain.action import ActionCall
 from app.domain.probe import ProbeKind
 from app.host.drift import program
 from app.host.facts import BalancedFacts, BalancedServer
@@ -20,12 +19,6 @@ _IN_THEIR_PLACE = (502, 503, 504)
 """How a balancer answers in the place of servers that it has none of."""
 
 ASKED, PROGRAM = "haproxy.servers", "haproxy"
-
-
-def balanced_asks(case: HostCase) -> Iterable[ActionCall]:
-    """Which servers are used, where users are told by the balancer that none answers."""
-    if _refuses(case) and any(program(unit) == PROGRAM for unit in _on_path(case)):
-        yield ActionCall(action=ASKED, host=case.host.name)
 
 
 def balanced_subjects(case: HostCase) -> Iterable[Subject]:

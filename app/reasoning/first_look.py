@@ -9,11 +9,20 @@ from app.domain.host import Host
 from app.host import accounts, job_scripts, load
 from app.host.baseline import Baseline
 from app.host.network_state import ABOUT_REACH, ABOUT_SPEED, text_of
+from app.reasoning import balanced
 from app.reasoning.databases import database_actions
 from app.reasoning.port import Case
 
 _ALWAYS = ("unit_files.list", "sockets.listening", "filesystems.list", "persons.list",
            "security.signs")  # fmt: skip
+
+_OF_PROGRAMS = {
+    "nginx.dump": ("nginx",),
+    "apache.sites": ("apache2", "httpd"),
+    balanced.ASKED: (balanced.PROGRAM,),
+    "containers.list": ("docker",),
+}
+"""What is asked where a program may run."""
 
 
 def first_look(case: Case, host: Host) -> Iterable[ActionCall]:
@@ -22,12 +31,9 @@ def first_look(case: Case, host: Host) -> Iterable[ActionCall]:
     yield _call(host, "units.show", pattern="*.service")
     for action in _ALWAYS:
         yield _call(host, action)
-    if _may_run(host, case, "nginx", baseline):
-        yield _call(host, "nginx.dump")
-    if any(_may_run(host, case, name, baseline) for name in ("apache2", "httpd")):
-        yield _call(host, "apache.sites")
-    if _may_run(host, case, "docker", baseline):
-        yield _call(host, "containers.list")
+    for action, programs in _OF_PROGRAMS.items():
+        if any(_may_run(host, case, name, baseline) for name in programs):
+            yield _call(host, action)
     if ABOUT_REACH.search(text_of(case.incident)):
         yield _call(host, "network.show")
     if ABOUT_SPEED.search(text_of(case.incident)):

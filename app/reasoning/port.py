@@ -18,6 +18,7 @@ from app.domain.lesson import Lesson
 from app.domain.probe import ProbeResult
 from app.domain.value import Value
 from app.host.baseline import Baseline
+from app.host.facts import BalancedFacts
 
 
 class Case(Value):
@@ -47,8 +48,25 @@ class Case(Value):
 
     @property
     def needed(self) -> tuple[Host, ...]:
-        """Hosts that the incident's depends on; the others are those that depend on it."""
-        return tuple(h for h in self.hosts if h.name in self.host.depends_on)
+        """Hosts that the incident's depends on: declared, or those that it passes requests on to.
+
+        The others are those that depend on it.
+        """
+        behind = self._passed_on_to()
+        return tuple(
+            h
+            for h in self.hosts
+            if h.name != self.host.name and (h.name in self.host.depends_on or h.address in behind)
+        )
+
+    def _passed_on_to(self) -> frozenset[str]:
+        """Addresses of the servers behind the incident's host, as its load balancer has them."""
+        told = (
+            BalancedFacts.model_validate(e.facts)
+            for e in self.evidence
+            if e.action == "haproxy.servers" and e.host == self.host.name and e.ok
+        )
+        return frozenset(server.address for found in told for server in found.servers)
 
     @property
     def suffering(self) -> tuple[Host, ...]:

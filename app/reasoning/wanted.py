@@ -11,7 +11,6 @@ from app.domain.probe import ProbeKind
 from app.host import accounts, database_checks, job_scripts, kept, web_limits
 from app.host.view import config_test_of
 from app.reasoning.accounts import account_asks
-from app.reasoning.balanced import balanced_asks
 from app.reasoning.bans import ban_asks
 from app.reasoning.certificates import certificate_asks
 from app.reasoning.denied import denied_asks
@@ -139,7 +138,6 @@ def _closer_look(host: HostCase) -> Iterable[ActionCall]:
     yield from lost_rule_asks(host)
     yield from certificate_asks(host)
     yield from piling_asks(host)
-    yield from balanced_asks(host)
     yield from ban_asks(host)
     for subject in subjects_of(host):
         if subject.kind in ("change", "beside") and (

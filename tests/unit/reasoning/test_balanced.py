@@ -6,13 +6,15 @@ from typing import Any
 
 import pytest
 
+from app.domain.host import Host
 from app.domain.probe import ProbeResult
 from app.host.baseline import Baseline
 from app.host.facts import Manifest
+from app.reasoning.first_look import first_look
 from app.reasoning.port import Advice, Case
 from tests.unit.reasoning import cases
 from tests.unit.reasoning.cases import NOW, evidence, facts_of, listener, unit
-from tests.unit.reasoning.test_builtin import judge, steps
+from tests.unit.reasoning.test_builtin import steps
 from tests.unit.reasoning.test_containers import PROBE, settled
 
 BALANCER = unit("haproxy.service")
@@ -45,8 +47,20 @@ def told(*servers: dict[str, Any], status: int = 503, **more: Any) -> Case:
 
 
 async def test_it_is_asked_which_servers_are_used() -> None:
-    judged = await judge(told())
-    assert "haproxy.servers" in {call.action for call in judged.wanted}
+    asked = {call.action for call in first_look(told(), told().host)}
+    assert "haproxy.servers" in asked
+
+
+async def test_a_host_that_it_passes_requests_on_to_is_one_that_it_needs() -> None:
+    given = told(server(address="192.0.2.9"))
+    behind = Host(name="beta", address="192.0.2.9", depends_on=("alpha",))
+    given = given.model_copy(update={"hosts": (given.host, behind)})
+    assert given.needed == (behind,)
+
+
+async def test_one_that_is_down_itself_is_mended_first() -> None:
+    judged = await settled(told(server(state="drain", health="down")))
+    assert judged.repair is None
 
 
 @pytest.mark.parametrize("state", ["drain", "maint"])
