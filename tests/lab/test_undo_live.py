@@ -2,58 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack
 
 import pytest
 
-from app.execution.catalog import Catalog
-from app.execution.hosts import SshHosts
-from app.execution.targets import Inventory
-from app.lab import leftovers, requirements
-from app.lab.inventory import write_inventory
-from app.lab.network import inside
 from app.lab.places import PROJECT
-from app.lab.running import Estate, new_run_id, start
+from tests.lab.one_host import CATALOG, Lab, lab_of
 from tests.lab.undo import rows, table
 from tests.lab.undo.trial import Trial
 
-CATALOG = Catalog.load()
 ROWS = rows.load()
 PROVEN: set[str] = set()
-
-
-@dataclass(frozen=True)
-class Lab:
-    """Hosts that are up, and the product's way to them; the calling thread is on the monitor."""
-
-    estate: Estate
-    inventory: Inventory
-    hosts: SshHosts
-    runner: asyncio.Runner
-
-    def trial(self, row: rows.Row) -> Trial:
-        host, machine = self.inventory.get(row.host), self.estate.machines[row.host]
-        return Trial(row, CATALOG, self.hosts, host, machine)
-
-
-@contextmanager
-def lab_of(host: str) -> Iterator[Lab]:
-    """One host, and everybody's resolver."""
-    requirements.ensure()
-    run_id = new_run_id()
-    with leftovers.held(run_id), ExitStack() as parts:
-        estate = start((host,), run_id)
-        parts.callback(estate.throw_away)
-        inventory = Inventory.from_file(write_inventory(estate))
-        hosts = SshHosts(inventory, CATALOG)
-        parts.enter_context(inside(estate.namespace))
-        runner = parts.enter_context(asyncio.Runner())
-        parts.callback(lambda: runner.run(hosts.close()))
-        yield Lab(estate, inventory, hosts, runner)
 
 
 class Labs:
@@ -87,7 +48,8 @@ def labs() -> Iterator[Labs]:
 def test_it_is_undone_or_claims_no_undo(labs: Labs, name: str) -> None:
     row = ROWS[name]
     lab = labs.of(row.host)
-    trial = lab.trial(row)
+    host, machine = lab.inventory.get(row.host), lab.estate.machines[row.host]
+    trial = Trial(row, CATALOG, lab.hosts, host, machine)
     try:
         lab.runner.run(trial.prove(rows.action_of(name)))
     finally:

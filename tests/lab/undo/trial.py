@@ -32,7 +32,7 @@ IGNORED = frozenset(
         "active_since", "inactive_since", "state_since", "started_at", "finished_at",
         "main_pid",  # what is started again is another process
         "exec_start_pre_failed",  # of the last start: there is a later one
-        "memory_bytes", "tasks", "dead",  # measured
+        "memory_bytes", "tasks", "dead", "health",  # measured
     }
 )  # fmt: skip
 """Fields of facts that differ after the best of undos, and say nothing of it."""
