@@ -243,15 +243,15 @@ async def test_a_setting_of_a_running_server_is_set_as_it_was(
 
 
 @pytest.mark.parametrize(
-    ("name", "comment", "asks", "goes"),
+    ("name", "comment", "goes"),
     [
-        ("max_allowed_packet", "", False, True),
-        ("binlog_expire_logs_seconds", "", True, True),
-        ("max_allowed_packet", "# CHG-3344 as agreed", False, False),
+        ("max_allowed_packet", "", True),
+        ("binlog_expire_logs_seconds", "", False),  # nothing of what was kept since would go
+        ("max_allowed_packet", "# CHG-3344 as agreed", False),
     ],
 )
 async def test_a_setting_and_the_file_that_sets_it_go_back_together(
-    name: str, comment: str, asks: bool, goes: bool, monkeypatch: pytest.MonkeyPatch
+    name: str, comment: str, goes: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = "/etc/mysql/mariadb.conf.d/70-own.cnf"
     monkeypatch.setattr(cases, "FILES", (*cases.FILES, cases.file(path)))
@@ -269,7 +269,7 @@ async def test_a_setting_and_the_file_that_sets_it_go_back_together(
     if goes:
         assert [step.split()[0] for step in steps(judged)] == ["file.restore", "mariadb.set_global"]
         assert judged.repair is not None
-        assert bool(judged.repair.requires_person) is asks
+        assert judged.repair.requires_person is None
 
 
 @pytest.mark.parametrize("now", [{"maxclients": 10}, {"maxclients": 10, "timeout": 3}, {}])
