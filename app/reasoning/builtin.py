@@ -7,8 +7,9 @@ if one stands out, say its repair; if nothing does, say what was seen and hand o
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from app.domain.hypothesis import Hypothesis
 from app.knowledge.library import Library
 from app.reasoning.gathering import host_subject, subjects_of
 from app.reasoning.host_case import HostCase, host_cases
@@ -20,6 +21,9 @@ from app.reasoning.rivals import brought_forward, tie_broken, tied, without_doub
 from app.reasoning.verdicts import on_leader, unseparated, where_it_breaks
 from app.reasoning.wanted import next_questions, others_that_suffer, outstanding
 from app.reasoning.without_suffering import without_suffering
+
+ALONE = 0.9
+"""Confidence of a cause beside which, after a first repair, nothing else is looked at again."""
 
 
 class BuiltinReasoner:
@@ -42,9 +46,12 @@ class BuiltinReasoner:
         leader = leader_of(found, hypotheses)
         further = brought_forward(found, nudges)
         wanted = next_questions(case, hosts, found, further, behind=leader is None)
-        if leader is not None and not outstanding(case, leader, found):
+        left = () if leader is None else outstanding(case, leader, found)
+        if leader is not None and not left:
             first = sorted(hypotheses, key=lambda h: h.key != leader.key)  # what is acted on leads
             return on_leader(leader, tuple(first), tied=tied(case, found))
+        if leader is not None and case.refuted and _stands_alone(leader, hypotheses):
+            wanted = left  # the path was looked at before: a repair was tried since
         last = last_resort(found, hypotheses)
         likeliest = max(hypotheses, key=lambda h: h.confidence).key
         if last is None or last.key != likeliest:
@@ -77,3 +84,7 @@ class BuiltinReasoner:
         """The candidate with what judged runs, and past repairs near it, taught."""
         shift = self.library.calibration.shift(candidate.mode)
         return with_history(case, candidate.model_copy(update={"shift": shift}))
+
+
+def _stands_alone(leader: Candidate, hypotheses: Sequence[Hypothesis]) -> bool:
+    return any(h.key == leader.key and h.confidence >= ALONE for h in hypotheses)

@@ -166,6 +166,7 @@ LASTING = frozenset({"security.signs", "jobs.scripts", "network.show", "qdisc.li
 LASTING_ELSEWHERE = LASTING | {
     *("unit_files.list", "filesystems.list", "persons.list", "baseline.manifest"),
     *("nginx.dump", "apache.sites", "containers.list"),
+    *("file.diff", "config.read", "environment.read", "certificates.for_key"),
 }
 """What stays as it is on a host where nothing was done; that a unit starts again may be."""
 
@@ -176,6 +177,8 @@ OF_FILES = frozenset({
 """What files say, which a repair that writes none leaves as it is."""
 
 _WRITES_NO_FILE = ("service.st", "service.re", "process.", "container.", "haproxy.")
+
+_OF_ONE_PATH = frozenset({"file.diff", "config.read", "environment.read"})
 
 _OF_THE_NETWORK = ("route.", "link.", "qdisc.", "kernel.", "firewall.", "neighbour.")
 
@@ -196,4 +199,6 @@ def _still_holds(at: Progress, item: Evidence, changed: str) -> bool:
         untouched = rewired and all(s.action.startswith(_OF_THE_NETWORK) for s in steps)
         if item.action in OF_FILES or (untouched and item.action == "baseline.manifest"):
             return True
+    if item.ok and item.action in _OF_ONE_PATH:
+        return item.params.get("path") not in {step.params.get("path") for step in steps}
     return item.ok and item.action in LASTING
