@@ -55,7 +55,8 @@ def change_subjects(case: HostCase) -> Iterable[Subject]:
     for name in sorted(known, key=lambda name: _order(name, known)):
         for change, how in case.related(known[name]):
             found.setdefault(change.path, (change, how, name))
-    brought = _brought_along([change for change, _, _ in found.values()]) | of_new_libraries(case)
+    changed = [change for change, _, _ in found.values()]
+    brought = _brought_along(changed) | _closed_with(case, changed) | of_new_libraries(case)
     for change, how, name in found.values():
         if change.path not in brought:
             alone = not found.keys() - brought - {change.path}
@@ -79,6 +80,24 @@ def _brought_along(changes: list[Change]) -> frozenset[str]:
     }
     return frozenset(
         c.path for c in changes if any(beneath(c.path, place) for place in places.get(c.kind, ()))
+    )
+
+
+def _closed_with(case: HostCase, changes: list[Change]) -> frozenset[str]:
+    """What got another owner or mode together with the folder that it lies in (chown -R).
+
+    The folder is put right first, since it closed all of it; the rest where that did not heal.
+    """
+    others = [c for c in changes if c.kind is ChangeKind.MODE]
+    folders = [
+        c.path
+        for c in others
+        if c.now is not None
+        and c.now.kind == "directory"
+        and _key(BY_RELOAD, case, c) not in case.case.refuted
+    ]
+    return frozenset(
+        c.path for c in others for place in folders if c.path != place and beneath(c.path, place)
     )
 
 

@@ -228,6 +228,26 @@ async def test_a_program_that_came_to_a_release_and_breaks_it_is_taken_out_of_th
         assert steps(judged)[0] == f"file.remove path={stray.path} sha256={'b' * 64}"
 
 
+async def test_of_what_changed_hands_together_the_folder_is_put_right_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    place = "/srv/app/tickets"
+    were = [folder(place, owner="tickets"), file(f"{place}/a.py"), file(f"{place}/b.py")]
+    now = [folder(place, mode="0700"), *(one.model_copy(update={"uid": 0}) for one in were[1:])]
+    were[1:] = [one.model_copy(update={"owner": "tickets", "uid": 901}) for one in were[1:]]
+    down = tickets("failed", "failed", result="exit-code", working_directory=place)
+    facts = facts_of([nginx(), down], HEALTHY_LISTENERS[:1]) | asked(nginx(), down)
+    facts["baseline.manifest"] = manifest_now(*now)
+    monkeypatch.setattr(cases, "FILES", (*cases.FILES, *were))
+    judged = await judge(case(facts, status=502))
+    subjects = [h.subject for h in judged.hypotheses if h.mode == "changed-since-healthy"]
+    assert subjects == [place]
+    tried = (f"changed-since-healthy@alpha:{place}",)
+    again = await judge(case(facts, status=502, refuted=tried))
+    subjects = {h.subject for h in again.hypotheses if h.confidence}
+    assert {f"{place}/a.py", f"{place}/b.py"} <= subjects
+
+
 async def test_two_changes_are_tried_one_by_one() -> None:
     changed = (file(ENV, "b" * 64), file(UNIT_FILE, "c" * 64))
     judged = await judge(case(serving(*changed), status=502))
