@@ -13,7 +13,7 @@ import sqlite3
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Protocol
@@ -32,6 +32,7 @@ SUFFIX = ".interruptions.jsonl"
 ANY_MOMENT, AFTER_A_CHANGE = 15.0, 3.0  # seconds within which the moment is drawn
 CUT_SECONDS = (4.0, 25.0)  # shorter and longer than the connection is missed
 _SETTLED = ("done", "refused")
+_WAITING = "waiting_approval"
 _STARTING = ("service.start", "service.restart")
 _RECEIPTS = "/var/lib/sre-agent/receipts"
 _LIST = f"cd {_RECEIPTS} 2>/dev/null && for r in */; do test -e $r/started && echo ${{r%/}}; done"
@@ -42,6 +43,8 @@ END
 """
 _STARTED = "39f53479d3a045ac8e11786248231fbf"  # systemd's ids of these messages
 _RESTART_SCHEDULED = "5eb03494b6584870a536b337290809b3"
+_FAILED = ("be02cf6855d2428ba40df7e9d022f03d", "d9b373ed55a64feb8242e02dbe79a49c")
+_BEFORE = 60  # seconds: a restart that was scheduled before the ticket may start after it
 
 
 @dataclass(frozen=True)
@@ -120,7 +123,7 @@ class InterruptedService(ServiceAgent):
     def _held_together(self, scenario: Scenario) -> Interruption:
         intents = ledger(self.estate.folder / DATABASE)
         violations = list(disagreements(self.estate.machines, intents, self._epoch))
-        if not self.last.get("outcome"):
+        if not self.last.get("outcome") and self.last.get("status") != _WAITING:
             violations.append("the execution has not ended: it was lost")
         return Interruption(
             id=scenario.id,
@@ -197,13 +200,20 @@ def _against_systemd(
 
 
 def _starts(host: Host, unit: str, since: float) -> int:
-    """Starts of a unit that somebody asked for, as systemd tells them; its own restarts less."""
-    argv = ("journalctl", "-q", "--no-pager", "-o", "json", f"--since=@{since:.0f}", "_PID=1")
-    told = Counter[str]()
-    for entry in host.look(*argv, f"UNIT={unit}").stdout.splitlines():
-        with suppress(ValueError):
-            told[str(json.loads(entry).get("MESSAGE_ID"))] += 1
-    return told[_STARTED] - told[_RESTART_SCHEDULED]
+    """Starts of a unit that somebody asked for, as systemd tells them: those that no restart of its
+    own came before."""
+    first = f"--since=@{since - _BEFORE:.0f}"
+    argv = ("journalctl", "-q", "--no-pager", "-o", "json", first, "_PID=1", f"UNIT={unit}")
+    starts, by_itself = 0, False
+    for line in host.look(*argv).stdout.splitlines():
+        entry = json.loads(line)
+        kind = entry.get("MESSAGE_ID")
+        if kind == _STARTED:
+            late = int(entry["__REALTIME_TIMESTAMP"]) >= since * 1_000_000
+            starts += late and not by_itself
+        if kind in (_STARTED, _RESTART_SCHEDULED, *_FAILED):
+            by_itself = kind == _RESTART_SCHEDULED
+    return starts
 
 
 def keep(rows: Path, agent: object) -> None:

@@ -23,8 +23,16 @@ from app.lab.interruption import (
 from app.lab.process import Finished
 from app.lab.trace import DATABASE
 
-STARTED = json.dumps({"MESSAGE_ID": "39f53479d3a045ac8e11786248231fbf"})
-SCHEDULED = json.dumps({"MESSAGE_ID": "5eb03494b6584870a536b337290809b3"})
+
+def message(ident: str, seconds: float = 100.0) -> str:
+    """An entry of the journal as `-o json` has it."""
+    return json.dumps({"MESSAGE_ID": ident, "__REALTIME_TIMESTAMP": f"{seconds * 1e6:.0f}"})
+
+
+_STARTED, _SCHEDULED = "39f53479d3a045ac8e11786248231fbf", "5eb03494b6584870a536b337290809b3"
+STARTED, SCHEDULED = message(_STARTED), message(_SCHEDULED)
+FAILED = message("d9b373ed55a64feb8242e02dbe79a49c")
+EARLIER, SCHEDULED_EARLIER = message(_STARTED, 80.0), message(_SCHEDULED, 89.9)
 
 
 class Host:
@@ -49,15 +57,24 @@ def of(folder: Path, *intents: tuple[str, str]) -> list[Intent]:
 
 
 def told(intents: list[Intent], receipts: list[str], journal: list[str]) -> list[str]:
-    return list(disagreements({"alpha": Host(receipts, journal)}, intents, since=0.0))
+    return list(disagreements({"alpha": Host(receipts, journal)}, intents, since=90.0))
 
 
 def test_records_that_agree_have_nothing_wrong(tmp_path: Path) -> None:
     assert told(of(tmp_path, ("i-1", "done")), ["i-1"], [STARTED]) == []
 
 
-def test_what_systemd_started_again_by_itself_is_not_held_against_it(tmp_path: Path) -> None:
-    journal = [STARTED, SCHEDULED, STARTED]
+@pytest.mark.parametrize(
+    "journal",
+    [
+        [STARTED, SCHEDULED, STARTED],
+        [SCHEDULED_EARLIER, STARTED, STARTED],  # scheduled before the ticket, started after it
+        [EARLIER, STARTED],
+    ],
+)
+def test_what_systemd_started_again_by_itself_is_not_held_against_it(
+    tmp_path: Path, journal: list[str]
+) -> None:
     assert told(of(tmp_path, ("i-1", "done")), ["i-1"], journal) == []
 
 
@@ -65,6 +82,7 @@ def test_what_systemd_started_again_by_itself_is_not_held_against_it(tmp_path: P
     ("receipts", "journal", "expected"),
     [
         (["i-1"], [STARTED, STARTED], "started 2 times for 1 intents"),
+        (["i-1"], [SCHEDULED, FAILED, STARTED, STARTED], "started 2 times for 1 intents"),
         (["i-1", "i-2"], [STARTED], "i-2, which is in no ledger"),
         ([], [STARTED], "has no receipt of it"),
     ],
