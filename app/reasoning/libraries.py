@@ -10,7 +10,6 @@ import re
 from collections.abc import Iterable
 
 from app.host.drift import Change, ChangeKind
-from app.host.facts import Manifest
 from app.reasoning.host_case import HostCase
 from app.reasoning.subjects import Subject
 from app.reasoning.unit_facts import unit_facts
@@ -35,7 +34,7 @@ _COMPLAINS = re.compile(
 )
 """How programs end that load a library which is not what they were made for."""
 
-_MOST_FILES = 20
+_MOST_TOPS = 6
 
 
 def of_new_libraries(case: HostCase) -> frozenset[str]:
@@ -63,8 +62,7 @@ def library_subjects(case: HostCase) -> Iterable[Subject]:
             "place": _place_of(paths[0]),
             "said": said,
             "named": any(path in case.said(unit) for path in paths) or _is_named(name, said),
-            "count": len(paths),
-            "files": [{"path": f.path, "sha256": f.sha256} for f in _plain(files)],
+            "tops": [{"path": top} for top in _tops(paths)],
         }
         yield Subject(
             kind="library",
@@ -89,7 +87,8 @@ def _new_libraries(changes: Iterable[Change]) -> dict[str, list[Change]]:
     return {
         name: files
         for name, files in _joined(found).items()
-        if len(files) <= _MOST_FILES and all(c.kind is ChangeKind.ADDED for c in files)
+        if all(c.kind is ChangeKind.ADDED for c in files)
+        and len(_tops(c.path for c in files)) <= _MOST_TOPS
     }
 
 
@@ -102,9 +101,11 @@ def _joined(found: dict[str, list[Change]]) -> dict[str, list[Change]]:
     return joined
 
 
-def _plain(changes: Iterable[Change]) -> list[Manifest.File]:
-    found = (change.now for change in changes)
-    return [f for f in found if f is not None and f.kind == "file" and f.sha256 is not None]
+def _tops(paths: Iterable[str]) -> list[str]:
+    """What stands in the place itself, each once."""
+    found = ((path, _place_of(path)) for path in paths)
+    tops = (f"{place}/{path[len(place) + 1 :].split('/')[0]}" for path, place in found)
+    return list(dict.fromkeys(tops))
 
 
 def _place_of(path: str) -> str:

@@ -189,8 +189,8 @@ _OWN: Final[dict[str, Scope]] = {
         "engine_changed": TRUTH, "lost_networks": TEXTS,
         "held": each(_HOLDER)})},
     "library": {"unit": _UNIT, "library": made(
-        "a library", name=TEXT, place=TEXT, said=TEXT, named=TRUTH, count=NUMBER,
-        files=each(made("a file", path=TEXT, sha256=TEXT)))},
+        "a library", name=TEXT, place=TEXT, said=TEXT, named=TRUTH,
+        tops=each(made("a folder or file", path=TEXT)))},
     "ban": {"ban": extended(Ban, {"whose": TEXT})},
     "balanced": {"balanced": extended(BalancedServer, {
         "starved": TRUTH, "others_left": NUMBER, "refused": TRUTH})},

@@ -70,6 +70,7 @@ from .host import filesystems, identity, persons
 from .job_locks import lock_put_back, lock_remove
 from .job_runs import job_end_extra_runs, job_scripts
 from .kernel_settings import kernel_set, kernel_setting, kernel_settings
+from .libraries import library_set_aside, library_set_back
 from .links import link_down, link_set_mtu, link_show, link_up
 from .mariadb import (
     mariadb_set_global,
@@ -237,6 +238,8 @@ BUILTINS: dict[str, Builtin] = {
         kernel_set,
         kernel_setting,
         kernel_settings,
+        library_set_aside,
+        library_set_back,
         link_down,
         link_set_mtu,
         link_show,

@@ -49,8 +49,8 @@ async def after(said: str, *came: Any, **more: Any) -> Assessment:
 async def test_what_came_over_the_packaged_one_is_taken_out_of_the_way(said: str) -> None:
     judged = await after(said, *CAME)
     assert judged.advice is Advice.REMEDIATE, judged.statement
-    assert [step for step in steps(judged) if step.startswith("file.remove")] == [
-        f"file.remove path={one.path} sha256={one.sha256}" for one in CAME
+    assert [step for step in steps(judged) if step.startswith("library")] == [
+        f"library.set_aside path={PLACE}/{top}" for top in ("ledger", "ledger_wheel-2.1.dist-info")
     ]
     assert steps(judged)[-1] == "service.restart unit=tickets.service"
     assert "ledger" in judged.statement
