@@ -164,6 +164,7 @@ def _subject(case: HostCase, change: Change, how: Relation, unit: str, *, alone:
         "named_in_log": case.names_path(change.path, unit),
         "access_differs": _access_differs(change),
         "acl_differs": _acl_differs(change),
+        "still_readable": _still_readable(change),
         "settings": list(settings_of(case, change)),
         "others_refuted": any(key.startswith(f"{BY_RELOAD}@") for key in case.case.refuted),
     }
@@ -212,6 +213,14 @@ def _acl_differs(change: Change) -> bool:
     return (
         change.then is not None and change.now is not None and acl_differs(change.then, change.now)
     )
+
+
+def _still_readable(change: Change) -> bool:
+    """Whether a file only changed hands, and everybody may read it as before."""
+    then, now = change.then, change.now
+    if then is None or now is None or change.kind is not ChangeKind.MODE or now.kind != "file":
+        return False
+    return now.mode == then.mode and int(now.mode, 8) & 0o004 != 0 and not acl_differs(then, now)
 
 
 def _key(mode: str, case: HostCase, change: Change) -> str:

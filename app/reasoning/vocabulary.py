@@ -108,7 +108,7 @@ _OF_A_UNIT = extended(
     {
         "relation": annotated(Relation), "blamed": TRUTH, "alone": TRUTH, "is_code": TRUTH,
         "is_settings": TRUTH,
-        "stray_code": TRUTH,
+        "stray_code": TRUTH, "still_readable": TRUTH,
         "reload_refuted": TRUTH, "unread": TRUTH, "points_to": TEXT, "points_nowhere": TRUTH,
         "dangling": TRUTH, "sets": TEXT, "named": TRUTH, "names_page": TEXT,
         "others_refuted": TRUTH, "diff": TEXT, "quoted": TEXT, "named_in_log": TRUTH,
