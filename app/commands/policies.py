@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from app.commands.screen import give_up
-from app.execution.policy_check import check_lines, lines_of
+from app.execution.policy_check import EXAMPLE_INVENTORY, check_lines, lines_of
 from app.execution.targets import Inventory
 from app.settings import AutonomyLevel
 
@@ -27,7 +27,7 @@ def check(
     file: Annotated[Path, typer.Argument(help='JSON lines: {"command": "...", "host": "..."?}')],
     level: Annotated[AutonomyLevel, typer.Option(help="The autonomy level")] = AutonomyLevel.L2,
     inventory: Annotated[
-        Path | None, typer.Option(help="Inventory file; without it the example of ssh_config.py")
+        Path | None, typer.Option(help="Inventory file; without it the shipped example")
     ] = None,
     host: Annotated[str | None, typer.Option(help="The host of rows that name none")] = None,
 ) -> None:
@@ -35,7 +35,7 @@ def check(
 
     Standard output is one JSON row an input row, in order; a denied row is no failure.
     """
-    known = Inventory.from_file(inventory) if inventory else Inventory.from_development_targets()
+    known = Inventory.from_file(inventory or EXAMPLE_INVENTORY)
     if host is not None:
         known.get(host)  # an unknown one is told before any row is
     try:

@@ -6,7 +6,7 @@ from the entry here, and nowhere is a shell string composed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -82,16 +82,30 @@ class Catalog(Value):
 
     def check(self, call: ActionCall, host: Host) -> CatalogEntry:
         """The entry of a call that is whole, typed, and bound to `host`; else ActionRejected."""
+        entry = self.fit(call, host)
+        self.bind(call, host)
+        return entry
+
+    def fit(self, call: ActionCall, host: Host, *, left_out: Collection[str] = ()) -> CatalogEntry:
+        """The entry of a call for `host` whose parameters are of its types; else ActionRejected.
+
+        `left_out`: parameters that are not there yet, since only the host can tell them.
+        """
         entry = self.entry(call.action)
         if call.host != host.name:
             raise ActionRejected(f"{call.label()} is for another host than {host.name}.")
+        types = {n: kind for n, kind in self.types_of(entry).items() if n not in left_out}
         try:
-            check_all(self.types_of(entry), call.params)
+            check_all(types, call.params)
         except Unfit as problem:
             raise ActionRejected(f"{call.action}: {problem}.") from None
+        return entry
+
+    def bind(self, call: ActionCall, host: Host) -> None:
+        """ActionRejected where a fitting change names a unit that is not `host`'s to change."""
+        entry = self.entry(call.action)
         if entry.changes:
             self._require_bound_units(entry, call.params, host)
-        return entry
 
     def accepts(self, call: ActionCall, host: Host) -> bool:
         """Whether `check` would let the call pass."""
@@ -173,7 +187,7 @@ class Catalog(Value):
 
     def _require_bound_units(self, entry: CatalogEntry, params: Params, host: Host) -> None:
         for name, type_name in entry.params.items():
-            if self.types[type_name]["kind"] != "unit":
+            if self.types[type_name]["kind"] != "unit" or name not in params:
                 continue
             reason = why_not(str(params[name]), host.services, host.units.model_dump())
             if reason:

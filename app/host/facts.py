@@ -760,6 +760,20 @@ class BalancedFacts(Value):
     servers: tuple[BalancedServer, ...] = ()
 
 
+class ContainerUsage(Value):
+    """What one running container uses."""
+
+    name: str
+    processors_percent: float | None = None  # of one processor, measured over a second
+    memory_bytes: int | None = None
+    memory_limit_bytes: int | None = None  # the host's memory where it has no limit
+    processes: int | None = None
+
+
+class ContainersUsageFacts(Value):
+    containers: tuple[ContainerUsage, ...] = ()
+
+
 class CronTable(Value):
     """One table of cron's."""
 

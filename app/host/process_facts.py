@@ -27,3 +27,15 @@ class ProcessorsFacts(Value):
     processors: int
     busy_percent: float  # of one processor, all processes together
     processes: tuple[BusyProcess, ...] = ()
+
+
+class ProcessStateFacts(Value):
+    """One process, named for good by its number and its start."""
+
+    pid: int
+    start_time: int  # in clock ticks since boot
+    state: str  # R S D Z T ...; missing: it has ended
+    user: str = ""
+    command: str = ""  # its name, never its arguments
+    unit: str | None = None
+    nice: int | None = None  # how far it stands back for others: -20 least, 19 most

@@ -29,6 +29,7 @@ from .disk_usage import disk_usage
 from .docker import (
     container_connect_network,
     container_disconnect_network,
+    container_logs,
     container_network,
     container_pause,
     container_restart,
@@ -38,6 +39,7 @@ from .docker import (
     container_stop,
     container_unpause,
     containers_list,
+    containers_usage,
 )
 from .edits import (
     file_remove,
@@ -58,6 +60,7 @@ from .fail2ban import (
 )
 from .files import config_read, environment_read, file_diff, file_state, log_tail
 from .firewall import firewall_remove_rule, firewall_restore_rule, firewall_rule
+from .folders import folder_list
 from .frozen import file_set_frozen
 from .fstab import mount_drop_option
 from .haproxy import (
@@ -72,6 +75,8 @@ from .job_runs import job_end_extra_runs, job_scripts
 from .kernel_settings import kernel_set, kernel_setting, kernel_settings
 from .libraries import library_set_aside, library_set_back
 from .links import link_down, link_set_mtu, link_show, link_up
+from .load import host_load
+from .logs import log_find, log_head
 from .mariadb import (
     mariadb_set_global,
     mariadb_set_word,
@@ -134,6 +139,8 @@ from .postgres_upkeep import (
 )
 from .processes import (
     process_continue,
+    process_set_nice,
+    process_state,
     process_stop,
     process_terminate,
     process_terminate_stray,
@@ -188,6 +195,7 @@ BUILTINS: dict[str, Builtin] = {
         config_read,
         container_connect_network,
         container_disconnect_network,
+        container_logs,
         container_network,
         container_pause,
         container_restart,
@@ -197,6 +205,7 @@ BUILTINS: dict[str, Builtin] = {
         container_stop,
         container_unpause,
         containers_list,
+        containers_usage,
         cron_tables,
         disk_usage,
         environment_read,
@@ -231,7 +240,9 @@ BUILTINS: dict[str, Builtin] = {
         haproxy_servers,
         haproxy_set_state,
         haproxy_set_weight,
+        folder_list,
         http_local,
+        host_load,
         identity,
         job_end_extra_runs,
         job_scripts,
@@ -247,6 +258,8 @@ BUILTINS: dict[str, Builtin] = {
         listeners,
         lock_put_back,
         lock_remove,
+        log_find,
+        log_head,
         log_tail,
         log_truncate,
         log_truncate_deleted,
@@ -311,6 +324,8 @@ BUILTINS: dict[str, Builtin] = {
         postgres_terminate_session,
         postgres_vacuum,
         process_continue,
+        process_set_nice,
+        process_state,
         process_stop,
         process_terminate,
         process_terminate_stray,

@@ -120,6 +120,18 @@ def tail_of(path: str, most: int) -> str:
     return text.partition("\n")[2] if start else text
 
 
+def head_of(path: str, most: int) -> str:
+    """The first whole lines of a file, of up to `most` bytes. Raises Failed and OSError."""
+    with parent_of(path) as (folder, name):
+        file = open_regular(folder, name, path)
+    try:
+        text = read_up_to(file, most).decode("utf-8", "replace")
+        whole = os.fstat(file).st_size <= most
+    finally:
+        os.close(file)
+    return text if whole else text.rpartition("\n")[0] + "\n"
+
+
 def read_up_to(file: int, most: int) -> bytes:
     """At most `most` bytes from the start of a file."""
     chunks = []
@@ -145,6 +157,12 @@ def _why(path: str, error: OSError) -> str:
     if error.errno == errno.ELOOP:
         return f"{path} is a symbolic link; give the real path"
     return f"{path}: {error.strerror}"
+
+
+def open_folder(path: str) -> int:
+    """A folder, no link on the way to it."""
+    with parent_of(path) as (folder, name):
+        return _enter(folder, name, path)
 
 
 def open_any(folder: int, name: str, path: str) -> int:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import socket
+import sys
+import time
 from typing import Any
 
 from . import made
@@ -18,8 +20,11 @@ from .refusal import Failed
 SOCKETS = ("/run/docker.sock", "/var/run/docker.sock")
 _READ_SECONDS = 10.0
 _STOP_SECONDS = 20
+_WINDOW_SECONDS = 1.0
 _MOST = 50
 _OK = range(200, 300)
+_FRAME = 8  # bytes before each piece of a container's output
+_MOST_BYTES = 4 * 1024 * 1024
 _ALREADY = 304  # it is started, or stopped, as asked
 _KEPT = ("IPAMConfig", "Aliases", "Links", "DriverOpts")  # of how a container is attached
 
@@ -31,11 +36,77 @@ def containers_list(_: Params, __: Places) -> int:
     return answer({"containers": [_facts(one) for one in found if one is not None]})
 
 
+def containers_usage(_: Params, __: Places) -> int:
+    """ContainersUsageFacts: those that run, looked at twice."""
+    running = _ask("GET", "/containers/json")[:_MOST]
+    first, began = {one["Id"]: _stats(one["Id"]) for one in running}, time.monotonic()
+    time.sleep(_WINDOW_SECONDS)  # there is no event to wait for: what is measured is time itself
+    found = []
+    for one in running:
+        then, now = first[one["Id"]], _stats(one["Id"])
+        seconds = time.monotonic() - began
+        if then and now:
+            found.append({"name": one["Names"][0].lstrip("/"), **_usage(then, now, seconds)})
+    return answer({"containers": found})
+
+
+def _stats(ident: str) -> dict[str, Any]:
+    """The engine's counters of one container; {} where it has ended."""
+    try:
+        found: dict[str, Any] = _ask("GET", f"/containers/{ident}/stats?stream=false&one-shot=true")
+    except Failed as error:
+        if "No such container" in str(error):
+            return {}
+        raise
+    return found
+
+
+def _usage(then: dict[str, Any], now: dict[str, Any], seconds: float) -> dict[str, Any]:
+    began, used = (_processor_time(at) for at in (then, now))
+    share = None
+    if began is not None and used is not None:
+        share = round((used - began) / 1e7 / seconds, 1)
+    memory = now.get("memory_stats") or {}
+    return {
+        "processors_percent": share,
+        "memory_bytes": memory.get("usage"),
+        "memory_limit_bytes": memory.get("limit"),
+        "processes": (now.get("pids_stats") or {}).get("current"),
+    }
+
+
+def _processor_time(stats: dict[str, Any]) -> int | None:
+    """Nanoseconds of processors' time that a container has used."""
+    found = ((stats.get("cpu_stats") or {}).get("cpu_usage") or {}).get("total_usage")
+    return found if isinstance(found, int) else None
+
+
 def container_show(params: Params, _: Places) -> int:
     """ContainerFacts of one container; `state` is missing where it is gone or is another one."""
     found = _named(params)
     gone = {"name": params["container"], "id": params["id"], "state": "missing"}
     return answer(gone if found is None else _facts(found))
+
+
+def container_logs(params: Params, _: Places) -> int:
+    """The last lines that a container wrote, as they are; of both its streams."""
+    name, lines = str(params["container"]), int(params["lines"])
+    mixed = not _ask("GET", f"/containers/{name}/json")["Config"].get("Tty")
+    asked = f"/containers/{name}/logs?stdout=1&stderr=1&tail={lines}"
+    said = _exchange("GET", asked, None)
+    text = (_unframed(said) if mixed else said).decode("utf-8", "replace")
+    sys.stdout.write("".join(f"{line}\n" for line in text.splitlines()[-lines:]))
+    return 0
+
+
+def _unframed(said: bytes) -> bytes:
+    """Without the eight bytes before each piece that say which stream it is of, and how long."""
+    pieces, at = [], 0
+    while at + _FRAME <= len(said):
+        size = int.from_bytes(said[at + 4 : at + _FRAME], "big")
+        pieces.append(said[at + _FRAME : at + _FRAME + size])
+        at += _FRAME + size
+    return b"".join(pieces)
 
 
 def container_start(params: Params, _: Places) -> int:
@@ -187,7 +258,13 @@ def _ports(bindings: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _ask(method: str, path: str, body: dict[str, Any] | None = None) -> Any:
-    """The engine's answer to one request; Failed, with its own words, for anything else."""
+    """The engine's answer to one request, which is JSON or nothing."""
+    said = _exchange(method, path, body).decode("utf-8", "replace")
+    return json.loads(said) if said.strip() else {}
+
+
+def _exchange(method: str, path: str, body: dict[str, Any] | None) -> bytes:
+    """What the engine says to one request; Failed, with its own words, where it will not."""
     import http.client  # only where it is needed: it costs every start of the gate 20 ms
 
     connection = http.client.HTTPConnection("docker", timeout=_READ_SECONDS + _STOP_SECONDS)
@@ -196,14 +273,14 @@ def _ask(method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         sent = None if body is None else json.dumps(body)
         connection.request(method, path, sent, {"Content-Type": "application/json"})
         given = connection.getresponse()
-        said = given.read(4 * 1024 * 1024).decode("utf-8", "replace")
+        said = given.read(_MOST_BYTES)
     except (OSError, http.client.HTTPException) as error:
         raise Failed(f"the docker engine does not answer: {error}") from error
     finally:
         connection.close()
     if given.status not in _OK and given.status != _ALREADY:
         raise Failed(f"docker: {_complaint(said) or given.status}")
-    return json.loads(said) if said.strip() else {}
+    return said
 
 
 def _connected() -> socket.socket:
@@ -221,7 +298,7 @@ def _connected() -> socket.socket:
     return connection
 
 
-def _complaint(said: str) -> str:
+def _complaint(said: bytes) -> str:
     try:
         return str(json.loads(said)["message"])[:300]
     except (ValueError, KeyError, TypeError):

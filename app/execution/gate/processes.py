@@ -6,7 +6,7 @@ import os
 import re
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from .answers import (
     Params,
@@ -58,6 +58,35 @@ def processes(_: Params, __: Places) -> int:
     return answer({"processes": found})
 
 
+def process_state(params: Params, _: Places) -> int:
+    """ProcessStateFacts; `state` is missing where it is gone, or another one has its number."""
+    pid = params["pid"]
+    fields = stat_fields(pid)
+    if fields is None or int(fields[19]) != params["start_time"]:
+        return answer({"pid": pid, "start_time": params["start_time"], "state": "missing"})
+    return answer(
+        {
+            "pid": pid,
+            "start_time": int(fields[19]),
+            "state": fields[0],
+            "user": owner_of(pid),
+            "command": command_of(pid),
+            "unit": unit_of(pid),
+            "nice": int(fields[16]),
+        }
+    )
+
+
+def process_set_nice(params: Params, _: Places) -> int:
+    """Let exactly that process, all its threads, stand back for others by so much."""
+    with _of_unit(params):
+        pid, nice = params["pid"], int(params["nice"])
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            with suppress(ProcessLookupError):  # a thread that has ended needs nothing
+                os.setpriority(os.PRIO_PROCESS, int(thread), nice)
+    return answer({"pid": pid, "nice": nice})
+
+
 def process_terminate(params: Params, _: Places) -> int:
     """Ask exactly that process to end: the same start, in that unit, through a pidfd."""
     return _signalled(params, signal.SIGTERM)
@@ -88,16 +117,23 @@ def process_stop(params: Params, _: Places) -> int:
 
 
 def _signalled(params: Params, number: signal.Signals) -> int:
-    with _meant(params) as (handle, _):
-        pid = params["pid"]
-        if unit_of(pid) != params["unit"]:
-            raise Failed(f"process {pid} belongs to {unit_of(pid)}, not to {params['unit']}")
+    with _of_unit(params) as handle:
         return _sent(params, handle, number)
 
 
 def _sent(params: Params, handle: int, number: signal.Signals) -> int:
     signal.pidfd_send_signal(handle, number)
     return answer({"pid": params["pid"], "signal": number.name.removeprefix("SIG")})
+
+
+@contextmanager
+def _of_unit(params: Params) -> Iterator[int]:
+    """A handle on exactly the process that was meant, in the unit that was meant."""
+    with _meant(params) as (handle, _):
+        pid = params["pid"]
+        if unit_of(pid) != params["unit"]:
+            raise Failed(f"process {pid} belongs to {unit_of(pid)}, not to {params['unit']}")
+        yield handle
 
 
 @contextmanager

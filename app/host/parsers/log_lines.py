@@ -12,6 +12,8 @@ from app.host.parsers.log_line import entry_of
 from app.host.parsers.log_template import deduplicated
 from app.host.parsers.raw import ParseError, RawOutput
 
+_SOURCES = ("unit", "container", "path")
+
 
 def parse_log_lines(raw: RawOutput) -> LogFacts:
     """Lines as templates, tracebacks and indented lines joined. An empty file has none.
@@ -22,7 +24,7 @@ def parse_log_lines(raw: RawOutput) -> LogFacts:
         raise ParseError(f"log file: nothing was read: {raw.complaint()}")
     entries = joined(_entries(raw))
     return LogFacts(
-        source=raw.text_param("unit" if "unit" in raw.params else "path"),
+        source=raw.text_param(next(name for name in _SOURCES if name in raw.params)),
         lines=deduplicated(entries),
     )
 

@@ -7,7 +7,15 @@ from collections.abc import Callable
 from typing import get_type_hints
 
 from app.domain.value import JsonObject, Value
-from app.host import database_facts, facts, job_scripts, packages, process_facts
+from app.host import (
+    database_facts,
+    facts,
+    folder_facts,
+    job_scripts,
+    load_facts,
+    packages,
+    process_facts,
+)
 from app.host.parsers.apache_sites import parse_apache_sites
 from app.host.parsers.apache_test import parse_apache_test
 from app.host.parsers.chrony import parse_tracking
@@ -81,6 +89,9 @@ _BY_ACTION: dict[str, str] = {
     "journal.unit": "journal-json",
     "journal.errors": "journal-json",
     "log.tail": "log-lines",
+    "log.head": "log-lines",
+    "log.find": "log-lines",
+    "container.logs": "log-lines",
     "unit.logs": "log-lines",
     "name.resolve": "getent-hosts",
     "firewall.show": "nft-ruleset",
@@ -91,11 +102,14 @@ _BY_ACTION: dict[str, str] = {
 _OF_TOOLS |= {action: _OF_TOOLS[tool] for action, tool in _BY_ACTION.items()}
 
 
+_FACTS = (facts, database_facts, folder_facts, job_scripts, load_facts, packages, process_facts)
+
+
 def _facts_models() -> dict[str, type[Value]]:
     """Every model that the modules of facts define, by name."""
     return {
         name: model
-        for module in (facts, database_facts, process_facts, job_scripts, packages)
+        for module in _FACTS
         for name, model in inspect.getmembers(module, inspect.isclass)
         if issubclass(model, Value) and model.__module__ == module.__name__
     }

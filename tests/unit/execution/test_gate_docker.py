@@ -15,7 +15,7 @@ import pytest
 from app.execution.gate import docker
 from app.execution.gate.places import Places
 from app.execution.gate.refusal import Failed
-from app.host.facts import ContainerFacts, ContainersFacts
+from app.host.facts import ContainerFacts, ContainersFacts, ContainersUsageFacts
 
 ID = "c0ffee" + 58 * "0"
 
@@ -26,8 +26,14 @@ class Engine(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         if self.path == "/containers/json?all=1":
             self._say(200, [{"Id": ID}])
-        elif self.path == f"/containers/{ID}/json":
+        elif self.path == "/containers/json":
+            self._say(200, [{"Id": ID, "Names": ["/pages"]}])
+        elif self.path in (f"/containers/{ID}/json", "/containers/pages/json"):
             self._say(200, self._told())
+        elif self.path == "/containers/pages/logs?stdout=1&stderr=1&tail=2":
+            self._send(200, self.server.state["logs"])  # type: ignore[attr-defined]
+        elif self.path == f"/containers/{ID}/stats?stream=false&one-shot=true":
+            self._say(200, self.server.state["stats"].pop(0))  # type: ignore[attr-defined]
         elif self.path == "/networks/inner":
             self._say(200, {"Name": "inner"})
         elif self.path.startswith("/networks/"):
@@ -66,7 +72,11 @@ class Engine(BaseHTTPRequestHandler):
             "Id": ID,
             "Name": "/pages",
             "RestartCount": 0,
-            "Config": {"Image": "pages:3", "Env": ["TOKEN=s3cret"]},
+            "Config": {
+                "Image": "pages:3",
+                "Env": ["TOKEN=s3cret"],
+                "Tty": state.get("tty", False),
+            },
             "State": {"Status": state["status"], "ExitCode": 137, "Error": ""},
             "NetworkSettings": {"Networks": state.get("networks", {"inner": {}})},
             "HostConfig": {
@@ -80,7 +90,9 @@ class Engine(BaseHTTPRequestHandler):
         }
 
     def _say(self, status: int, body: object) -> None:
-        said = b"" if body is None else json.dumps(body).encode()
+        self._send(status, b"" if body is None else json.dumps(body).encode())
+
+    def _send(self, status: int, said: bytes) -> None:
         self.send_response(status)
         self.send_header("Content-Length", str(len(said)))
         self.end_headers()
@@ -206,3 +218,46 @@ def test_a_container_is_taken_off_a_network_and_attached_again_as_it_was(
     assert attached(network="outer") == "missing"
     with pytest.raises(Failed, match="no container other"):
         docker.container_connect_network(asked | {"container": "other"}, places)
+
+
+@pytest.mark.parametrize("tty", [False, True])
+def test_the_last_lines_of_both_streams(
+    engine: dict[str, Any], capsys: pytest.CaptureFixture[str], tty: bool
+) -> None:
+    pieces = [(1, b"started\n"), (2, b"failed: "), (2, b"no route\n")]
+    framed = b"".join(bytes([of, 0, 0, 0]) + len(p).to_bytes(4, "big") + p for of, p in pieces)
+    engine |= {"tty": tty, "logs": b"".join(p for _, p in pieces) if tty else framed}
+    assert docker.container_logs({"container": "pages", "lines": 2}, PLACES) == 0
+    assert capsys.readouterr().out == "started\nfailed: no route\n"
+
+
+def test_a_container_that_is_not_there_has_no_lines(engine: dict[str, Any]) -> None:
+    with pytest.raises(Failed, match="No such container"):
+        docker.container_logs({"container": "absent", "lines": 2}, PLACES)
+
+
+def test_what_running_containers_use(
+    engine: dict[str, Any], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(docker, "_WINDOW_SECONDS", 0.0)
+    seen = {"memory_stats": {"usage": 4096, "limit": 8192}, "pids_stats": {"current": 3}}
+    engine["stats"] = [
+        seen | {"cpu_stats": {"cpu_usage": {"total_usage": used}}} for used in (0, 10**9)
+    ]
+    docker.containers_usage({}, PLACES)
+    (one,) = ContainersUsageFacts.model_validate(shown(capsys)).containers
+    assert (one.name, one.memory_bytes, one.memory_limit_bytes, one.processes) == (
+        "pages", 4096, 8192, 3,
+    )  # fmt: skip
+    assert one.processors_percent is not None
+    assert one.processors_percent > 0
+
+
+def test_a_container_without_counters_is_told_without_them(
+    engine: dict[str, Any], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(docker, "_WINDOW_SECONDS", 0.0)
+    engine["stats"] = [{"cpu_stats": {}}, {"cpu_stats": {}}]
+    docker.containers_usage({}, PLACES)
+    (one,) = ContainersUsageFacts.model_validate(shown(capsys)).containers
+    assert one.processors_percent is None

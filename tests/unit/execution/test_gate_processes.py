@@ -62,3 +62,29 @@ def test_what_is_not_stopped_is_not_let_go_on(frozen: dict[str, int | str]) -> N
     wait_for(frozen["pid"], "S")
     with pytest.raises(Failed, match="not stopped"):
         processes.process_continue(frozen, Places())
+
+
+def test_it_stands_back_with_all_its_threads_and_comes_back(
+    frozen: dict[str, int | str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    named = {name: frozen[name] for name in ("pid", "start_time")}
+
+    def niceness() -> int:
+        capsys.readouterr()
+        processes.process_state(named, Places())
+        return int(json.loads(capsys.readouterr().out)["nice"])
+
+    before = niceness()
+    for nice in (10, before):
+        assert processes.process_set_nice(frozen | {"nice": nice}, Places()) == 0
+        assert niceness() == nice
+    with pytest.raises(Failed, match="another one"):
+        processes.process_set_nice(frozen | {"nice": 10, "start_time": 1}, Places())
+    assert niceness() == before
+
+
+def test_a_process_of_another_start_is_missing(
+    frozen: dict[str, int | str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    processes.process_state({"pid": frozen["pid"], "start_time": 1}, Places())
+    assert json.loads(capsys.readouterr().out)["state"] == "missing"

@@ -25,7 +25,7 @@ CATALOG = Catalog.load()
 
 
 def checked(command: object, level: AutonomyLevel = AutonomyLevel.L2, **more: str) -> JsonObject:
-    line = json.dumps({"command": command, **more})
+    line = json.dumps({"command": command, "host": "web", **more})
     (row,) = check_lines([line], level=level, inventory=INVENTORY, catalog=CATALOG)
     return row
 
@@ -47,8 +47,8 @@ def checked(command: object, level: AutonomyLevel = AutonomyLevel.L2, **more: st
         ("ps aux --sort=-%cpu | head -n 15", "processes.list", {}),
         ("ps -eo pid,user,comm", "processes.list", {}),
         ("du -xh --max-depth=1 '/var/log'", "disk.usage", {"path": "/var/log"}),
-        ("nc -z -w 3 db.example 5432", "tcp.connect", {"host": "db.example", "port": 5432}),
-        ("dig +short A db.example", "name.resolve", {"name": "db.example"}),
+        ("nc -z -w 3 db 5432", "tcp.connect", {"host": "db", "port": 5432}),
+        ("dig +short A db", "name.resolve", {"name": "db"}),
         ("cat /etc/nginx/nginx.conf", "config.read", {"path": "/etc/nginx/nginx.conf"}),
     ],
 )  # fmt: skip
@@ -108,6 +108,49 @@ def test_a_last_head_or_tail_becomes_a_bound() -> None:
     assert checked("df -h | head -n 5")["bound"] == {"which": "head", "lines": 5}
     assert checked("df -h | tail -3")["bound"] == {"which": "tail", "lines": 3}
     assert checked("df -h | head")["bound"] == {"which": "head", "lines": 10}
+
+
+def test_a_row_says_what_decided() -> None:
+    rules = {
+        "df -h; id": "plain-words",
+        "frobnicate": "catalog",
+        "tail -n 5 /etc/shadow": "catalog",
+        "systemctl restart postgresql": "host",
+        "dig +short evil.example": "host",
+        "systemctl restart nginx": "autonomy",
+        "df -h": "autonomy",
+    }
+    assert {command: checked(command)["rule"] for command in rules} == rules
+    for command in rules:
+        assert {"command", "verdict", "action", "rule"} <= set(checked(command))
+    assert checked("df -h", host="elsewhere")["rule"] == "host"
+
+
+def test_what_only_the_host_can_tell_is_left_to_it() -> None:
+    row = checked("docker restart pages")
+    assert (row["verdict"], row["params"]) == ("needs_approval", {"container": "pages"})
+    assert row["asked_of_the_host"] == ["id"]
+    row = checked("systemctl kill --signal=TERM nginx")
+    assert (row["verdict"], row["asked_of_the_host"]) == ("needs_approval", ["pid", "start_time"])
+    assert checked("systemctl kill --signal=TERM postgresql")["verdict"] == "deny"
+
+
+def test_a_name_that_the_inventory_does_not_know_is_neither_looked_up_nor_spoken_to() -> None:
+    """A look-up tells the name to whoever answers for it: it may be somebody's secret."""
+    for command in ("getent hosts {}", "dig +short {}", "host {}", "nc -z -w 3 {} 80"):
+        assert checked(command.format("DB"))["verdict"] == "allow"
+        assert checked(command.format("localhost"))["verdict"] == "allow"
+        row = checked(command.format("secret.evil.example"))
+        assert (row["verdict"], row["rule"]) == ("deny", "host")
+
+
+def test_without_a_host_the_first_is_meant_that_it_may_be_run_on() -> None:
+    lines = [
+        json.dumps({"command": f"systemctl restart {u}"}) for u in ("postgresql", "x", "nginx")
+    ]
+    found = list(check_lines(lines, level=AutonomyLevel.L2, inventory=INVENTORY, catalog=CATALOG))
+    assert [row.get("host") for row in found] == ["db", None, "web"]
+    assert found[1]["verdict"] == "deny"
 
 
 def test_rows_answer_in_order_each_for_its_host() -> None:
