@@ -68,7 +68,8 @@ def serving(folder: Path, *, command: str | None = None, extra: str = "") -> Ite
         f"Port {port}\nListenAddress 127.0.0.1\nHostKey {folder}/host_key\n"
         f"AuthorizedKeysFile {folder}/authorized_keys\nPidFile {folder}/pid\n"
         "PasswordAuthentication no\nKbdInteractiveAuthentication no\nUsePAM no\nStrictModes no\n"
-        f"PermitRootLogin yes\nLogLevel DEBUG1\n{extra}\n"
+        # bash would read the tester's own ~/.bashrc, whatever is in it, at the first level only
+        f"PermitRootLogin yes\nLogLevel DEBUG1\nSetEnv SHLVL=2\n{extra}\n"
     )
     if PRIVILEGE_SEPARATION.parent.is_dir() and _is_root():
         PRIVILEGE_SEPARATION.mkdir(mode=0o755, exist_ok=True)

@@ -75,7 +75,8 @@ def _repairs_that_would_be_tried(given: Case) -> list[object]:
 BUILTIN_OF: dict[str, tuple[Assessment, Assessment]] = {}
 
 
-async def _prepare(given: Case) -> Assessment:
+async def prepared(given: Case) -> Assessment:
+    """The built-in judgement, after which `check` knows what it would try."""
     plain = await BUILTIN.assess(given)
     if plain.tied:
         assert plain.repair is not None
@@ -96,7 +97,7 @@ def _only_reads(advised: Assessment, given: Case, *, more: int) -> None:
 @pytest.mark.parametrize("situation", SITUATIONS)
 async def test_no_double_moves_a_decision(behaviour: Behaviour, situation: str) -> None:
     given = SITUATIONS[situation]()
-    plain = await _prepare(given)
+    plain = await prepared(given)
     model = DoubleModel(behaviour)
     advised = await beside(model).assess(given)
     check(plain, advised, given)
@@ -110,7 +111,7 @@ async def test_no_text_of_a_stranger_decides_anything(behaviour: Behaviour) -> N
     for number, text in enumerate([*ORDERS, *OWN_ORDERS]):
         make = list(SITUATIONS.values())[number % len(SITUATIONS)]
         for given in (poisoned(make(), text), poisoned(unseparated(), text)):
-            plain = await _prepare(given)
+            plain = await prepared(given)
             advised = await beside(DoubleModel(behaviour)).assess(given)
             check(plain, advised, given)
             if plain.advice is not Advice.DIAGNOSE:
