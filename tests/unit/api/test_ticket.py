@@ -144,6 +144,18 @@ ANYTHING = st.recursive(
 )
 
 
+ASKED_FOR = ["autonomy_level", "level", "approved", "approved_by", "plan", "steps", "action", "mode",
+             "simulated", "live", "host", "policy", "execution_id", "decision", "u_run"]  # fmt: skip
+
+
+@given(st.dictionaries(st.sampled_from(ASKED_FOR), ANYTHING, min_size=1))
+def test_no_field_of_a_strangers_making_says_anything(more: dict[str, Any]) -> None:
+    """Neither a level nor an approval, a host, a plan or a mode can be sent along."""
+    assert Ticket.model_validate(FLAT | more) == Ticket.model_validate(FLAT)
+    inside = FLAT | {"target": FLAT["target"] | more}
+    assert Ticket.model_validate(inside) == Ticket.model_validate(FLAT)
+
+
 @given(st.dictionaries(st.sampled_from([*FLAT, "cmdb_ci", "result", "sys_id", "number"]), ANYTHING))
 def test_whatever_is_sent_is_read_or_refused(body: dict[str, Any]) -> None:
     try:
