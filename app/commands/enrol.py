@@ -1,4 +1,8 @@
-"""`sre-agent enrol`: the files that a host needs before the agent can act on it, as one archive."""
+"""`sre-agent enrol`: the files that a host needs before the agent can act on it.
+
+As one archive, which contacts nothing; or put there over an administrator's own SSH (`--as`), after
+everything was shown and agreed to.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,7 @@ from typing import Annotated
 
 import typer
 
+from app.commands import installing
 from app.commands.screen import give_up, out
 from app.execution.enrolment import HostFile, enrolment_files
 from app.execution.targets import Inventory
@@ -25,13 +30,24 @@ def enrol(
         list[str] | None,
         typer.Option("--from", help="Where the key is accepted from; may be given again"),
     ] = None,
+    admin: installing.Admin = None,
+    admin_key: installing.AdminKey = None,
+    yes: installing.Yes = False,
 ) -> None:
-    """Write the archive that enrols a host, and say how to unpack it there. Contacts nothing."""
-    host = Inventory.load(read_settings()).get(name)
+    """Write the archive that enrols a host, or put it there over an administrator's SSH (--as).
+
+    The archive contacts nothing. With --as everything is shown first, and nothing is done without
+    a yes; what fails on the way is taken back, and at the end the agent's own key proves it.
+    """
+    settings = read_settings()
+    host = Inventory.load(settings).get(name)
     public_key = read_public_key(key)
     files = enrolment_files(
         host=host, public_key=public_key, from_addresses=tuple(from_address or ())
     )
+    if admin is not None:
+        installing.install(settings, host, files, installing.Login(admin, admin_key), yes=yes)
+        return
     written = archive or Path(f"{name}-enrol.tar")
     written.write_bytes(packed(files))
     out.print(f"{written}: what {host.name} needs")
@@ -40,7 +56,7 @@ def enrol(
     out.print(
         f"\nOn the host, as root, after looking at it (tar -tvf {written.name}):\n"
         f"  id {host.username} || useradd --create-home --shell /bin/sh {host.username}\n"
-        f"  tar -C / -xpf {written.name} && visudo -c"
+        f"  tar -C / -xpf {written.name} && visudo -c && sshd -t && systemctl reload ssh"
     )
 
 

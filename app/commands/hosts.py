@@ -11,11 +11,18 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from app.commands import enrol
+from app.commands import enrol, installing
 from app.commands.screen import NO, give_up, out
 from app.domain.host import Host
 from app.execution.catalog import Catalog
-from app.execution.enrolment import GATE_CONFIG_PATH, GATE_PATH, STATE_FOLDER, enrolment_files
+from app.execution.enrolment import (
+    GATE_CONFIG_PATH,
+    GATE_PATH,
+    SSHD_PATH,
+    STATE_FOLDER,
+    SUDOERS_PATH,
+    enrolment_files,
+)
 from app.execution.host_proof import Proof, differences, prove, state_calls
 from app.execution.hosts import SshHosts
 from app.execution.targets import Inventory
@@ -50,13 +57,22 @@ def drift(
 
 
 @app.command()
-def revoke(name: Name) -> None:
-    """Print what root runs on the host to take away all that the agent has there.
+def revoke(
+    name: Name,
+    admin: installing.Admin = None,
+    admin_key: installing.AdminKey = None,
+    yes: installing.Yes = False,
+) -> None:
+    """Print what root runs on the host to take away all that the agent has there, or do it (--as).
 
-    Contacts nothing. What the agent kept of files that it changed goes with it: look for open
-    incidents of the host first.
+    Without --as nothing is contacted. What the agent kept of files that it changed goes with it:
+    look for open incidents of the host first.
     """
-    host = Inventory.load(read_settings()).get(name)
+    settings = read_settings()
+    host = Inventory.load(settings).get(name)
+    if admin is not None:
+        installing.revoke(settings, host, installing.Login(admin, admin_key), yes=yes)
+        return
     out.print(f"# On {host.name}, as root. The agent cannot log in any more after the first line.")
     for line in revocation(host):
         out.print(line, soft_wrap=True, highlight=False, markup=False)
@@ -66,7 +82,8 @@ def revocation(host: Host) -> tuple[str, ...]:
     """Command lines that remove the account, the sudo rule, the gate and what it kept."""
     account = shlex.quote(host.username)
     return (
-        f"rm -f /etc/sudoers.d/sre-agent /home/{account}/.ssh/authorized_keys",
+        f"rm -f {SUDOERS_PATH} /home/{account}/.ssh/authorized_keys",
+        f"rm -f {SSHD_PATH}; sshd -t && systemctl reload ssh",
         f"pkill -KILL -u {account}; userdel --remove {account}",
         f"rm -rf {GATE_PATH} {Path(GATE_CONFIG_PATH).parent} {STATE_FOLDER}",
     )

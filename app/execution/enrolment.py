@@ -1,9 +1,10 @@
-"""What a host needs before the agent can act on it: four files, owned by root.
+"""What a host needs before the agent can act on it: five files, owned by root.
 
 - the gate, /usr/local/libexec/sre-agent-gate: the one program that the agent may run as root
 - /etc/sre-agent/gate.json: this host's catalog, units and account
 - /etc/sudoers.d/sre-agent: one line, the gate without arguments
 - authorized_keys: the agent's key, which can do nothing but call the gate
+- /etc/ssh/sshd_config.d/10-sre-agent.conf: the same once more, by sshd and for the whole account
 
 Beside them a host needs the account `sre-agent` (no password, shell /bin/sh, no rc files), sudo,
 and Debian's package python3 (any Python from 3.9). docs/howto/ssh-keys.md shows it by hand.
@@ -28,6 +29,8 @@ from app.execution.gate.units import full_name, why_not
 GATE_PATH = "/usr/local/libexec/sre-agent-gate"
 GATE_CONFIG_PATH = "/etc/sre-agent/gate.json"
 STATE_FOLDER = "/var/lib/sre-agent"
+SUDOERS_PATH = "/etc/sudoers.d/sre-agent"
+SSHD_PATH = "/etc/ssh/sshd_config.d/10-sre-agent.conf"
 GATE_COMMAND = f"sudo -n {GATE_PATH}"
 
 _GATE_SOURCES = Path(__file__).with_name("gate")
@@ -35,6 +38,7 @@ _INTERPRETER = b"#!/usr/bin/python3 -IS\n"  # isolated: no user site, no PYTHON*
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the same sources give the same bytes
 _KEY = re.compile(r"(?:ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(?:256|384|521)) [A-Za-z0-9+/]+=*")
 _FROM = re.compile(r"[0-9A-Za-z.:/*-]+")
+_WRITTEN = "# Written for {host} by sre-agent; enrol the host again instead of editing it.\n"
 _ACCOUNT = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
 
 
@@ -64,8 +68,9 @@ def enrolment_files(
     account = _account(host)
     keys = authorized_keys(host, public_key, from_addresses)
     shared = (
-        _by_root("/etc/sudoers.d/sre-agent", sudoers(host, catalog), 0o440),
-        _by_root(f"/home/{account}/.ssh/authorized_keys", keys, 0o644),
+        _by_root(SSHD_PATH, sshd_block(host), 0o644),
+        _by_root(SUDOERS_PATH, sudoers(host, catalog), 0o440),
+        _by_root(f"/home/{account}/.ssh/authorized_keys", keys, 0o644),  # the last: it lets in
     )
     if not host.gate:
         return shared
@@ -75,6 +80,12 @@ def enrolment_files(
         _by_root(GATE_CONFIG_PATH, config, 0o644),
         *shared,
     )
+
+
+def enrolled_paths(host: Host) -> tuple[str, ...]:
+    """Where an enrolment's files lie, in the order in which they are taken away: the key first."""
+    keys = f"/home/{_account(host)}/.ssh/authorized_keys"
+    return (keys, SUDOERS_PATH, SSHD_PATH, GATE_CONFIG_PATH, GATE_PATH)
 
 
 @cache
@@ -115,10 +126,25 @@ def sudoers(host: Host, catalog: Catalog) -> str:
     commands = [f'{GATE_PATH} ""'] if host.gate else agentless_lines(host, catalog)
     rules = "\n".join(f"{account} ALL=(root) NOPASSWD: {command}" for command in commands)
     return (
-        f"# Written for {host.name} by sre-agent; enrol the host again instead of editing it.\n"
+        f"{_WRITTEN.format(host=host.name)}"
         f"Defaults:{account} env_reset, !setenv, !requiretty, !use_pty, !lecture\n"
         f"Defaults:{account} umask=0077, umask_override\n"
         f"{rules}\n"
+    )
+
+
+def sshd_block(host: Host) -> str:
+    """What sshd lets the account do, should its authorized_keys ever say more."""
+    forced = f"    ForceCommand {GATE_COMMAND}\n" if host.gate else ""
+    return (
+        f"{_WRITTEN.format(host=host.name)}"
+        f"Match User {_account(host)}\n"
+        f"{forced}"
+        "    AuthenticationMethods publickey\n"
+        "    PermitTTY no\n"
+        "    PermitTunnel no\n"
+        "    DisableForwarding yes\n"
+        "    PermitUserRC no\n"
     )
 
 

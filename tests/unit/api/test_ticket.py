@@ -144,8 +144,8 @@ ANYTHING = st.recursive(
 )
 
 
-ASKED_FOR = ["autonomy_level", "level", "approved", "approved_by", "plan", "steps", "action", "mode",
-             "simulated", "live", "host", "policy", "execution_id", "decision", "u_run"]  # fmt: skip
+ASKED_FOR = ["autonomy_level", "level", "approved", "approved_by", "plan", "steps", "action",
+             "mode", "simulated", "live", "host", "policy", "execution_id", "u_run"]  # fmt: skip
 
 
 @given(st.dictionaries(st.sampled_from(ASKED_FOR), ANYTHING, min_size=1))

@@ -15,7 +15,9 @@ from app.execution.catalog import Catalog
 from app.execution.enrolment import (
     GATE_CONFIG_PATH,
     GATE_PATH,
+    SSHD_PATH,
     HostFile,
+    enrolled_paths,
     enrolment_files,
     gate_digest,
     sudoers,
@@ -24,6 +26,7 @@ from app.execution.enrolment import (
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDFZip1wOrp+Yz+QXgw3AIxJ3HSPmP0WSvl0QF5PQdxi me@home"
 CATALOG = Catalog.load()
 HOST = Host(name="web01", address="10.0.0.1", services=("nginx", "postgresql@15-main"))
+SSHD = shutil.which("sshd", path="/usr/sbin:/usr/bin")
 VISUDO = shutil.which("visudo", path="/usr/sbin:/usr/bin")
 
 
@@ -35,7 +38,7 @@ def files(host: Host = HOST, from_addresses: tuple[str, ...] = ()) -> dict[str, 
 def test_everything_is_roots_and_writable_by_nobody_else() -> None:
     found = files()
     assert set(found) == {
-        GATE_PATH, GATE_CONFIG_PATH, "/etc/sudoers.d/sre-agent",
+        GATE_PATH, GATE_CONFIG_PATH, "/etc/sudoers.d/sre-agent", SSHD_PATH,
         "/home/sre-agent/.ssh/authorized_keys",
     }  # fmt: skip
     for file in found.values():
@@ -88,6 +91,29 @@ def test_the_gate_gets_the_catalog_with_its_types_and_the_hosts_units() -> None:
 def test_sudo_allows_the_gate_without_arguments_and_nothing_else() -> None:
     rules = [line for line in sudoers(HOST, CATALOG).splitlines() if "NOPASSWD" in line]
     assert rules == [f'sre-agent ALL=(root) NOPASSWD: {GATE_PATH} ""']
+
+
+def test_what_is_put_there_is_what_is_taken_away() -> None:
+    assert set(enrolled_paths(HOST)) == set(files())
+
+
+@pytest.mark.parametrize("gate", [True, False])
+def test_sshd_confines_the_account_whatever_its_keys_say(gate: bool, tmp_path: Path) -> None:
+    block = files(HOST.model_copy(update={"gate": gate}))[SSHD_PATH].content.decode()
+    assert (f"ForceCommand sudo -n {GATE_PATH}\n" in block) is gate
+    if SSHD is None:
+        return
+    key, config = tmp_path / "key", tmp_path / "sshd_config"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
+    config.write_text(f"HostKey {key}\n{block}")
+    for user, confined in (("sre-agent", True), ("ann", False)):
+        asked = [SSHD, "-T", "-f", str(config), "-C", f"user={user},host=x,addr=10.0.0.9"]
+        done = subprocess.run(asked, capture_output=True, text=True, check=True)
+        told = done.stdout.splitlines()
+        for line in ("disableforwarding yes", "permittty no", "permituserrc no",
+                     "authenticationmethods publickey"):  # fmt: skip
+            assert (line in told) is confined, (user, line)
+        assert (f"forcecommand sudo -n {GATE_PATH}" in told) is (gate and confined)
 
 
 def test_without_a_gate_whole_lines_are_enumerated() -> None:
