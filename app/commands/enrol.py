@@ -32,6 +32,7 @@ def enrol(
     ] = None,
     admin: installing.Admin = None,
     admin_key: installing.AdminKey = None,
+    group: installing.Groups = None,
     yes: installing.Yes = False,
 ) -> None:
     """Write the archive that enrols a host, or put it there over an administrator's SSH (--as).
@@ -46,7 +47,8 @@ def enrol(
         host=host, public_key=public_key, from_addresses=tuple(from_address or ())
     )
     if admin is not None:
-        installing.install(settings, host, files, installing.Login(admin, admin_key), yes=yes)
+        wanted = installing.Enrolment(files, tuple(group or ()))
+        installing.install(settings, host, wanted, installing.Login(admin, admin_key), yes=yes)
         return
     written = archive or Path(f"{name}-enrol.tar")
     written.write_bytes(packed(files))

@@ -38,6 +38,10 @@ AdminKey = Annotated[
     Path | None,
     typer.Option(help="The administrator's private key; without it the SSH agent is asked"),
 ]
+Groups = Annotated[
+    list[str] | None,
+    typer.Option("--group", help="A group of the account, if it is made; may be given again"),
+]
 Yes = Annotated[bool, typer.Option("--yes", help="Agree to what is shown, without being asked")]
 
 
@@ -52,11 +56,17 @@ class Login:
     key: Path | None = None
 
 
-def install(
-    settings: Settings, host: Host, files: Sequence[HostFile], login: Login, *, yes: bool
-) -> None:
+@dataclass(frozen=True)
+class Enrolment:
+    """What is to be there: files, and the groups of an account that has to be made."""
+
+    files: tuple[HostFile, ...]
+    groups: tuple[str, ...] = ()
+
+
+def install(settings: Settings, host: Host, wanted: Enrolment, login: Login, *, yes: bool) -> None:
     """Put an enrolment on a host, proven in the end; or leave it as it was."""
-    asyncio.run(_installed(settings, host, files, login, yes=yes))
+    asyncio.run(_installed(settings, host, wanted, login, yes=yes))
 
 
 def revoke(settings: Settings, host: Host, login: Login, *, yes: bool) -> None:
@@ -65,19 +75,19 @@ def revoke(settings: Settings, host: Host, login: Login, *, yes: bool) -> None:
 
 
 async def _installed(
-    settings: Settings, host: Host, files: Sequence[HostFile], login: Login, *, yes: bool
+    settings: Settings, host: Host, wanted: Enrolment, login: Login, *, yes: bool
 ) -> None:
     async with _at_work(settings, host, login) as installation:
-        seen = await _seen(installation, host, [file.path for file in files], yes=yes)
-        files = fitting(files, seen)
+        seen = await _seen(installation, host, [file.path for file in wanted.files], yes=yes)
+        files = fitting(wanted.files, seen)
         _say(line for file in files for line in shown(file, seen))
         _say(_notes(host, seen))
         if not any(seen.differs(file) for file in files) and seen.account is not None:
             out.print("Everything is there as it should be.")
         else:
-            _say(_to_run(host, files, seen))
+            _say(_to_run(host, files, seen, wanted.groups))
             _agree(f"Put this on {host.name}?", yes=yes)
-            await installation.install(files, seen)
+            await installation.install(files, seen, groups=wanted.groups)
             out.print("It is there. Now the agent's own key has to prove it:")
         await _require_proven(settings, host, installation)
         await installation.keep()
@@ -148,11 +158,14 @@ def _notes(host: Host, seen: Seen) -> Iterable[str]:
         yield f"left out {SSHD_PATH}: sshd reads no such folder there; the key's own limits hold"
 
 
-def _to_run(host: Host, files: Sequence[HostFile], seen: Seen) -> Iterable[str]:
+def _to_run(
+    host: Host, files: Sequence[HostFile], seen: Seen, groups: Sequence[str]
+) -> Iterable[str]:
     """The programs that are run there, in order."""
     yield "\nRun there, as root:"
     if seen.account is None:
-        yield f"  useradd --create-home --shell /bin/sh {host.username}"
+        of = f"--groups {','.join(groups)} " if groups else ""
+        yield f"  useradd --create-home --shell /bin/sh {of}{host.username}"
     yield "  visudo -c, of the new rules and, once they are in place, of all"
     if any(file.path == SSHD_PATH for file in files):
         yield "  sshd -t, of the new block and then of all; systemctl reload ssh"
@@ -182,7 +195,10 @@ async def _require_proven(settings: Settings, host: Host, installation: Installa
     if not wrong:
         return
     with_what = await _taken_back(installation)
-    give_up(f"{len(wrong)} proofs do not hold; {with_what}.")
+    give_up(
+        f"{len(wrong)} proofs do not hold; {with_what}.",
+        hint="Where the key is refused: sshd may let in some groups only (AllowGroups); --group.",
+    )
 
 
 async def _taken_back(installation: Installation) -> str:

@@ -10,6 +10,7 @@ import base64
 import difflib
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from app.execution.ssh import SshConnections
 SECONDS = 300.0
 _MOST_BYTES = 8 * 1024 * 1024
 _PROGRAM = Path(__file__).with_name("installer") / "program.py"
+_GROUP = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
 _INTERPRETER = "/usr/bin/python3 -IS -"
 
 
@@ -77,9 +79,17 @@ class Installation:
         """What stands there now. Changes nothing."""
         return Seen.model_validate(await self._asked("look", files=_nothing_at(paths)))
 
-    async def install(self, files: Sequence[HostFile], seen: Seen) -> None:
-        """Put the files there and have sshd read its own. HostNotEnrolled: it is as it was."""
-        await self._asked("install", files=_sent(files), seen=seen.files)
+    async def install(
+        self, files: Sequence[HostFile], seen: Seen, *, groups: Sequence[str] = ()
+    ) -> None:
+        """Put the files there and have sshd read its own. HostNotEnrolled: it is as it was.
+
+        `groups`: what an account that is made belongs to, where sshd lets in some groups only.
+        """
+        wrong = [group for group in groups if not _GROUP.fullmatch(group)]
+        if wrong:
+            raise ConfigurationError(f"{wrong} are no names of groups.")
+        await self._asked("install", files=_sent(files), seen=seen.files, groups=list(groups))
 
     async def remove(self, paths: Sequence[str], seen: Seen) -> None:
         """Take the files away; the account goes with `keep`. HostNotEnrolled: as it was."""

@@ -56,6 +56,7 @@ class Job:
         self.mode: str = asked["mode"]
         self.account: str = asked["account"]
         self.seen: dict[str, Any] = asked.get("seen", {})
+        self.groups: list[str] = asked.get("groups", [])
         self.folders: list[str] = asked.get("folders", [])
         self.root: str = asked.get("root", "")
         self.programs: dict[str, list[str]] = asked.get("programs", {})
@@ -218,7 +219,8 @@ def change(job: Job) -> dict[str, Any]:
     write_journal(job, begun)
     try:
         if begun["account_made"]:
-            job.run("useradd", "--create-home", "--shell", "/bin/sh", job.account)
+            groups = ["--groups", ",".join(job.groups)] if job.groups else []
+            job.run("useradd", "--create-home", "--shell", "/bin/sh", *groups, job.account)
         require_fitting_account(job)
         for file in job.files:
             stage(job, file, begun)

@@ -135,14 +135,14 @@ async def test_everything_is_there_as_it_should_be_and_was_checked_before_it_was
     async with bench.at_work() as installation:
         seen = await installation.look([file.path for file in files])
         assert bench.calls() == [], "looking runs nothing"
-        await installation.install(files, seen)
+        await installation.install(files, seen, groups=["ssh-users", "adm"])
         await installation.keep()
         again = await installation.look([file.path for file in files])
     assert [file.path for file in files if again.differs(file)] == []
     assert not again.unfinished
     assert again.account == {"uid": 990, "home": "/home/sre-agent", "shell": "/bin/sh"}
     assert bench.calls() == [
-        "useradd --create-home --shell /bin/sh sre-agent",
+        "useradd --create-home --shell /bin/sh --groups ssh-users,adm sre-agent",
         f"sshd -t -f {SSHD_PATH}{NEW}",
         f"visudo -c -f {SUDOERS_PATH}{NEW}",
         "visudo -c",
