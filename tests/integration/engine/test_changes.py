@@ -15,6 +15,7 @@ from app.engine.endings import Endings
 from app.engine.keys import Keys
 from app.engine.limits import Spending
 from app.engine.parts import Hands, Records
+from app.errors import AuditWriteFailed
 from app.execution.catalog import Catalog
 from app.execution.ports import Receipt
 from app.knowledge.library import Library
@@ -173,6 +174,20 @@ async def test_a_state_that_cannot_be_read_sends_nothing(bench: Bench) -> None:
     hosts = ScriptedHosts()
     hosts.facts = {}
     assert "is not known" in (await bench.change(hosts)).output
+
+
+@pytest.mark.parametrize("write", ["open", "dispatch"])
+async def test_what_cannot_be_written_down_before_is_not_sent(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, write: str
+) -> None:
+    async def refuses(*_args: object, **_kwargs: object) -> object:
+        raise AuditWriteFailed("The disk of the database is full.")
+
+    monkeypatch.setattr(bench.records.intents, write, refuses)
+    hosts = ScriptedHosts(sent=scripted.RAN)
+    with pytest.raises(AuditWriteFailed):
+        await bench.change(hosts)
+    assert hosts.sent == []
 
 
 async def test_without_the_lease_nothing_is_sent(bench: Bench) -> None:
