@@ -154,6 +154,9 @@ def _require_able(host: Host, seen: Seen) -> None:
 def _notes(host: Host, seen: Seen) -> Iterable[str]:
     if seen.account is None:
         yield f"new      the account {host.username}, without a password, with /bin/sh"
+    elif seen.account["shell"] not in ("/bin/sh", "/usr/bin/sh"):
+        shell = seen.account["shell"]
+        yield f"note     {host.username} has the shell {shell}; /bin/sh would read no files first"
     if not seen.reads_sshd_folder:
         yield f"left out {SSHD_PATH}: sshd reads no such folder there; the key's own limits hold"
 

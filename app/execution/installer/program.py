@@ -396,7 +396,8 @@ def keep(job: Job) -> dict[str, Any]:
         if os.path.isdir(job.at(place)):
             shutil.rmtree(job.at(place))
     if job.folders and account_of(job) is not None:
-        job.holds("pkill", "-KILL", "-u", job.account)
+        with suppress(Failed):  # where there is no pkill, userdel says what still runs
+            job.holds("pkill", "-KILL", "-u", job.account)
         job.run("userdel", "--remove", job.account)
     with suppress(FileNotFoundError):
         os.unlink(job.at(JOURNAL))
