@@ -24,7 +24,7 @@ case "$1 $3" in
   *) echo "ERROR no such jail" >&2; exit 255 ;;
 esac
 """
-GIVEN = {"jail": "sshd", "address": "192.0.2.7"}
+GIVEN: dict[str, str | int] = {"jail": "sshd", "address": "192.0.2.7"}
 
 
 @pytest.fixture

@@ -108,7 +108,7 @@ def test_its_share_is_set(
 def test_a_server_that_is_not_there_is_missing_and_never_set(
     balancer: Server, places: Places, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    other = {"backend": "pages", "server": "nine"}
+    other: dict[str, str | int] = {"backend": "pages", "server": "nine"}
     haproxy.haproxy_server(other, places)
     assert said(capfd)["state"] == "missing"
     with pytest.raises(Failed, match="no server pages/nine"):
