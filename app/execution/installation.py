@@ -61,7 +61,7 @@ class Installation:
         admin_key: Path | None = None,
         elsewhere: Mapping[str, object] | None = None,
     ) -> None:
-        """`elsewhere`: another root and other programs on the host, for tests."""
+        """`elsewhere`: another root and other programs, for tests; none of it needs root."""
         if admin == host.username:
             raise ConfigurationError(
                 f"{admin} is the agent's own account on {host.name}; name an administrator's."
@@ -73,7 +73,8 @@ class Installation:
             update={"username": admin, "ssh_key_path": key, "ssh_key": None}
         )
         self._elsewhere = dict(elsewhere or {})
-        self._command = _INTERPRETER if admin == "root" else f"sudo -n {_INTERPRETER}"
+        as_is = admin == "root" or bool(self._elsewhere)
+        self._command = _INTERPRETER if as_is else f"sudo -n {_INTERPRETER}"
 
     async def look(self, paths: Sequence[str]) -> Seen:
         """What stands there now. Changes nothing."""

@@ -22,9 +22,8 @@ from app.execution.host_proof import differences, examples, prove, state_calls
 from app.execution.hosts import SshHosts
 from app.execution.targets import Inventory
 from tests.integration.execution.gate_bench import Bench
-from tests.integration.execution.sshd import SSHD, Server, serving
+from tests.integration.execution.sshd import Server, serving
 
-pytestmark = pytest.mark.skipif(not SSHD.exists(), reason="openssh-server is not installed")
 CATALOG = Catalog.load()
 PROJECT = Path(__file__).parents[3]
 ME = pwd.getpwuid(os.geteuid()).pw_name

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,21 +11,17 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from app.cli import app
-from app.commands import installing
+from app.commands import enrol, installing
 from app.domain.host import Host
+from app.execution.enrolment import enrolment_files
 from app.execution.host_proof import Proof
 from app.execution.installation import Installation
 from app.settings import Settings
 from tests.integration.execution import test_installation
-from tests.integration.execution.sshd import SSHD
-from tests.integration.execution.test_installation import PROGRAMS, Bench
+from tests.integration.execution.test_installation import PROGRAMS, Bench, mine
 
 bench = test_installation.bench
 Proven = Callable[..., None]
-pytestmark = [
-    pytest.mark.skipif(not SSHD.exists(), reason="openssh-server is not installed"),
-    pytest.mark.skipif(os.geteuid() != 0, reason="owners are root's to give"),
-]
 
 
 @pytest.fixture
@@ -56,6 +51,7 @@ def run(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
     }
     made = functools.partial(Installation, elsewhere=elsewhere)
     monkeypatch.setattr(installing, "Installation", made)
+    monkeypatch.setattr(enrol, "enrolment_files", lambda **given: mine(enrolment_files(**given)))
     host = bench.server.host(username="sre-agent").model_dump(
         mode="json", exclude_defaults=True, exclude={"name"}
     )

@@ -26,9 +26,8 @@ from app.secrets.configured import secrets_of
 from app.secrets.secrets import Secrets
 from app.settings import Settings
 from tests.integration.execution.gate_bench import Bench, running_with
-from tests.integration.execution.sshd import SSHD, Server, key_agent, make_key, serving
+from tests.integration.execution.sshd import Server, key_agent, make_key, serving
 
-pytestmark = pytest.mark.skipif(not SSHD.exists(), reason="openssh-server is not installed")
 Until = Callable[[Callable[[], bool]], None]
 
 

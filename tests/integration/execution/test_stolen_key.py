@@ -21,9 +21,8 @@ from app.execution.policy_check import EXAMPLE_INVENTORY
 from app.execution.targets import Inventory
 from tests.data.command_lines import denied, every
 from tests.integration.execution.gate_bench import Bench
-from tests.integration.execution.sshd import SSHD, Server, serving
+from tests.integration.execution.sshd import Server, serving
 
-pytestmark = pytest.mark.skipif(not SSHD.exists(), reason="openssh-server is not installed")
 CATALOG = Catalog.load()
 HOST = Inventory.from_file(EXAMPLE_INVENTORY).hosts[1].model_copy(update={"name": "bench"})
 LINES = [line.command for line in every()]

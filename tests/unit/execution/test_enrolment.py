@@ -102,7 +102,7 @@ def test_sshd_confines_the_account_whatever_its_keys_say(gate: bool, tmp_path: P
     block = files(HOST.model_copy(update={"gate": gate}))[SSHD_PATH].content.decode()
     assert (f"ForceCommand sudo -n {GATE_PATH}\n" in block) is gate
     if SSHD is None:
-        return
+        pytest.skip("there is no sshd to ask: apt-get install openssh-server")
     key, config = tmp_path / "key", tmp_path / "sshd_config"
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
     config.write_text(f"HostKey {key}\n{block}")
