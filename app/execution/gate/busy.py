@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import time
 from dataclasses import dataclass
 
+from . import window
 from .answers import Params, answer, command_of, process_ids, stat_fields, text_at, unit_of
 from .places import Places
 from .processes import is_stray, owner_of
 
-WINDOW_SECONDS = 1.0
 _MOST_PROCESSES = 4000
 _MOST_TOLD = 20
 _LEAST_PERCENT = 5.0
@@ -27,9 +26,7 @@ class _Look:
 
 def processors_busy(_: Params, __: Places) -> int:
     """ProcessorsFacts: the processes that want the most, kernel threads left out."""
-    first, began = _look(), time.monotonic()
-    time.sleep(WINDOW_SECONDS)  # there is no event to wait for: what is measured is time itself
-    second, seconds = _look(), time.monotonic() - began
+    first, second, seconds = window.looked_twice(_look)
     lasting = [
         pid for pid, now in second.items() if pid in first and first[pid].started == now.started
     ]
@@ -56,7 +53,7 @@ def _between(then: _Look, now: _Look) -> tuple[float, float]:
     A child that ends hands all that it ever used to its parent: more than there are processors for
     is not of these two looks.
     """
-    used = min(now.used - then.used, (os.cpu_count() or 1) * WINDOW_SECONDS)
+    used = min(now.used - then.used, (os.cpu_count() or 1) * window.SECONDS)
     return used, now.queued - then.queued
 
 

@@ -9,18 +9,17 @@ from __future__ import annotations
 import json
 import socket
 import sys
-import time
 from typing import Any
 
 from . import made
 from .answers import Params, answer
 from .places import Places
 from .refusal import Failed
+from .window import looked_twice
 
 SOCKETS = ("/run/docker.sock", "/var/run/docker.sock")
 _READ_SECONDS = 10.0
 _STOP_SECONDS = 20
-_WINDOW_SECONDS = 1.0
 _MOST = 50
 _OK = range(200, 300)
 _FRAME = 8  # bytes before each piece of a container's output
@@ -38,16 +37,17 @@ def containers_list(_: Params, __: Places) -> int:
 
 def containers_usage(_: Params, __: Places) -> int:
     """ContainersUsageFacts: those that run, looked at twice."""
-    running = _ask("GET", "/containers/json")[:_MOST]
-    first, began = {one["Id"]: _stats(one["Id"]) for one in running}, time.monotonic()
-    time.sleep(_WINDOW_SECONDS)  # there is no event to wait for: what is measured is time itself
-    found = []
-    for one in running:
-        then, now = first[one["Id"]], _stats(one["Id"])
-        seconds = time.monotonic() - began
-        if then and now:
-            found.append({"name": one["Names"][0].lstrip("/"), **_usage(then, now, seconds)})
-    return answer({"containers": found})
+    running = {one["Id"]: one["Names"][0] for one in _ask("GET", "/containers/json")[:_MOST]}
+    first, second, seconds = looked_twice(lambda: {ident: _stats(ident) for ident in running})
+    return answer(
+        {
+            "containers": [
+                {"name": name.lstrip("/"), **_usage(first[ident], second[ident], seconds)}
+                for ident, name in running.items()
+                if first[ident] and second[ident]
+            ]
+        }
+    )
 
 
 def _stats(ident: str) -> dict[str, Any]:

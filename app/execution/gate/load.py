@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import time
 
 from .answers import Params, answer, text_at
 from .places import Places
+from .window import looked_twice
 
-WINDOW_SECONDS = 1.0
 _MOST_DISKS = 24
 _NO_DISKS = ("loop", "ram", "zram", "sr", "fd")
 _SECTOR_BYTES = 512  # in /proc/diskstats whatever the disk's own sectors are
@@ -17,9 +16,7 @@ _READ, _WRITTEN, _BUSY = 5, 9, 12  # columns of /proc/diskstats: sectors, sector
 
 def host_load(_: Params, __: Places) -> int:
     """HostLoadFacts."""
-    first, began = _disks(), time.monotonic()
-    time.sleep(WINDOW_SECONDS)  # there is no event to wait for: what is measured is time itself
-    second, seconds = _disks(), time.monotonic() - began
+    first, second, seconds = looked_twice(_disks)
     one, five, fifteen = (float(word) for word in text_at("/proc/loadavg").split()[:3])
     memory, sockets = _sizes("/proc/meminfo"), _sockets()
     return answer(

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from app.execution.gate import docker
+from app.execution.gate import docker, window
 from app.execution.gate.places import Places
 from app.execution.gate.refusal import Failed
 from app.host.facts import ContainerFacts, ContainersFacts, ContainersUsageFacts
@@ -239,7 +239,7 @@ def test_a_container_that_is_not_there_has_no_lines(engine: dict[str, Any]) -> N
 def test_what_running_containers_use(
     engine: dict[str, Any], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(docker, "_WINDOW_SECONDS", 0.0)
+    monkeypatch.setattr(window, "SECONDS", 0.0)
     seen = {"memory_stats": {"usage": 4096, "limit": 8192}, "pids_stats": {"current": 3}}
     engine["stats"] = [
         seen | {"cpu_stats": {"cpu_usage": {"total_usage": used}}} for used in (0, 10**9)
@@ -256,7 +256,7 @@ def test_what_running_containers_use(
 def test_a_container_without_counters_is_told_without_them(
     engine: dict[str, Any], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(docker, "_WINDOW_SECONDS", 0.0)
+    monkeypatch.setattr(window, "SECONDS", 0.0)
     engine["stats"] = [{"cpu_stats": {}}, {"cpu_stats": {}}]
     docker.containers_usage({}, PLACES)
     (one,) = ContainersUsageFacts.model_validate(shown(capsys)).containers

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.execution.catalog import Catalog
-from app.execution.gate import folders, load, logs
+from app.execution.gate import folders, load, logs, window
 from app.execution.gate.parameters import Unfit, check
 from app.execution.gate.places import Places
 from app.execution.gate.refusal import Failed
@@ -97,7 +97,7 @@ def test_a_folder_behind_a_link_is_not_listed(tmp_path: Path) -> None:
 def test_the_load_is_the_kernels(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(load, "WINDOW_SECONDS", 0.05)
+    monkeypatch.setattr(window, "SECONDS", 0.05)
     assert load.host_load({}, PLACES) == 0
     facts = HostLoadFacts.model_validate(json.loads(capsys.readouterr().out))
     assert facts.processors == os.cpu_count()
