@@ -33,7 +33,7 @@ from app.engine.store import SCHEMA, sqlite_engine, store_url
 from app.errors import EngineError
 from app.settings import Settings
 
-GRAPH_EPOCH = "graph-3"
+GRAPH_EPOCH = "graph-4"
 """What recorded steps belong to. Raise it when the graph asks for other steps in another order,
 after draining: executions of another epoch are not taken up."""
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from app.domain.probe import ProbeKind
+from app.host.balancing import ASKED, PROGRAM
 from app.host.drift import program
 from app.host.facts import BalancedFacts, BalancedServer
 from app.reasoning.host_case import HostCase
@@ -17,8 +18,6 @@ from app.reasoning.subjects import Subject
 
 _IN_THEIR_PLACE = (502, 503, 504)
 """How a balancer answers in the place of servers that it has none of."""
-
-ASKED, PROGRAM = "haproxy.servers", "haproxy"
 
 
 def balanced_subjects(case: HostCase) -> Iterable[Subject]:

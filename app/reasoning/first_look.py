@@ -6,10 +6,9 @@ from collections.abc import Iterable
 
 from app.domain.action import ActionCall
 from app.domain.host import Host
-from app.host import accounts, job_scripts, load
+from app.host import accounts, balancing, job_scripts, load
 from app.host.baseline import Baseline
 from app.host.network_state import ABOUT_REACH, ABOUT_SPEED, text_of
-from app.reasoning import balanced
 from app.reasoning.databases import database_actions
 from app.reasoning.port import Case
 
@@ -19,7 +18,7 @@ _ALWAYS = ("unit_files.list", "sockets.listening", "filesystems.list", "persons.
 _OF_PROGRAMS = {
     "nginx.dump": ("nginx",),
     "apache.sites": ("apache2", "httpd"),
-    balanced.ASKED: (balanced.PROGRAM,),
+    balancing.ASKED: (balancing.PROGRAM,),
     "containers.list": ("docker",),
 }
 """What is asked where a program may run."""

@@ -24,7 +24,7 @@ _LOWER_IS_SLOWER = frozenset(
     {"net.ipv4.tcp_rmem", "net.ipv4.tcp_wmem", "net.ipv4.tcp_window_scaling", "net.ipv4.tcp_sack"}
 )
 
-LOWER, HIGHER, OTHER = "lower", "higher", "other"
+_LOWER, _HIGHER, _OTHER = "lower", "higher", "other"
 
 _NO_ADDRESS = r"cannot assign requested address|eaddrnotavail"
 _NO_SPACE = r"no space left on device|enospc"
@@ -34,27 +34,27 @@ _FILES_USED_UP = r"too many open files|e[nm]file"
 
 _REFUSALS: tuple[tuple[str, str, str], ...] = (
     # a setting, how it must differ to hurt, and what programs then say
-    (r"net\.ipv4\.ip_local_port_range", LOWER, _NO_ADDRESS),
-    (r"net\.ipv4\.ip_unprivileged_port_start", HIGHER, "permission denied|eacces|not permitted"),
-    (r"net\.ipv4\.ip_nonlocal_bind", LOWER, f"{_NO_ADDRESS}|cannot bind"),
-    (r"net\.ipv6\.conf\..*disable_ipv6", HIGHER, f"{_NO_ADDRESS}|address family|eafnosupport"),
-    (r"net\.(?:core\.somaxconn|unix\.max_dgram_qlen)", LOWER, f"{_AGAIN}|backlog|enobufs"),
-    (r"net\.netfilter\.nf_conntrack_max", LOWER, "table full|operation not permitted"),
-    (r"fs\.(?:file-max|nr_open)", LOWER, f"{_FILES_USED_UP}|file-max"),
-    (r"fs\.inotify\..*", LOWER, f"inotify|{_FILES_USED_UP}|{_NO_SPACE}|watch(?:es)? limit"),
-    (r"fs\.aio-max-nr", LOWER, f"io_setup|aio|{_AGAIN}"),
+    (r"net\.ipv4\.ip_local_port_range", _LOWER, _NO_ADDRESS),
+    (r"net\.ipv4\.ip_unprivileged_port_start", _HIGHER, "permission denied|eacces|not permitted"),
+    (r"net\.ipv4\.ip_nonlocal_bind", _LOWER, f"{_NO_ADDRESS}|cannot bind"),
+    (r"net\.ipv6\.conf\..*disable_ipv6", _HIGHER, f"{_NO_ADDRESS}|address family|eafnosupport"),
+    (r"net\.(?:core\.somaxconn|unix\.max_dgram_qlen)", _LOWER, f"{_AGAIN}|backlog|enobufs"),
+    (r"net\.netfilter\.nf_conntrack_max", _LOWER, "table full|operation not permitted"),
+    (r"fs\.(?:file-max|nr_open)", _LOWER, f"{_FILES_USED_UP}|file-max"),
+    (r"fs\.inotify\..*", _LOWER, f"inotify|{_FILES_USED_UP}|{_NO_SPACE}|watch(?:es)? limit"),
+    (r"fs\.aio-max-nr", _LOWER, f"io_setup|aio|{_AGAIN}"),
     (
         r"kernel\.(?:pid_max|threads-max)",
-        LOWER,
+        _LOWER,
         f"{_AGAIN}|{_NO_MEMORY}|cannot fork|fork:|start new thread|create .*thread",
     ),
-    (r"kernel\.(?:shm\w+|sem)", LOWER, f"shared memory|semaphore|shm\\w+|semget|{_NO_SPACE}"),
-    (r"kernel\.msg\w+", LOWER, f"message queue|msgget|{_NO_SPACE}"),
-    (r"user\.max_user_namespaces", LOWER, f"namespace|unshare|{_NO_SPACE}"),
-    (r"vm\.max_map_count", LOWER, f"max_map_count|virtual memory areas|{_NO_MEMORY}"),
+    (r"kernel\.(?:shm\w+|sem)", _LOWER, f"shared memory|semaphore|shm\\w+|semget|{_NO_SPACE}"),
+    (r"kernel\.msg\w+", _LOWER, f"message queue|msgget|{_NO_SPACE}"),
+    (r"user\.max_user_namespaces", _LOWER, f"namespace|unshare|{_NO_SPACE}"),
+    (r"vm\.max_map_count", _LOWER, f"max_map_count|virtual memory areas|{_NO_MEMORY}"),
     (
         r"vm\.(?:overcommit\w+|nr_hugepages)",
-        OTHER,
+        _OTHER,
         f"{_NO_MEMORY}|memoryerror|huge ?page|bad_alloc",
     ),
 )
@@ -109,18 +109,18 @@ def _why_it_matters(case: HostCase, name: str, then: str, now: str) -> str:
 def _refused(case: HostCase, name: str, then: str, now: str) -> str | None:
     """What a log of a failing path says that this setting, so changed, makes programs say."""
     for setting, how, words in _REFUSALS:
-        if re.fullmatch(setting, name) and how in (OTHER, _how(name, then, now)):
+        if re.fullmatch(setting, name) and how in (_OTHER, _how(name, then, now)):
             return _logged(case, re.compile(words, re.IGNORECASE))
     return None
 
 
 def _how(name: str, then: str, now: str) -> str:
     if name.endswith("port_range"):
-        return LOWER if _ports(now) < _ports(then) else HIGHER
+        return _LOWER if _ports(now) < _ports(then) else _HIGHER
     lower = any(
         after < before for before, after in zip(_numbers(then), _numbers(now), strict=False)
     )
-    return LOWER if lower else HIGHER
+    return _LOWER if lower else _HIGHER
 
 
 def _behind_it(case: HostCase) -> bool:

@@ -17,8 +17,8 @@ from app.domain.incident import Incident
 from app.domain.lesson import Lesson
 from app.domain.probe import ProbeResult
 from app.domain.value import Value
+from app.host.balancing import passed_on_to
 from app.host.baseline import Baseline
-from app.host.facts import BalancedFacts
 
 
 class Case(Value):
@@ -52,21 +52,12 @@ class Case(Value):
 
         The others are those that depend on it.
         """
-        behind = self._passed_on_to()
+        behind = passed_on_to(self.host, self.evidence)
         return tuple(
             h
             for h in self.hosts
             if h.name != self.host.name and (h.name in self.host.depends_on or h.address in behind)
         )
-
-    def _passed_on_to(self) -> frozenset[str]:
-        """Addresses of the servers behind the incident's host, as its load balancer has them."""
-        told = (
-            BalancedFacts.model_validate(e.facts)
-            for e in self.evidence
-            if e.action == "haproxy.servers" and e.host == self.host.name and e.ok
-        )
-        return frozenset(server.address for found in told for server in found.servers)
 
     @property
     def suffering(self) -> tuple[Host, ...]:

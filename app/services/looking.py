@@ -176,7 +176,10 @@ OF_FILES = frozenset({
 })  # fmt: skip
 """What files say, which a repair that writes none leaves as it is."""
 
-_WRITES_NO_FILE = ("service.st", "service.re", "process.", "container.", "haproxy.")
+_WRITES_NO_FILE = (
+    "service.start", "service.stop", "service.restart", "service.reload", "service.reset_failed",
+    "process.", "container.", "haproxy.",
+)  # fmt: skip
 
 _OF_ONE_PATH = frozenset({"file.diff", "config.read", "environment.read"})
 
