@@ -18,10 +18,12 @@ from app.commands import (
     asking,
     auditing,
     baselines,
+    databases,
     demo,
     demo_real,
     doctor,
     enrol,
+    fleet,
     hosts,
     incidents,
     keys,
@@ -47,6 +49,9 @@ app = typer.Typer(
 )
 
 app.command()(serving.serve)
+app.command()(serving.worker)
+app.command()(fleet.workers)
+app.add_typer(databases.app, name="db")
 app.command()(doctor.doctor)
 app.command()(enrol.enrol)
 app.command()(incidents.trigger)

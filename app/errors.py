@@ -35,6 +35,7 @@
     ├── AuditWriteFailed              audit-write-failed
     │   └── AuditKeyUnusable          audit-key-unusable
     └── EngineError                   engine-error
+        └── Fenced                    worker-fenced
 
 An error's text is for the person who reads it at night: what was wrong, what was expected, what to
 do. It never carries a secret, and the API adds nothing to it.
@@ -44,14 +45,18 @@ from __future__ import annotations
 
 
 class SreAgentError(Exception):
-    """The root. `code` is stable; `hint` says what to do about it."""
+    """The root. `code` is stable; `hint` says what to do about it.
+
+    `may_pass`: it is the database that is away, and the same may well be done in a moment.
+    """
 
     code = "internal-error"
 
-    def __init__(self, message: str, *, hint: str = "") -> None:
+    def __init__(self, message: str, *, hint: str = "", may_pass: bool = False) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.may_pass = may_pass
 
     def __str__(self) -> str:
         return f"{self.message} {self.hint}".strip()
@@ -296,3 +301,9 @@ class EngineError(SreAgentError):
     """The durable engine cannot run or resume an execution."""
 
     code = "engine-error"
+
+
+class Fenced(EngineError):
+    """Another worker has this execution by now: what this one still meant to do is not done."""
+
+    code = "worker-fenced"

@@ -181,6 +181,28 @@ class Settings(BaseSettings):
     worker_concurrency: int = Field(
         default=8, ge=1, description="Executions worked on at a time by one process."
     )
+    host_concurrency: int = Field(
+        default=2,
+        ge=1,
+        description="Executions worked on at a time about one host; only one of them changes it. "
+        "1: each begins when the one before it has ended.",
+    )
+    group_concurrency: int | None = Field(
+        default=None,
+        ge=1,
+        description="The same about all hosts of a group; unset: no such limit.",
+    )
+    fleet_concurrency: int | None = Field(
+        default=None,
+        ge=1,
+        description="Executions worked on at a time by all processes; unset: no such limit. Not "
+        "below WORKER_CONCURRENCY.",
+    )
+    stop_seconds: float = Field(
+        default=10.0,
+        ge=0,
+        description="How long the steps under way may take to end when a process is told to stop.",
+    )
     queue_limit: int = Field(
         default=1000, ge=1, description="Active executions above which the webhook answers 429."
     )
@@ -380,6 +402,12 @@ class Settings(BaseSettings):
             raise ValueError("OIDC_ISSUER must be https://, since who you are comes from there")
         return self
 
+    @model_validator(mode="after")
+    def _fleet_holds_a_worker(self) -> Settings:
+        if self.fleet_concurrency is not None and self.fleet_concurrency < self.worker_concurrency:
+            raise ValueError("FLEET_CONCURRENCY must not be below WORKER_CONCURRENCY")
+        return self
+
     @field_validator("openai_api_key", mode="before")
     @classmethod
     def _empty_is_none(cls, key: object) -> object:
@@ -425,15 +453,15 @@ class Settings(BaseSettings):
     @property
     def audit_keys_at(self) -> Path:
         """Where the audit's keys are."""
-        return self.audit_key_file or self._beside_database(".audit-keys.json")
+        return self.audit_key_file or self.beside_database(".audit-keys.json")
 
     @property
     def audit_checkpoints_at(self) -> Path:
         """Where checkpoints of the audit's chain are written."""
-        return self.audit_checkpoint_file or self._beside_database(".audit-checkpoints.jsonl")
+        return self.audit_checkpoint_file or self.beside_database(".audit-checkpoints.jsonl")
 
-    def _beside_database(self, ending: str) -> Path:
-        """A file of the same name; for PostgreSQL under var/ in the working directory."""
+    def beside_database(self, ending: str) -> Path:
+        """A file or folder of the same name; for PostgreSQL under var/ in the working directory."""
         path = self.sqlite_path
         if path is None:
             path = Path("var", urlsplit(self.database_url).path.strip("/") or "sre-agent")

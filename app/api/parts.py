@@ -48,7 +48,8 @@ class Parts:
 
 def parts_of(request: Request) -> Parts:
     """The parts of the running service. Raises what keeps it from running, while that lasts."""
-    now: Parts | SreAgentError | None = getattr(request.app.state, "now", None)
+    service = getattr(request.app.state, "service", None)
+    now: Parts | SreAgentError | None = None if service is None else service.now
     if isinstance(now, Parts):
         return now
     raise now or EngineError("The service is starting.", hint="Try again in a moment.")

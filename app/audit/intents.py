@@ -14,14 +14,15 @@ from datetime import datetime, timedelta
 from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.audit.workers import require_alive
 from app.audit.writing import Writer
 from app.domain.action import ActionCall
 from app.domain.intent import INTENT_MOVES, IntentState
 from app.domain.value import JsonObject, Value
 from app.domain.verdict import Decision
-from app.errors import Conflict, NotFound
+from app.errors import Conflict, Fenced, NotFound
 from app.models.database import database_now
-from app.models.operations import CommandIntent
+from app.models.operations import CommandIntent, HostLease
 from app.redaction.redactor import REDACTOR
 
 
@@ -46,6 +47,13 @@ class Intent(Value):
     intended_at: datetime | None = None  # None: not written down yet
     dispatched_at: datetime | None = None
     settled_at: datetime | None = None
+
+
+class Claim(Value):
+    """By which right a change is sent: a live worker's, that holds the host under this fence."""
+
+    worker: str
+    fence: int
 
 
 class Intents(Writer):
@@ -73,11 +81,16 @@ class Intents(Writer):
 
         return await self._write(f"Intent {intent.id}", work)
 
-    async def dispatch(self, intent_id: str) -> bool:
-        """Claim the sending. True, once and committed, for one caller only: send it now."""
+    async def dispatch(self, intent_id: str, claim: Claim | None = None) -> bool:
+        """Claim the sending. True, once and committed, for one caller only: send it now.
+
+        Raises Fenced where the worker was given up, or the host is not held under its fence.
+        """
 
         async def work(session: AsyncSession) -> bool:
             row = await _held(session, intent_id)
+            if claim is not None:
+                await _require_held(session, row, claim)
             if row.state is not IntentState.INTENDED:
                 return False
             row.state, row.dispatched_at = IntentState.DISPATCHED, await database_now(session)
@@ -93,14 +106,18 @@ class Intents(Writer):
         exit_code: int | None = None,
         output: str = "",
         how: str,
+        worker: str | None = None,
     ) -> Intent:
         """Write down what came of it. An outcome that is known already stands and is returned.
 
-        Raises Conflict for a move that cannot be, such as the end of what was never dispatched.
+        `worker`: who says so. Raises Fenced where that one was given up; Conflict for a move that
+        cannot be, such as the end of what was never dispatched.
         """
 
         async def work(session: AsyncSession) -> Intent:
             row = await _held(session, intent_id)
+            if worker is not None:
+                await require_alive(session, worker)
             if not INTENT_MOVES[row.state] or row.state is state:
                 return _value(row)
             if state not in INTENT_MOVES[row.state]:
@@ -150,6 +167,16 @@ class Intents(Writer):
         in_order = wanted.order_by(CommandIntent.intended_at, CommandIntent.id)
         async with self._database.reading() as session:
             return tuple(_value(row) for row in (await session.execute(in_order)).scalars())
+
+
+async def _require_held(session: AsyncSession, intent: CommandIntent, claim: Claim) -> None:
+    """The fencing in the database: who was only slow finds that others went on without it."""
+    await require_alive(session, claim.worker)
+    lease = await session.get(HostLease, intent.host, with_for_update={"read": True})
+    if lease is None or (lease.owner, lease.fence) != (intent.workflow_id, claim.fence):
+        raise Fenced(
+            f"{intent.host} is not held by {intent.workflow_id} under fence {claim.fence} any more."
+        )
 
 
 async def _held(session: AsyncSession, intent_id: str) -> CommandIntent:

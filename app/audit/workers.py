@@ -12,15 +12,32 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.audit.writing import Writer
+from app.errors import Fenced
 from app.models.base import DatabaseNow
 from app.models.database import database_now
 from app.models.operations import Worker
 
 
+async def require_alive(session: AsyncSession, executor_id: str) -> None:
+    """Hold the worker alive until this transaction ends. Raises Fenced where it was given up.
+
+    Its executions are taken by others only after it was given up, so what this transaction commits
+    comes before anything that they do.
+    """
+    worker = await session.get(Worker, executor_id, with_for_update={"read": True})
+    if worker is None or worker.dead:
+        raise Fenced(
+            f"The worker {executor_id} was given up by its peers.",
+            hint="Its executions go on elsewhere; the process ends by itself.",
+        )
+
+
 class Workers(Writer):
     """The processes that work on executions."""
 
-    async def beat(self, executor_id: str, *, hostname: str, pid: int) -> bool:
+    async def beat(
+        self, executor_id: str, *, hostname: str, pid: int, epoch: str | None = None
+    ) -> bool:
         """Say that a worker is alive. False: it was given up and must end itself.
 
         The first beat makes it known; it comes before the worker takes any work.
@@ -30,7 +47,9 @@ class Workers(Writer):
             now = await database_now(session)
             worker = await session.get(Worker, executor_id, with_for_update=True)
             if worker is None:
-                worker = Worker(executor_id=executor_id, hostname=hostname, pid=pid, dead=False)
+                worker = Worker(
+                    executor_id=executor_id, hostname=hostname, pid=pid, epoch=epoch, dead=False
+                )
                 session.add(worker)
             if worker.dead:
                 return False
@@ -44,6 +63,12 @@ class Workers(Writer):
         async with self._database.reading() as session:
             alive = select(Worker.executor_id).where(Worker.dead.is_(False))
             return frozenset((await session.execute(alive)).scalars())
+
+    async def live_epochs(self) -> frozenset[str]:
+        """The versions of the graph that live workers go on with."""
+        async with self._database.reading() as session:
+            epochs = select(Worker.epoch).where(Worker.dead.is_(False)).distinct()
+            return frozenset(epoch for epoch in (await session.execute(epochs)).scalars() if epoch)
 
     async def mark_late_dead(self, after_seconds: float, *, judge: str) -> frozenset[str]:
         """Give up the workers that were not heard of for so long. The ids of the newly dead.
@@ -76,6 +101,15 @@ class Workers(Writer):
             await session.execute(gone.values(dead=True, lost_at=DatabaseNow()))
 
         await self._write(f"The loss of {executor_id}", work)
+
+    async def all_gone(self) -> None:
+        """Declare every worker lost: of a copy of the database, whose workers are none of it."""
+
+        async def work(session: AsyncSession) -> None:
+            alive = update(Worker).where(Worker.dead.is_(False))
+            await session.execute(alive.values(dead=True, lost_at=DatabaseNow()))
+
+        await self._write("The loss of all workers", work)
 
     async def leave(self, executor_id: str) -> None:
         """Stop in good order: others need not wait for the heartbeat to be late."""

@@ -19,7 +19,7 @@ from app.audit.entry import Fact
 from app.audit.sealing import Sealing
 from app.audit.watching import Watch
 from app.errors import AuditWriteFailed, NotFound
-from app.models.database import Database, reason_of
+from app.models.database import Database, is_away, reason_of
 from app.models.sre_execution import Execution
 
 Written = TypeVar("Written")
@@ -53,6 +53,7 @@ class Writer:
             raise AuditWriteFailed(
                 f"{what} could not be written: {reason_of(error)}.",
                 hint="Nothing of it was kept. Check the database's log and free space.",
+                may_pass=is_away(error),
             ) from error
 
     async def _attempt(

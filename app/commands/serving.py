@@ -1,21 +1,31 @@
-"""Starting the server: migrate the database, take the port, serve until told to stop."""
+"""Starting the processes: one that serves and works, or servers and any number of workers.
+
+`serve` alone is the whole service and needs no database server. `serve --no-worker` and `worker`
+share a PostgreSQL; SQLite has one writer and one process.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import gc
+import os
 import signal
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 import uvicorn
 
 from app import log
+from app.commands.holding import alone, require_shared
 from app.commands.screen import CANNOT, give_up
 from app.settings import Settings, read_settings
+
+if TYPE_CHECKING:
+    from app.assembly import Files
 
 STOP_SECONDS = 5  # for requests under way; executions go on after the next start
 
@@ -27,17 +37,27 @@ def serve(
     port: Annotated[
         int | None, typer.Option(help="Port to listen on, 0: any free; default: PORT", min=0)
     ] = None,
+    works: Annotated[
+        bool,
+        typer.Option(
+            "--worker/--no-worker",
+            help="Work on incidents too, or leave that to `sre-agent worker` (PostgreSQL)",
+        ),
+    ] = True,
 ) -> None:
     """Migrate the database, then serve the API and work on incidents. Ctrl-C stops it."""
     settings = _with(read_settings(), host, port)
     log.configure(settings.log_level, settings.log_format)
+    if not works:
+        require_shared(settings, "serve --no-worker")
+    held = alone(settings)
     listening = _listen(settings)
     with _nothing_to_collect():
         # imported here: the other commands need none of it, and it takes seconds
         from app.main import create_app
         from app.models.migrate import upgrade
 
-        app = create_app(settings)
+        app = create_app(settings, works=works)
     upgrade(settings)
     _log.info("database migrated", database=settings.database_url_shown)
     _log.info("serving", url=_url(settings, listening), docs=f"{_url(settings, listening)}/docs")
@@ -50,8 +70,39 @@ def serve(
     signal.signal(signal.SIGTERM, lambda _number, _frame: None)
     with suppress(KeyboardInterrupt):
         server.run(sockets=[listening])
+    if held is not None:
+        os.close(held)
     if not server.started:
         raise typer.Exit(CANNOT)
+
+
+def worker() -> None:
+    """Migrate the database, then work on incidents that others serve. Ctrl-C stops it.
+
+    Any number of them share a PostgreSQL, on any machines; one that is gone is taken over from.
+    """
+    settings = read_settings()
+    log.configure(settings.log_level, settings.log_format)
+    require_shared(settings, "worker")
+    with _nothing_to_collect():
+        from app.assembly import Files
+        from app.models.migrate import upgrade
+
+        files = Files.load(settings)
+    upgrade(settings)
+    _log.info("database migrated", database=settings.database_url_shown)
+    asyncio.run(_work(settings, files))
+
+
+async def _work(settings: Settings, files: Files) -> None:
+    """Until told to stop, by a signal."""
+    from app.assembly import service
+
+    told = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, told.set)
+    async with service(settings, files):
+        await told.wait()
 
 
 @contextmanager

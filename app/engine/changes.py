@@ -6,7 +6,8 @@
 
 Resumed at any point, `once` goes on from what the ledger says. What was dispatched is never sent
 again blindly: the host is asked what it knows of the intent, and the gate there starts no intent
-twice. What even the host cannot tell is `unknown`, and a person looks.
+twice. What even the host cannot tell is `unknown`, and a person looks. Asking tells the host this
+run's fence too: what an earlier worker still has on its way is refused from then on.
 """
 
 from __future__ import annotations
@@ -17,13 +18,15 @@ from dataclasses import dataclass, field
 from time import monotonic
 
 from app import log
-from app.audit.intents import Intent
+from app.audit.intents import Claim, Intent
 from app.domain.action import ActionCall
 from app.domain.host import Host
 from app.domain.intent import IntentState
 from app.domain.value import JsonObject
 from app.domain.verdict import ALREADY_SO, TAKEN_BACK, ChangeResult, ChangeStatus, Decision
+from app.engine.holding import Holding
 from app.engine.parts import Hands, Records
+from app.errors import Fenced
 from app.execution.gate_protocol import UNHEARD_SECONDS
 from app.execution.ports import Receipt, ReceiptState, Watch
 
@@ -67,6 +70,7 @@ class Changes:
 
     records: Records
     hands: Hands
+    holding: Holding
     capture: Callable[[str, Mapping[str, ActionCall]], Awaitable[dict[str, JsonObject]]]
     """(key of the rows, diagnostics by name) -> facts by name; of a failed one there are none."""
 
@@ -98,7 +102,7 @@ class Changes:
                 before=before,
                 decision=wanted.decision.model_dump(mode="json"),
                 plan_hash=wanted.decision.plan_hash,
-                fence=await self._fence(wanted),
+                fence=self._fence(wanted),
                 undo_of=wanted.undo_of,
                 simulated=self.hands.simulated,
             )
@@ -106,19 +110,19 @@ class Changes:
 
     async def _dispatch(self, wanted: Wanted, intent: Intent, facts: JsonObject) -> Intent:
         """The last look, then the one move that permits sending, then sending."""
-        reason, how = await self._refusal(wanted, intent, facts)
+        reason, how = await self._refusal(wanted, facts)
         if reason:
             return await self._settle(intent, IntentState.REFUSED, output=reason, how=how)
-        if not await self.records.intents.dispatch(intent.id):
+        if not await self.records.intents.dispatch(intent.id, self._claim(wanted)):
             return await self._stored(intent)
         return await self._send(wanted, await self._stored(intent))
 
-    async def _refusal(self, wanted: Wanted, intent: Intent, facts: JsonObject) -> tuple[str, str]:
+    async def _refusal(self, wanted: Wanted, facts: JsonObject) -> tuple[str, str]:
         """Why it must not be sent, "" where it may, and which kind of no that is.
 
         `facts` is the state as it is now.
         """
-        if intent.fence == 0 or await self._fence(wanted) != intent.fence:
+        if not await self._is_held(wanted):
             return f"{wanted.host.name} is not leased to {wanted.workflow_id} any more.", "refused"
         unmet = self.hands.catalog.unmet(wanted.call, facts)
         if unmet and self.hands.catalog.is_so(wanted.call, facts):
@@ -132,7 +136,7 @@ class Changes:
             wanted.host,
             wanted.call,
             intent_id=intent.id,
-            fence=intent.fence,
+            fence=self._fence(wanted),
             undo=self._unless_heard(wanted, intent),
         )
         return await self._settle_by(await self._heard(wanted, receipt), intent, how="ran")
@@ -171,7 +175,8 @@ class Changes:
         deadline = monotonic() + entry.timeout + MARGIN_SECONDS
         receipt = Receipt(intent_id=intent.id, state=ReceiptState.UNREACHABLE)
         while intent.state not in _SETTLED and monotonic() < deadline:
-            receipt = await self.hands.hosts.receipt(wanted.host, intent.id)
+            fence = self._fence(wanted)
+            receipt = await self.hands.hosts.receipt(wanted.host, intent.id, fence=fence)
             receipt = await self._heard(wanted, receipt)
             if receipt.state is ReceiptState.LOST:
                 break
@@ -189,7 +194,7 @@ class Changes:
     async def _send_late(self, wanted: Wanted, intent: Intent) -> Intent:
         """The host has never seen what we meant to send before a crash: it is as if intended."""
         now = await self._before(wanted, again=True)
-        reason, how = await self._refusal(wanted, intent, now)
+        reason, how = await self._refusal(wanted, now)
         if reason:
             return await self._settle(intent, IntentState.REFUSED, output=reason, how=how)
         return await self._send(wanted, intent)
@@ -234,7 +239,12 @@ class Changes:
         how: str,
     ) -> Intent:
         return await self.records.intents.settle(
-            intent.id, state, exit_code=exit_code, output=output, how=how
+            intent.id,
+            state,
+            exit_code=exit_code,
+            output=output,
+            how=how,
+            worker=self.holding.worker,
         )
 
     async def _before(self, wanted: Wanted, *, again: bool = False) -> JsonObject:
@@ -248,12 +258,22 @@ class Changes:
         row = f"{wanted.intent_id}.{'again' if again else 'before'}"
         return dict(await self.capture(row, captures))
 
-    async def _fence(self, wanted: Wanted) -> int:
-        """The fence of the lease that this workflow holds now; 0 where it holds none."""
+    def _claim(self, wanted: Wanted) -> Claim | None:
+        return self.holding.claim(wanted.host.name)
+
+    def _fence(self, wanted: Wanted) -> int:
+        """The fence under which this run holds the host; 0 where it does not."""
+        claim = self._claim(wanted)
+        return 0 if claim is None else claim.fence
+
+    async def _is_held(self, wanted: Wanted) -> bool:
+        """Whether this run may change the host. Raises Fenced where another worker's run may."""
         lease = await self.records.leases.holder(wanted.host.name)
         if lease is None or lease.owner != wanted.workflow_id:
-            return 0
-        return lease.fence
+            return False
+        if lease.fence != self._fence(wanted):
+            raise Fenced(f"{wanted.workflow_id} goes on with another worker.")
+        return True
 
     async def _stored(self, intent: Intent) -> Intent:
         stored = await self.records.intents.get(intent.id)

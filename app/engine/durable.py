@@ -1,7 +1,7 @@
-"""The only door to DBOS: launch, enqueue, one durable step, what is unfinished, take-over.
+"""DBOS in a process that works: launched, one durable step, stopped.
 
-Everything else of the engine speaks in workflow ids `exe-<execution>-<number>` and JSON values.
-There is one DBOS to a process, so there is one launched `Durable`.
+There is one DBOS to a process, so there is one launched `Durable`. What is queued, unfinished or to
+be taken over is asked of the tables (app/engine/durable_tables.py), which any process may do.
 
 `launch` must be called on the running event loop: DBOS then runs workflows and steps as tasks of
 that loop, so database and SSH connections are shared with the API. From a thread it would start a
@@ -13,86 +13,33 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from enum import StrEnum
-from typing import Any
+from contextvars import ContextVar
+from typing import Any, TypeVar
 
-from dbos import (
-    DBOS,
-    DBOSClient,
-    DBOSConfig,
-    DBOSPortableJSONSerializer,
-    SetWorkflowID,
-    WorkflowStatus,
-)
+from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer
 
-from app.domain.value import JsonObject, Value
-from app.engine.store import SCHEMA, sqlite_engine, store_url
-from app.errors import EngineError
+from app.domain.value import JsonObject
+from app.engine.durable_tables import NAME, WORKFLOW, WorkflowTables
+from app.engine.store import SCHEMA, sqlite_engine
+from app.engine.workflows import GRAPH_EPOCH
+from app.errors import EngineError, Fenced, SreAgentError
 from app.settings import Settings
 
-GRAPH_EPOCH = "graph-4"
-"""What recorded steps belong to. Raise it when the graph asks for other steps in another order,
-after draining: executions of another epoch are not taken up."""
-
-QUEUE = "executions"
-POLL_SECONDS = 0.2  # a start waits half of this on average; costs about 2 % of a core when idle
-_NAME = "sre-agent"
 _ABANDON_SECONDS = 5.0
+_AGAIN_SECONDS = 0.5
 _THREADS = 32  # for DBOS's own short database calls
-_WORKFLOW = "execution"
-_TAKEOVERS = "takeovers"
+
+Answer = TypeVar("Answer")
 
 Body = Callable[[int, int], Awaitable[JsonObject]]
 """(execution id, workflow number) -> how it ended, as JSON."""
 
+_STOPPING: ContextVar[Callable[[], bool]] = ContextVar("_STOPPING", default=lambda: False)
+"""Whether the process in which this workflow runs is about to stop."""
+
 log = logging.getLogger(__name__)
-
-
-class WorkflowState(StrEnum):
-    """What DBOS knows of a workflow, in our words."""
-
-    QUEUED = "queued"
-    RUNNING = "running"
-    ENDED = "ended"
-    FAILED = "failed"  # it raised, or was given up
-
-
-_STATES = {
-    "ENQUEUED": WorkflowState.QUEUED,
-    "DELAYED": WorkflowState.QUEUED,
-    "PENDING": WorkflowState.RUNNING,
-    "SUCCESS": WorkflowState.ENDED,
-}
-
-
-class Workflow(Value):
-    """One workflow's row: `exe-<execution_id>-<number>`."""
-
-    id: str
-    state: WorkflowState
-    worker: str | None  # who ran it last
-    takeovers: int = 0  # how often a dead worker's run of it was taken over
-
-    @property
-    def ended(self) -> bool:
-        """Whether it has ended for good, well or not."""
-        return self.state in (WorkflowState.ENDED, WorkflowState.FAILED)
-
-
-def workflow_id(execution_id: int, number: int) -> str:
-    """The permanent name of one workflow; enqueuing the same one twice is once."""
-    return f"exe-{execution_id}-{number}"
-
-
-def workflow_of(name: str) -> tuple[int, int]:
-    """(execution id, number) of a workflow id; ValueError for a foreign one."""
-    prefix, execution_id, number = name.split("-")
-    if prefix != "exe":
-        raise ValueError(f"{name!r} is not exe-<execution>-<number>")
-    return int(execution_id), int(number)
 
 
 async def step(name: str, work: Callable[[], Awaitable[Any]]) -> Any:
@@ -100,38 +47,62 @@ async def step(name: str, work: Callable[[], Awaitable[Any]]) -> Any:
 
     `name` must say which step this is, not only its kind: a resumed graph that asks for another
     step at this place then fails loudly instead of being handed somebody else's answer.
+
+    In a process that stops no step begins: the workflow is left here, and goes on elsewhere.
     """
+    if _STOPPING.get()():
+        raise asyncio.CancelledError
 
     async def run() -> Any:  # DBOS tells by the function's kind whether to await it
-        return await work()
+        try:
+            return await patiently(work)
+        except Fenced as error:  # no answer of this step: it is another worker's to make
+            log.warning("left to another worker: %s", error)
+            raise asyncio.CancelledError from error
 
     return await DBOS.run_step_async({"name": name}, run)
+
+
+async def patiently(work: Callable[[], Awaitable[Answer]]) -> Answer:
+    """Do `work`, again and again while it is the database that is away.
+
+    What was in the middle then is done anew: its writes are keyed, and find the first's. A worker
+    that cannot reach the database for long is given up, and learns so when it is back.
+    """
+    while True:
+        try:
+            return await work()
+        except SreAgentError as error:
+            if not error.may_pass:
+                raise
+            if _STOPPING.get()():
+                raise asyncio.CancelledError from error
+            log.warning("tried again in a moment: %s", error)
+        await asyncio.sleep(_AGAIN_SECONDS)
 
 
 class Durable:
     """DBOS, launched for one process under one worker id."""
 
-    def __init__(self, settings: Settings, *, worker_id: str) -> None:
+    def __init__(self, settings: Settings, tables: WorkflowTables, *, worker_id: str) -> None:
         self._settings = settings
+        self._tables = tables
         self._worker_id = worker_id
-        self._url = store_url(settings)
-        self._workflow: Callable[[int, int], Any] | None = None
+        self._launched = False
         self._running: set[asyncio.Task[Any]] = set()
         self._stopping = False
 
     async def launch(self, body: Body) -> None:
-        """Create or migrate the tables, then start taking executions from the queue.
+        """Start taking executions from the queue, whose tables are open.
 
         Raises EngineError; it may be called again then.
         """
         quiet_logs()
         self._stopping = False
+        self._launched = True
         try:
-            await asyncio.to_thread(self._prepare)
             DBOS(config=self._config())
-            self._workflow = DBOS.workflow(name=_WORKFLOW, max_recovery_attempts=None)(
-                self._tracked(body)
-            )
+            DBOS.workflow(name=WORKFLOW, max_recovery_attempts=None)(self._tracked(body))
             DBOS.launch()
         except Exception as error:
             await self.shutdown()
@@ -144,20 +115,20 @@ class Durable:
     async def shutdown(self) -> None:
         """Stop within a second; executions under way go back to the queue as they are.
 
-        DBOS joins its threads while these wait for the loop, so it is taken down from a thread
-        of its own, and the loop's default executor, which DBOS had replaced, is made anew.
+        DBOS joins its threads while these wait for the loop, so it is taken down from a thread of
+        its own, and the loop's default executor, which DBOS had replaced, is made anew.
         """
-        if self._workflow is None:  # never launched
+        if not self._launched:
             return
+        self._launched = False
         await self.abandon()
-        self._workflow = None
         loop = asyncio.get_running_loop()
         gone = asyncio.Event()
 
         def destroy() -> None:
             try:
                 DBOS.destroy(destroy_registry=True)
-                self._hand_back()
+                self._tables.hand_back(self._worker_id)
             except Exception:  # peers, or the next start, find what is left by its worker's death
                 log.exception("executions could not be handed back")
             finally:
@@ -167,6 +138,12 @@ class Durable:
         await gone.wait()
         loop.set_default_executor(ThreadPoolExecutor(thread_name_prefix="loop"))
 
+    async def park(self, seconds: float) -> None:
+        """Begin nothing new, and wait for the steps under way, for so long at most."""
+        self._stopping = True
+        if self._running and seconds > 0:
+            await asyncio.wait(self._running, timeout=seconds)
+
     async def abandon(self) -> None:
         """Stop every execution in this process without an outcome, as a crash would."""
         self._stopping = True
@@ -175,43 +152,6 @@ class Durable:
         if self._running:
             await asyncio.wait(self._running, timeout=_ABANDON_SECONDS)
 
-    async def enqueue(self, execution_id: int, number: int) -> None:
-        """Have a workflow run, here or on a peer. Twice is once. Raises EngineError."""
-        if self._workflow is None:
-            raise EngineError("The engine is not started.", hint="Call Engine.start first.")
-        with SetWorkflowID(workflow_id(execution_id, number)):
-            await DBOS.enqueue_workflow_async(QUEUE, self._workflow, execution_id, number)
-
-    async def running(self) -> tuple[Workflow, ...]:
-        """Every workflow that some worker has taken and not ended, oldest first."""
-        return await self._list(status="PENDING")
-
-    async def find(self, ids: Sequence[str]) -> dict[str, Workflow]:
-        """What is known of these workflows; unknown ones are missing."""
-        if not ids:
-            return {}
-        return {found.id: found for found in await self._list(workflow_ids=list(ids))}
-
-    async def take_over(self, workflow: Workflow) -> None:
-        """Put a dead worker's workflow back in the queue; only under the reaper's lease.
-
-        It resets DBOS's count of attempts, so takeovers are counted in the row's attributes.
-        """
-        await DBOS.update_workflow_attributes_async(
-            workflow.id, {_TAKEOVERS: workflow.takeovers + 1}
-        )
-        await DBOS.resume_workflow_async(workflow.id, queue_name=QUEUE)
-
-    async def end(self, workflow: Workflow) -> None:
-        """Close a workflow that must not run again."""
-        await DBOS.cancel_workflow_async(workflow.id)
-
-    async def _list(self, **filters: Any) -> tuple[Workflow, ...]:
-        rows = await DBOS.list_workflows_async(
-            name=_WORKFLOW, load_input=False, load_output=False, **filters
-        )
-        return tuple(_workflow_of_row(row) for row in rows)
-
     def _tracked(self, body: Body) -> Body:
         async def execution(execution_id: int, number: int) -> JsonObject:
             if self._stopping:  # taken from the queue a moment too late
@@ -219,6 +159,7 @@ class Durable:
             task = asyncio.current_task()
             assert task is not None
             self._running.add(task)
+            _STOPPING.set(lambda: self._stopping)
             try:
                 return await body(execution_id, number)
             finally:
@@ -226,41 +167,10 @@ class Durable:
 
         return execution
 
-    def _prepare(self) -> None:
-        """Tables and queue, before launch: a queue known then is listened to from the start."""
-        DBOS.migrate(self._url, schema=SCHEMA)
-        with self._client() as client:
-            client.register_queue(
-                QUEUE,
-                worker_concurrency=self._settings.worker_concurrency,
-                polling_interval_sec=POLL_SECONDS,
-                on_conflict="always_update",
-            )
-
-    def _hand_back(self) -> None:
-        """What this process had taken and not ended is for whoever comes next, at once."""
-        with self._client() as client:
-            left = client.list_workflows(
-                status="PENDING", executor_id=self._worker_id, load_input=False, load_output=False
-            )
-            if left:
-                client.resume_workflows([row.workflow_id for row in left], queue_name=QUEUE)
-
-    @contextmanager
-    def _client(self) -> Iterator[DBOSClient]:
-        """A way to the tables while DBOS is not launched. Blocking: for threads only."""
-        client = DBOSClient(
-            system_database_url=self._url, dbos_system_schema=SCHEMA, application_name=_NAME
-        )
-        try:
-            yield client
-        finally:
-            client.destroy()
-
     def _config(self) -> DBOSConfig:
         config = DBOSConfig(
-            name=_NAME,
-            system_database_url=self._url,
+            name=NAME,
+            system_database_url=self._tables.url,
             dbos_system_schema=SCHEMA,
             run_migrations=False,
             serializer=DBOSPortableJSONSerializer(),
@@ -271,17 +181,8 @@ class Durable:
             max_executor_threads=_THREADS,
         )
         if self._settings.uses_sqlite:
-            config["system_database_engine"] = sqlite_engine(self._url)
+            config["system_database_engine"] = sqlite_engine(self._tables.url)
         return config
-
-
-def _workflow_of_row(row: WorkflowStatus) -> Workflow:
-    return Workflow(
-        id=row.workflow_id,
-        state=_STATES.get(row.status, WorkflowState.FAILED),
-        worker=row.executor_id,
-        takeovers=(row.attributes or {}).get(_TAKEOVERS, 0),
-    )
 
 
 def quiet_logs() -> None:

@@ -31,6 +31,7 @@ from app.domain.verdict import (
 from app.engine.asking import Asking
 from app.engine.baselines import loaded
 from app.engine.changes import PRECONDITION, Changes, Refusal, Wanted
+from app.engine.holding import Holding
 from app.engine.judging import Judging
 from app.engine.keys import Keys
 from app.engine.limits import Spending
@@ -60,6 +61,7 @@ class HostEffects:
         hands: Hands,
         spending: Spending,
         terminal: Terminal,
+        holding: Holding,
     ) -> None:
         self._keys = keys
         self._id = keys.execution_id
@@ -67,12 +69,13 @@ class HostEffects:
         self._hands = hands
         self._spending = spending
         self._terminal = terminal
+        self._holding = holding
         self._eyes = Observing(keys, host, records, hands, spending)
         self._judging = Judging(records, hands)
         self._asking = Asking(keys, records, settings, simulated=hands.simulated)
         self._past = Past(self._id, records, hands.inventory)
         self._shown: Step | None = None
-        self._changes = Changes(records, hands, capture=self._eyes.capture)
+        self._changes = Changes(records, hands, holding, capture=self._eyes.capture)
 
     async def now(self, key: str) -> datetime:
         return datetime.now(UTC)
@@ -146,9 +149,13 @@ class HostEffects:
         deadline = monotonic() + LEASE_WAIT_SECONDS
         while True:
             fence = await self._records.leases.acquire(
-                host, self._keys.workflow, may_steal=self._terminal
+                host,
+                self._keys.workflow,
+                may_steal=self._terminal,
+                worker=self._holding.worker,
             )
             if fence is not None:
+                self._holding.fences[host] = fence
                 return True
             control = await self.control(key)
             if monotonic() >= deadline or control.cancelled or control.exhausted:
@@ -156,6 +163,7 @@ class HostEffects:
             await asyncio.sleep(LEASE_POLL_SECONDS)
 
     async def release(self, key: str, host: str) -> None:
+        self._holding.fences.pop(host, None)
         await self._records.leases.release(host, self._keys.workflow)
 
     async def change(self, key: str, plan: Plan, index: int, decision: Decision) -> ChangeResult:

@@ -29,10 +29,19 @@ class Endings:
 
     async def fail_because(self, execution_id: int, workflow: str, reason: str) -> None:
         """The same, with the sentence given."""
+        await self._give_up(execution_id, workflow, Outcome.FAILED, reason)
+
+    async def hand_over(self, execution_id: int, workflow: str, reason: str) -> None:
+        """A person has it from here on: we cannot go on with it, and broke nothing."""
+        await self._give_up(execution_id, workflow, Outcome.ESCALATED, reason)
+
+    async def _give_up(
+        self, execution_id: int, workflow: str, outcome: Outcome, reason: str
+    ) -> None:
         open_changes = await self._open_changes(execution_id)
         await self._conclude(
             execution_id,
-            Outcome.FAILED,
+            outcome,
             root_cause="Not established.",
             summary=" ".join((reason, *open_changes)),
             recommended=(

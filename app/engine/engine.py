@@ -14,7 +14,9 @@ from app.audit.approvals import Approval
 from app.domain.approval import Vote
 from app.domain.pause import Pause
 from app.engine.durable import Durable
+from app.engine.durable_tables import WorkflowTables
 from app.engine.endings import Endings
+from app.engine.handover import Handover
 from app.engine.identity import new_worker_id
 from app.engine.parts import Graph, Hands, Records
 from app.engine.queue import Queue
@@ -31,7 +33,7 @@ logger = log.get(__name__)
 
 
 class Engine:
-    """Works on executions. One to a process, on one event loop."""
+    """Queues executions, and works on them where it is a worker's. One to a process and loop."""
 
     def __init__(
         self,
@@ -40,14 +42,19 @@ class Engine:
         hands: Hands,
         graph: Graph,
         tracer: Tracer | None = None,
+        *,
+        works: bool = True,
     ) -> None:
+        """`works`: False where other processes work on what this one queues."""
         self._settings = settings
         self._hands = hands
         self._records = Records.of(database)
+        self.works = works
         self.worker_id = new_worker_id()
-        self._durable = Durable(settings, worker_id=self.worker_id)
+        self._tables = WorkflowTables(settings)
         self._endings = Endings(self._records)
-        self._queue = Queue(self._durable, self._records, self._endings)
+        self._queue = Queue(settings, self._tables, self._records, self._endings, hands.inventory)
+        self._durable = Durable(settings, self._tables, worker_id=self.worker_id)
         self._worker = self._make_worker()
         self._runs = Runs(
             settings,
@@ -57,19 +64,24 @@ class Engine:
             self._endings,
             self._queue.ended,
             tracer or Untraced(),
+            worker_id=self.worker_id,
         )
 
     @property
     def alive(self) -> bool:
-        """Whether executions are being worked on; False before start, and where it hangs."""
-        return self._worker.alive
+        """Whether it does what it is there for; of a worker's False before start, and in a hang."""
+        return self._worker.alive or not self.works
 
     async def start(self) -> None:
-        """Take up what an earlier process left, and work on what comes.
+        """Take up what an earlier process left, and work on what comes; or only queue what comes.
 
         Raises EngineError, after which it may be called again. Call it on the event loop that
         serves the API.
         """
+        await self._tables.open()
+        if not self.works:
+            logger.info("queueing for the workers", simulated=self._hands.simulated)
+            return
         try:
             await self._worker.register()
             await self._durable.launch(self._runs.run)
@@ -82,13 +94,17 @@ class Engine:
         logger.info("engine started", worker=self.worker_id, simulated=self._hands.simulated)
 
     async def stop(self) -> None:
-        """Stop within about a second. Executions under way go on at the next start, or on a peer.
+        """Stop in good order: the steps under way are given STOP_SECONDS to end, and what is left
+        goes on with a peer, or at the next start.
 
         A change that was being made runs on at its host, under its receipt.
         """
-        await self._worker.stop()
-        await self._durable.shutdown()
-        await self._worker.leave()
+        if self.works:
+            await self._durable.park(self._settings.stop_seconds)  # beating on meanwhile
+            await self._worker.stop()
+            await self._durable.shutdown()
+            await self._worker.leave()
+        await self._tables.close()
         await self._hands.hosts.close()
         if self._hands.advised is not None:
             await self._hands.advised.close()
@@ -136,6 +152,13 @@ class Engine:
         return await self._records.pauses.turn(paused=paused, by=by, reason=reason)
 
     def _make_worker(self) -> Worker:
-        resuming = Resuming(self._records, self._queue, self._endings)
-        takeover = Takeover(self._durable, self._records, self._endings, worker_id=self.worker_id)
-        return Worker(self.worker_id, self._durable, self._records, self._queue, resuming, takeover)
+        tables, records, endings = self._tables, self._records, self._endings
+        return Worker(
+            self.worker_id,
+            self._durable,
+            records,
+            self._queue,
+            Resuming(records, self._queue, endings),
+            Takeover(tables, records, endings, worker_id=self.worker_id),
+            Handover(tables, records, endings, self._queue),
+        )

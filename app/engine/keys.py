@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from app.domain.value import Value
-from app.engine.durable import workflow_id
+from app.engine.workflows import workflow_id
 
 _UNFIT = re.compile(r"[^A-Za-z0-9_.:-]")
 _LONGEST_INTENT = 128  # what the host's gate takes

@@ -18,6 +18,7 @@ from app.audit.model_calls import ModelCalls
 from app.audit.pauses import Pauses
 from app.audit.reading import Reading
 from app.audit.similar import Similar
+from app.audit.standing import Standings
 from app.audit.workers import Workers
 from app.domain.action import Plan
 from app.domain.host import Host
@@ -71,6 +72,7 @@ class Records:
     events: Events
     lessons: Lessons
     similar: Similar
+    standings: Standings
     analyses: Analyses
     model_calls: ModelCalls
 
@@ -88,6 +90,7 @@ class Records:
             events=Events(database),
             lessons=Lessons(database),
             similar=Similar(database),
+            standings=Standings(database),
             analyses=Analyses(database),
             model_calls=ModelCalls(database),
         )

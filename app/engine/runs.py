@@ -11,6 +11,7 @@ BaseExceptions, and the workflow goes on elsewhere or later.
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 
 from app import log
@@ -18,15 +19,16 @@ from app.audit.approvals import Approval
 from app.domain.approval import ApprovalState, Vote
 from app.domain.execution import ACTIVE, ExecutionStatus
 from app.domain.value import JsonObject, Value
-from app.engine.durable import step
+from app.engine.durable import patiently, step
 from app.engine.durable_effects import durable
 from app.engine.effects import HostEffects
 from app.engine.endings import Endings
+from app.engine.holding import Holding
 from app.engine.keys import Keys
 from app.engine.limits import Spending
 from app.engine.parts import Graph, Hands, Records, Terminal
 from app.engine.traced_effects import traced
-from app.errors import Conflict, EngineError
+from app.errors import Conflict, EngineError, Fenced
 from app.services.ports import Effects, Ending, EndingKind, ExecutionInput, Grant
 from app.settings import Settings
 from app.telemetry.tracing import Attributes, Trace, Tracer
@@ -55,6 +57,8 @@ class Runs:
         endings: Endings,
         terminal: Terminal,
         tracer: Tracer,
+        *,
+        worker_id: str,
     ) -> None:
         self._settings = settings
         self._records = records
@@ -63,6 +67,7 @@ class Runs:
         self._endings = endings
         self._terminal = terminal
         self._tracer = tracer
+        self._worker_id = worker_id
 
     async def run(self, execution_id: int, number: int) -> JsonObject:
         """The body of the durable workflow `exe-<execution_id>-<number>`."""
@@ -70,13 +75,21 @@ class Runs:
         with log.about(execution_id=execution_id, workflow=keys.workflow):
             try:
                 return await self._run(keys)
+            except Fenced as error:
+                logger.warning("left to another worker", reason=str(error))
+                raise asyncio.CancelledError from error
             except Exception as error:
                 logger.exception("an execution broke")
                 # plain, not a step: on resume a step here would stand where another was recorded
-                await self._endings.fail(execution_id, keys.workflow, error)
+                failure = error
+                await patiently(lambda: self._endings.fail(execution_id, keys.workflow, failure))
                 return {"kind": "failed", "error": type(error).__name__}
 
     async def _run(self, keys: Keys) -> JsonObject:
+        # each run anew, so no step: what an earlier run still sends has an older fence
+        fences = await patiently(
+            lambda: self._records.leases.renew(keys.workflow, worker=self._worker_id)
+        )
         began = Beginning.model_validate(await step("begin", lambda: self._begin(keys)))
         if began.case is None:
             logger.info("nothing to do: the execution has ended")
@@ -84,7 +97,7 @@ class Runs:
         with log.about(incident_number=began.case.incident.number):
             logger.info("execution taken up", host=began.case.incident.host)
             with self._tracer.workflow("execution", self._traced_by(keys, began.case)) as trace:
-                ending = await self._graph(self._effects(keys, began, trace), began.case)
+                ending = await self._graph(self._effects(keys, began, trace, fences), began.case)
                 trace.say({"kind": ending.kind.value, "outcome": ending.outcome or "none"})
             await step("end", lambda: self._end(keys, ending))
             logger.info("workflow ended", kind=ending.kind.value, outcome=ending.outcome)
@@ -99,7 +112,9 @@ class Runs:
             "simulated": self._hands.simulated,
         }
 
-    def _effects(self, keys: Keys, began: Beginning, trace: Trace) -> Effects:
+    def _effects(
+        self, keys: Keys, began: Beginning, trace: Trace, fences: dict[str, int]
+    ) -> Effects:
         assert began.case is not None
         spending = Spending.under(self._settings, began.began_at)
         plain = HostEffects(
@@ -110,6 +125,7 @@ class Runs:
             self._hands,
             spending,
             self._terminal,
+            Holding(self._worker_id, fences),
         )
         return durable(traced(plain, trace), spending.note)
 

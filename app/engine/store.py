@@ -6,6 +6,9 @@ each other. PostgreSQL: the schema `dbos` of the same database.
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +20,8 @@ from app.settings import Settings
 
 SCHEMA = "dbos"
 _BUSY_MS = 30_000
+_TRY_SECONDS = 0.1
+_ONE_AT_A_TIME = 7_365_240  # any number that is no other lock's: the key on PostgreSQL
 
 
 def store_url(settings: Settings) -> str:
@@ -38,6 +43,28 @@ def store_url(settings: Settings) -> str:
 def sibling_file(path: Path) -> Path:
     """`var/sre-agent.sqlite` -> `var/sre-agent.dbos.sqlite`."""
     return path.with_name(f"{path.stem}.dbos{path.suffix or '.sqlite'}")
+
+
+@contextmanager
+def alone(url: str) -> Iterator[None]:
+    """While this lasts no other process does the same. Blocking: for threads only.
+
+    SQLite has one process that works, and needs no such thing. On PostgreSQL the lock is tried for
+    again and again: who waited for it within a statement, or held it within a transaction, would
+    keep an index that is made concurrently waiting for ever.
+    """
+    if url.startswith("sqlite"):
+        yield
+        return
+    engine = sa.create_engine(url, isolation_level="AUTOCOMMIT")
+    try:
+        with engine.connect() as connection:
+            mine = sa.text(f"SELECT pg_try_advisory_lock({_ONE_AT_A_TIME})")
+            while not connection.execute(mine).scalar_one():
+                time.sleep(_TRY_SECONDS)
+            yield  # the lock goes with the connection
+    finally:
+        engine.dispose()
 
 
 def sqlite_engine(url: str) -> sa.Engine:

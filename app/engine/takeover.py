@@ -13,9 +13,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from app import log
-from app.engine.durable import Durable, Workflow, workflow_of
+from app.engine.durable_tables import WorkflowTables
 from app.engine.endings import Endings
 from app.engine.parts import Records
+from app.engine.workflows import Workflow, workflow_of
 
 logger = log.get(__name__)
 
@@ -28,9 +29,9 @@ class Takeover:
     """Looks after the executions of workers that are gone."""
 
     def __init__(
-        self, durable: Durable, records: Records, endings: Endings, *, worker_id: str
+        self, tables: WorkflowTables, records: Records, endings: Endings, *, worker_id: str
     ) -> None:
-        self._durable = durable
+        self._tables = tables
         self._records = records
         self._endings = endings
         self._worker_id = worker_id
@@ -47,7 +48,7 @@ class Takeover:
     async def take_over(self) -> None:
         """Put back in the queue whatever runs on no live worker."""
         live = await self._records.workers.live()
-        left = [w for w in await self._durable.running() if w.worker not in live]
+        left = [w for w in await self._tables.running() if w.worker not in live]
         for workflow in left:
             if workflow.takeovers < SUSPECT_AFTER:
                 await self._take(workflow)
@@ -62,7 +63,7 @@ class Takeover:
         """Whether the last one put back still waits or works. Its worker's death ends the trial."""
         if self._on_trial is None or any(w.id == self._on_trial for w in suspects):
             return False
-        found = (await self._durable.find([self._on_trial])).get(self._on_trial)
+        found = (await self._tables.find([self._on_trial])).get(self._on_trial)
         return found is not None and not found.ended
 
     async def _try_one(self, suspects: Sequence[Workflow]) -> None:
@@ -83,14 +84,14 @@ class Takeover:
             await self._give_up(workflow)
             return
         logger.info("taking over", workflow=workflow.id, from_worker=workflow.worker)
-        await self._durable.take_over(workflow)
+        await self._tables.take_over(workflow)
 
     async def _give_up(self, workflow: Workflow) -> None:
         execution_id, _ = workflow_of(workflow.id)
         reason = (
             f"Its worker died {workflow.takeovers + 1} times while it was at work; "
-            "it is not tried again."
+            "it is not tried again, and a person has it now."
         )
         logger.error("giving up an execution", workflow=workflow.id, reason=reason)
-        await self._endings.fail_because(execution_id, workflow.id, reason)
-        await self._durable.end(workflow)
+        await self._endings.hand_over(execution_id, workflow.id, reason)
+        await self._tables.end(workflow)

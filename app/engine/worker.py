@@ -1,7 +1,8 @@
 """The beat of one worker process: it says that it lives, and looks after what others left.
 
-Each second: beat; give up neighbours that are gone; as the reaper, take over their executions, act
-on people's decisions, and sweep for executions that nobody works on. Everything is level-
+Each second: beat; give up neighbours that are gone; act on people's decisions; as the reaper, take
+over the executions of the dead, admit those that wait and for which there is room, and sweep for
+those that nobody works on. Everything is level-
 triggered: a pass that failed is simply made again.
 """
 
@@ -15,11 +16,13 @@ import time
 
 from app import log
 from app.engine.durable import Durable
+from app.engine.handover import Handover
 from app.engine.identity import surely_gone
 from app.engine.parts import Records
 from app.engine.queue import Queue
 from app.engine.resuming import Resuming
 from app.engine.takeover import Takeover
+from app.engine.workflows import GRAPH_EPOCH
 from app.errors import SreAgentError
 
 logger = log.get(__name__)
@@ -40,6 +43,7 @@ class Worker:
         queue: Queue,
         resuming: Resuming,
         takeover: Takeover,
+        handover: Handover,
     ) -> None:
         self.id = worker_id
         self._durable = durable
@@ -47,6 +51,7 @@ class Worker:
         self._queue = queue
         self._resuming = resuming
         self._takeover = takeover
+        self._handover = handover
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._last_beat = time.time()
@@ -112,6 +117,7 @@ class Worker:
         await self._resuming.go_on()
         if await self._takeover.is_mine():
             await self._takeover.take_over()
+            await self._queue.admit()
             await self._sweep()
 
     async def _beat(self) -> bool:
@@ -121,7 +127,7 @@ class Worker:
         anyone is judged late.
         """
         known = await self._records.workers.beat(
-            self.id, hostname=socket.gethostname(), pid=os.getpid()
+            self.id, hostname=socket.gethostname(), pid=os.getpid(), epoch=GRAPH_EPOCH
         )
         now = time.time()
         if now - self._last_beat > DEAD_AFTER_SECONDS / 2:
@@ -142,6 +148,7 @@ class Worker:
     async def _sweep(self) -> None:
         if time.time() - self._swept_at >= SWEEP_SECONDS:
             self._swept_at = time.time()
+            await self._handover.look()
             await self._queue.sweep()
 
     async def _replaced(self) -> None:

@@ -74,9 +74,13 @@ def confirm(digest: str, intent_id: str) -> bytes:
     return _request(digest, mode="confirm", intent=intent_id)
 
 
-def receipt(digest: str, intent_id: str) -> bytes:
-    """A question about an intent; nothing is started by it."""
-    return _request(digest, mode="receipt", intent=intent_id)
+def receipt(digest: str, intent_id: str, fence: int | None = None) -> bytes:
+    """A question about an intent; nothing is started by it.
+
+    `fence`: what has not come yet is refused from then on where it comes under an older one.
+    """
+    asker = {} if fence is None else {"fence": fence}
+    return _request(digest, mode="receipt", intent=intent_id, **asker)
 
 
 def lines(host: Host, stdout: bytes, stderr: str) -> Iterator[JsonObject]:

@@ -103,12 +103,12 @@ class SshHosts:
         request = gate_protocol.confirm(self._digest, intent_id)
         return await self._receipt(host, request, intent_id, RECEIPT_SECONDS, (), apart=True)
 
-    async def receipt(self, host: Host, intent_id: str) -> Receipt:
+    async def receipt(self, host: Host, intent_id: str, *, fence: int | None = None) -> Receipt:
         """What the host knows of an intent, without starting anything."""
         if not host.gate:
             reason = f"{host.name} has no gate, so it keeps no receipts"
             return _no_change(intent_id, ReceiptState.LOST, reason)
-        request = gate_protocol.receipt(self._digest, intent_id)
+        request = gate_protocol.receipt(self._digest, intent_id, fence)
         return await self._receipt(host, request, intent_id, RECEIPT_SECONDS, ())
 
     async def enrolled(self, host: Host) -> None:

@@ -83,8 +83,12 @@ class Hosts(Protocol):
         """Say over a connection made now that the agent still gets through; the receipt then."""
         ...
 
-    async def receipt(self, host: Host, intent_id: str) -> Receipt:
-        """What the host knows of an intent, without starting anything."""
+    async def receipt(self, host: Host, intent_id: str, *, fence: int | None = None) -> Receipt:
+        """What the host knows of an intent, without starting anything.
+
+        `fence`: of who asks. Where the intent has not come yet, it comes in vain from then on
+        under an older one.
+        """
         ...
 
     async def close(self) -> None:

@@ -118,9 +118,9 @@ class RecordingHosts:
         """As the real hosts."""
         return await self._real.confirm(host, intent_id)
 
-    async def receipt(self, host: Host, intent_id: str) -> Receipt:
+    async def receipt(self, host: Host, intent_id: str, *, fence: int | None = None) -> Receipt:
         """As the real hosts."""
-        return await self._real.receipt(host, intent_id)
+        return await self._real.receipt(host, intent_id, fence=fence)
 
     async def close(self) -> None:
         """Close the real ones."""

@@ -6,10 +6,13 @@ recorded; where that was never recorded nothing moves, and the receipt says that
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable, Sequence
+import fcntl
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import quote
 
 from pydantic import Field
 
@@ -42,42 +45,58 @@ class Episode(Value):
 class Recordings:
     """The recordings of a folder, and where each simulated host stands in its own.
 
-    With a file, where they stand survives the service's own restart.
+    With a folder for that, where they stand survives the service's own restart, and all processes
+    of this machine see the same.
     """
 
-    def __init__(self, recordings: Iterable[Recording], *, stage_file: Path | None = None) -> None:
+    def __init__(self, recordings: Iterable[Recording], *, stage: Path | None = None) -> None:
         self.by_host = {recording.host: recording for recording in recordings}
-        self._file = stage_file
-        self._episodes: dict[str, Episode] = {}
-        if stage_file is not None and stage_file.exists():
-            stored = json.loads(stage_file.read_text(encoding="utf-8"))
-            self._episodes = {name: Episode.model_validate(e) for name, e in stored.items()}
+        self._stage = stage
+        self._episodes: dict[str, Episode] = {}  # where there is no folder
 
     @classmethod
-    def load(cls, folder: Path | None = None, *, stage_file: Path | None = None) -> Recordings:
+    def load(cls, folder: Path | None = None, *, stage: Path | None = None) -> Recordings:
         """Every recording of a folder (default: the shipped ones); an absent folder holds none."""
         paths = sorted((folder or SHIPPED).glob("*.json"))
-        return cls([Recording.load(path) for path in paths], stage_file=stage_file)
+        return cls([Recording.load(path) for path in paths], stage=stage)
 
     def get(self, host: str) -> Recording | None:
         return self.by_host.get(host)
 
     def episode(self, host: str) -> Episode:
-        return self._episodes.get(host, Episode())
+        """Where the host stands now."""
+        if self._stage is None:
+            return self._episodes.get(host, Episode())
+        try:
+            return Episode.model_validate_json(self._file(host).read_bytes())
+        except FileNotFoundError:
+            return Episode()
 
     def put(self, host: str, episode: Episode) -> None:
-        """Keep an episode, durably where there is a file."""
-        self._episodes[host] = episode
-        if self._file is not None:
-            stored = {name: e.model_dump(mode="json") for name, e in self._episodes.items()}
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-            new = self._file.with_suffix(".new")
-            new.write_text(json.dumps(stored), encoding="utf-8")
-            new.replace(self._file)
+        """Keep an episode, durably where there is a folder."""
+        if self._stage is None:
+            self._episodes[host] = episode
+            return
+        new = self._file(host).with_suffix(f".{os.getpid()}.new")
+        new.parent.mkdir(parents=True, exist_ok=True)
+        new.write_text(episode.model_dump_json(), encoding="utf-8")
+        new.replace(self._file(host))
+
+    @contextmanager
+    def alone(self, host: str) -> Iterator[None]:
+        """While this lasts no other process moves the host. For moments: it waits for them."""
+        if self._stage is None:
+            yield
+            return
+        self._stage.mkdir(parents=True, exist_ok=True)
+        with self._file(host).with_suffix(".lock").open("w", encoding="utf-8") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
 
     def reset(self, host: str) -> None:
         """Back to how the host was recorded first; its receipts stay."""
-        self.put(host, self.episode(host).model_copy(update={"state": None}))
+        with self.alone(host):
+            self.put(host, self.episode(host).model_copy(update={"state": None}))
 
     def state_name(self, host: str) -> str | None:
         """The name of a host's state; None where it has no recording."""
@@ -90,6 +109,10 @@ class Recordings:
         """What a host answers now; nothing where it has no recording."""
         recording, name = self.get(host), self.state_name(host)
         return State() if recording is None or name is None else recording.states[name]
+
+    def _file(self, host: str) -> Path:
+        assert self._stage is not None
+        return self._stage / f"{quote(host, safe='')}.json"
 
 
 class SimulatedHosts:
@@ -128,30 +151,32 @@ class SimulatedHosts:
     ) -> Receipt:
         """Move the host to where this change led when it was recorded. Once for each intent."""
         del undo  # nobody can be cut off from a recording
-        episode = self.recordings.episode(host.name)
-        if intent_id in episode.receipts:
-            return episode.receipts[intent_id].model_copy(update={"repeated": True})
-        try:
-            receipt, state = self._changed(host, call, intent_id, episode, fence)
-        except ActionRejected as refusal:
-            return _receipt(intent_id, ReceiptState.REFUSED, reason=str(refusal))
-        self.recordings.put(
-            host.name,
-            Episode(
-                state=state,
-                fence=max(fence, episode.fence),
-                receipts={**episode.receipts, intent_id: receipt},
-            ),
-        )
+        with self.recordings.alone(host.name):
+            episode = self.recordings.episode(host.name)
+            if intent_id in episode.receipts:
+                return episode.receipts[intent_id].model_copy(update={"repeated": True})
+            try:
+                receipt, state = self._changed(host, call, intent_id, episode, fence)
+            except ActionRejected as refusal:
+                return _receipt(intent_id, ReceiptState.REFUSED, reason=str(refusal))
+            receipts = {**episode.receipts, intent_id: receipt}
+            self.recordings.put(
+                host.name,
+                Episode(state=state, fence=max(fence, episode.fence), receipts=receipts),
+            )
         return receipt
 
     async def confirm(self, host: Host, intent_id: str) -> Receipt:
         """The receipt: no change waits for a word here."""
         return await self.receipt(host, intent_id)
 
-    async def receipt(self, host: Host, intent_id: str) -> Receipt:
+    async def receipt(self, host: Host, intent_id: str, *, fence: int | None = None) -> Receipt:
         """What is known of an intent, without starting anything."""
-        known = self.recordings.episode(host.name).receipts.get(intent_id)
+        with self.recordings.alone(host.name):
+            episode = self.recordings.episode(host.name)
+            known = episode.receipts.get(intent_id)
+            if known is None and fence is not None and fence > episode.fence:
+                self.recordings.put(host.name, episode.model_copy(update={"fence": fence}))
         return known or _receipt(intent_id, ReceiptState.NONE)
 
     async def close(self) -> None:

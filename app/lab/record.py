@@ -16,6 +16,7 @@ from typing import Any
 
 import yaml
 
+from app.assembly import Files, assemble
 from app.domain.execution import ACTIVE, Outcome
 from app.domain.host import Host
 from app.domain.incident import Incident
@@ -32,7 +33,6 @@ from app.lab.network import inside
 from app.lab.runner import Run, fresh_estate
 from app.lab.running import Estate
 from app.lab.scenario import Scenario
-from app.main import Files, assemble
 from app.models.database import Database
 from app.models.migrate import upgrade
 from app.settings import AutonomyLevel, Settings

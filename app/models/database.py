@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, event, inspect, select
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -55,6 +55,11 @@ def reason_of(error: SQLAlchemyError) -> str:
     cause = getattr(error, "orig", None) or error
     lines = str(cause).strip().splitlines()
     return f"{type(cause).__name__}: {lines[0]}" if lines else type(cause).__name__
+
+
+def is_away(error: SQLAlchemyError) -> bool:
+    """Whether it is the database that could not do it now: down, restarted, full, or locked."""
+    return isinstance(error, OperationalError | InterfaceError)
 
 
 def open_engine(settings: Settings) -> AsyncEngine:
@@ -184,6 +189,7 @@ class Database:
         return DatabaseNotReady(
             f"The database {self.settings.database_url_shown} cannot be used: {reason_of(error)}.",
             hint="Check DATABASE_URL and that the database runs.",
+            may_pass=is_away(error),
         )
 
     def _turn(self) -> AbstractAsyncContextManager[object]:

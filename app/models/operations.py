@@ -137,6 +137,7 @@ class Worker(Base):
     started_at: Mapped[Written]
     heartbeat: Mapped[datetime]  # by the database's clock
     dead: Mapped[bool]  # sticky: a worker that was given up does not come back under this id
+    epoch: Mapped[str | None]  # the version of the graph that it goes on with
     lost_at: Mapped[datetime | None]  # given up by its peers; None where it left in good order
 
 

@@ -95,5 +95,5 @@ async def _set_the_stage(parts: Parts, host: str) -> None:
     """A simulated host is broken anew for each incident, unless one is being worked on."""
     if parts.stage is None:
         return
-    if all(line.host != host for line in await parts.records.reading.active()):
+    if not await parts.records.standings.is_busy(host):
         parts.stage.reset(host)

@@ -65,6 +65,25 @@ def confirm(request: dict[str, Any], places: Places) -> dict[str, Any]:
     return receipts.tell(intent)
 
 
+def look(request: dict[str, Any], places: Places) -> dict[str, Any]:
+    """Tell the receipt of an intent; nothing is started.
+
+    Who goes on for an earlier holder asks under a newer fence. What that one sent and has not come
+    yet is refused from then on: it may come when it is not wanted any more.
+    """
+    intent, receipts = intent_of(request), Receipts(places)
+    told = receipts.tell(intent)
+    if told["state"] == "none" and "fence" in request:
+        try:
+            os.close(_alone(places, _fence_of(request)))
+        except Refused as refused:
+            if refused.code != "busy":
+                raise
+            return {**told, "state": "running", "reason": refused.reason}  # asked again in a moment
+        told = receipts.tell(intent)
+    return told
+
+
 def intent_of(request: dict[str, Any]) -> str:
     """The intent's id, fit to be the name of a folder."""
     intent = request.get("intent")
@@ -80,17 +99,21 @@ def intent_of(request: dict[str, Any]) -> str:
 
 
 def _record(intent: str, request: dict[str, Any], config: Config) -> dict[str, Any]:
-    fence = request.get("fence")
-    if not isinstance(fence, int) or isinstance(fence, bool) or fence < 0:
-        raise Refused("malformed", "a change needs its fence, a whole number from 0")
     return {
         "intent": intent,
         "action": request["action"],
         "params": request["params"],
-        "fence": fence,
+        "fence": _fence_of(request),
         "catalog": config.digest,
         "at": time.time(),
     }
+
+
+def _fence_of(request: dict[str, Any]) -> int:
+    fence = request.get("fence")
+    if not isinstance(fence, int) or isinstance(fence, bool) or fence < 0:
+        raise Refused("malformed", "a change needs its fence, a whole number from 0")
+    return fence
 
 
 def _require_same(first: dict[str, Any], now: dict[str, Any]) -> None:

@@ -11,7 +11,6 @@ from typing import Any
 from . import changes
 from .jobs import Interrupted, Job, Loop
 from .places import Places
-from .receipts import Receipts
 from .refusal import Refused
 from .request import LARGEST, MOST_CHECKS, MOST_READS, PROTOCOL, Config, admit, load_config, parse
 
@@ -57,7 +56,7 @@ def _serve(request: dict[str, Any], config: Config, places: Places) -> None:
     elif mode == "confirm":
         say(changes.confirm(request, places))
     elif mode == "receipt":
-        say(Receipts(places).tell(changes.intent_of(request)))
+        say(changes.look(request, places))
     else:
         raise Refused(
             "malformed",

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -132,7 +133,7 @@ def open_door() -> Open:
             app.include_router(each)
         require_declared(app)
         service = Service(settings, policy or PolicyFile(), access)
-        app.state.now = service
+        app.state.service = SimpleNamespace(now=service)
         yield Door(app, database, service)
         await database.close()
 

@@ -35,7 +35,7 @@ def test_the_documented_answer_is_true_to_its_model() -> None:
 async def test_what_needs_a_person_and_what_did(api: Api) -> None:
     empty = await api.get("/api/v1/alerts")
     assert empty.json() == {"open": [], "recent": []}
-    await api.app.state.now.watchdog.stop()  # it would find that nothing is the matter
+    await api.app.state.service.parts.watchdog.stop()  # it would find that nothing is the matter
     kept = Alerts(api.database)
     for found in ((BROKEN,), (), (BROKEN,)):
         await kept.note(

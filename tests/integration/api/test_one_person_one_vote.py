@@ -85,7 +85,7 @@ async def test_no_name_and_no_other_way_in_gives_a_second_vote(
             )
             assert by_form.status_code == 409
 
-        keys = api.app.state.now.access.keys
+        keys = api.app.state.service.parts.access.keys
         made = await keys.create(Role.APPROVER, "ann-by-key", subject=subject)
         for token in (made.token, POLICY_TOKEN):
             answer = await vote(api.client, asked, Authorization=f"Bearer {token}")
@@ -102,7 +102,7 @@ async def test_the_log_names_keys_that_do_not_say_who_they_are(
     start: Start, database_url: str, provider: Provider, capsys: pytest.CaptureFixture[str]
 ) -> None:
     async with start(database_url, **oidc_settings(provider.issuer)) as api:
-        keys = api.app.state.now.access.keys
+        keys = api.app.state.service.parts.access.keys
         await keys.create(Role.APPROVER, "ann")
         await keys.create(Role.APPROVER, "bob", subject=subject_of(provider.issuer, BOB))
         assert (await api.trigger(FLAT)).status_code == 401

@@ -33,7 +33,7 @@ ASKED: tuple[tuple[Permission, str, str, dict[str, str] | None, int], ...] = (
 
 async def test_each_role_gets_exactly_its_pages(api: Api) -> None:
     await waiting_execution(api.database)
-    keys = api.app.state.now.access.keys
+    keys = api.app.state.service.parts.access.keys
     for role in Role:
         headers = await key(keys, role)
         for permission, method, path, form, may in ASKED:
@@ -48,7 +48,7 @@ async def test_each_role_gets_exactly_its_pages(api: Api) -> None:
 
 async def logged_in(api: Api, role: Role) -> str:
     """A session in the client's cookies; returns what its forms carry."""
-    headers = await key(api.app.state.now.access.keys, role)
+    headers = await key(api.app.state.service.parts.access.keys, role)
     token = headers["Authorization"].removeprefix("Bearer ")
     answer = await api.client.post("/login", data={"key": token})
     assert answer.status_code == 303

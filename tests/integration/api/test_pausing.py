@@ -27,7 +27,7 @@ async def test_turning_it_is_seen_by_every_process_and_kept(
 
 async def test_while_it_is_on_the_policy_denies_every_plan(api: Api) -> None:
     question = await waiting_execution(api.database)
-    judge = api.app.state.now.hands.judge
+    judge = api.app.state.service.parts.hands.judge
     asked = plan(question.execution_id)
     assert (await judge.decide(asked)).rule != "kill-switch"
     answer = await api.post("/api/v1/pause", {"reason": "the array moves", "by": "ann"})

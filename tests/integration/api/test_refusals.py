@@ -32,7 +32,7 @@ async def told(database: Database) -> list[dict[str, Any]]:
 
 async def test_each_refusal_is_told_with_who_and_why(start: Start, database_url: str) -> None:
     async with start(database_url, rate_limit_per_minute=2) as api:
-        keys = api.app.state.now.access.keys
+        keys = api.app.state.service.parts.access.keys
         viewer, operator = await key(keys, Role.VIEWER, "vera"), await key(keys, Role.OPERATOR)
         for _ in range(3):
             assert (await api.client.post(TRIGGER, json={})).status_code == 401

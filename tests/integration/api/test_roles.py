@@ -36,7 +36,7 @@ ASKED: tuple[tuple[Permission, str, str, object, int], ...] = (
 
 
 async def test_each_role_gets_exactly_its_answers(api: Api, subtests: pytest.Subtests) -> None:
-    keys = api.app.state.now.access.keys
+    keys = api.app.state.service.parts.access.keys
     for role in Role:
         headers = await key(keys, role)
         for permission, method, path, body, may in ASKED:
@@ -55,7 +55,7 @@ async def test_how_an_incident_came_in_stays_with_its_execution(
     start: Start, database_url: str
 ) -> None:
     async with start(database_url) as api:
-        now = api.app.state.now
+        now = api.app.state.service.parts
         headers = await key(now.access.keys, Role.WEBHOOK, "grafana")
         elsewhere = headers | {"X-Forwarded-For": "203.0.113.9"}
         taken = await api.post("/api/v1/incident/trigger-agent", FLAT, **elsewhere)

@@ -66,7 +66,7 @@ class ScriptedHosts:
         self.confirmed += 1
         return self.on_confirm.pop(0) if len(self.on_confirm) > 1 else self.on_confirm[0]
 
-    async def receipt(self, host: Host, intent_id: str) -> Receipt:
+    async def receipt(self, host: Host, intent_id: str, *, fence: int | None = None) -> Receipt:
         self.asked += 1
         return self.receipts.pop(0) if len(self.receipts) > 1 else self.receipts[0]
 

@@ -47,7 +47,7 @@ def hands(folder: Folder, verdict: Verdict) -> Hands:
 
 
 async def serve(url: str, folder: Path, verdict: Verdict, name: str) -> None:
-    settings = Settings(database_url=url, _env_file=None)
+    settings = Settings(database_url=url, stop_seconds=1, _env_file=None)
     database = Database(settings)
     engine = Engine(settings, database, hands(Folder(folder), verdict), GRAPHS[name])
     stop = asyncio.Event()

@@ -12,6 +12,7 @@ from app.domain.verdict import ChangeResult, ChangeStatus, Decision, Verdict
 from app.engine import changes
 from app.engine.effects import HostEffects
 from app.engine.endings import Endings
+from app.engine.holding import Holding
 from app.engine.keys import Keys
 from app.engine.limits import Spending
 from app.engine.parts import Hands, Records
@@ -28,6 +29,7 @@ from tests.integration.engine.world import HOST, OneHost, Says, incident, plan
 
 CATALOG = Catalog.load()
 INTENT = "exe-1-1.remediate-1.0"
+WORKER = "w-1"
 
 
 class Bench:
@@ -52,7 +54,8 @@ class Bench:
         settings = Settings(_env_file=None)
         spending = Spending.under(settings, incident("x").received_at)
         keys = Keys(execution_id=self.execution_id, number=1)
-        return HostEffects(keys, HOST, settings, self.records, hands, spending, _never)
+        holding = Holding(WORKER, {HOST.name: 1})
+        return HostEffects(keys, HOST, settings, self.records, hands, spending, _never, holding)
 
     async def change(self, hosts: ScriptedHosts) -> ChangeResult:
         effects = self.effects(hosts)
@@ -88,6 +91,7 @@ async def bench(database: Database, monkeypatch: pytest.MonkeyPatch) -> Bench:
         incident("INC0000001"), {}, simulated=False, max_active=9
     )
     records = Records.of(database)
+    await records.workers.beat(WORKER, hostname="here", pid=7)
     await records.leases.acquire(HOST.name, f"exe-{accepted.execution_id}-1")
     return Bench(records, accepted.execution_id)
 

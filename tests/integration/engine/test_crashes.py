@@ -100,7 +100,7 @@ async def test_an_execution_that_kills_its_workers_is_given_up(site: Site) -> No
         await site.start_agent("kills").gone()
     await site.agent("kills")
     ended = await site.ended(execution_id)
-    assert ended.outcome is Outcome.FAILED
+    assert ended.outcome is Outcome.ESCALATED
     assert f"died {1 + MAX_TAKEOVERS} times" in ended.summary
     await site.given_back()
 
@@ -111,7 +111,7 @@ async def test_who_works_beside_a_killer_is_not_given_up_with_it(site: Site) -> 
     for _ in range(1 + MAX_TAKEOVERS):
         await site.start_agent("one_kills").gone()
     await site.agent("one_kills")
-    assert (await site.ended(killer)).outcome is Outcome.FAILED
+    assert (await site.ended(killer)).outcome is Outcome.ESCALATED
     outcomes = [(await site.ended(one)).outcome for one in beside]
     assert sorted(map(str, outcomes)) == ["no_fault", "no_fault", "resolved"]
     assert len(site.folder.started()) == 1

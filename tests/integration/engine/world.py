@@ -28,11 +28,13 @@ HOST = Host(name="alpha", address="192.0.2.7", services=("edge",), probes=(PROBE
 CALL = ActionCall(action="service.start", host=HOST.name, params={"unit": UNIT})
 RESTART = ActionCall(action="service.restart", host=HOST.name, params={"unit": UNIT})
 
-# $1: the intent, $2: what is done, $3: the state that it brings about
+# $1: the intent, $2: what is done, $3: the state that it brings about, $4: seconds that it takes
 _COMMAND = """
+echo "sent $1 $2" >> arrivals
 mkdir "receipts/$1" || exit 0
 echo "start $1 $2" >> diary
 [ -p hold ] && read go < hold
+[ "$4" = 0 ] || sleep "$4"
 echo "$3" > state
 echo "end $1 $2" >> diary
 echo 0 > "receipts/$1/rc.new"; mv "receipts/$1/rc.new" "receipts/$1/rc"
@@ -111,8 +113,9 @@ class FolderHosts:
 
     simulated = False
 
-    def __init__(self, folder: Folder) -> None:
+    def __init__(self, folder: Folder, *, seconds: float = 0) -> None:
         self._folder = folder
+        self._seconds = seconds
 
     async def observe(
         self, host: Host, calls: Sequence[ActionCall], *, deadline_seconds: float = 60.0
@@ -153,7 +156,10 @@ class FolderHosts:
     def _run(self, call: ActionCall, intent_id: str) -> None:
         """Start the command as a process that nobody here owns."""
         subprocess.Popen(
-            ["/bin/sh", "-c", _COMMAND, "sh", intent_id, call.label(), _BRINGS[call.action]],
+            [
+                *("/bin/sh", "-c", _COMMAND, "sh"),
+                *(intent_id, call.label(), _BRINGS[call.action], str(self._seconds)),
+            ],
             cwd=self._folder.path,
             start_new_session=True,
             stdin=subprocess.DEVNULL,
@@ -164,7 +170,7 @@ class FolderHosts:
     async def confirm(self, host: Host, intent_id: str) -> Receipt:
         return await self.receipt(host, intent_id)
 
-    async def receipt(self, host: Host, intent_id: str) -> Receipt:
+    async def receipt(self, host: Host, intent_id: str, *, fence: int | None = None) -> Receipt:
         folder = self._folder.path / "receipts" / intent_id
         if not folder.is_dir():
             return Receipt(intent_id=intent_id, state=ReceiptState.NONE)

@@ -216,3 +216,15 @@ def test_the_state_is_roots_alone(bench: Bench, runs: Callable[[], int]) -> None
     bench.change("i-1", "note", {"seconds": "0"})
     for path in (bench.state, *bench.state.rglob("*")):
         assert path.stat().st_mode & 0o077 == 0, path
+
+
+def test_who_asks_under_a_newer_fence_shuts_out_what_was_sent_before(
+    bench: Bench, runs: Callable[[], int]
+) -> None:
+    asked = {"mode": "receipt", "intent": "i-1", "fence": 5}
+    (answer,) = bench.ask(asked)
+    assert answer["state"] == "none"
+    late = bench.change("i-1", "note", {"seconds": "0"}, fence=4)
+    assert late["state"] == "refused"
+    assert "older than 5" in late["reason"]
+    assert runs() == 0

@@ -9,6 +9,7 @@ from app.domain.model_call import CallStatus, ModelCall, Purpose
 from app.domain.verdict import Verdict
 from app.engine.advising import Advising, advising
 from app.engine.effects import HostEffects
+from app.engine.holding import Holding
 from app.engine.keys import Keys
 from app.engine.limits import Spending
 from app.engine.parts import Hands, Records
@@ -93,7 +94,8 @@ def _effects(database: Database, execution_id: int, model: DoubleModel) -> HostE
     settings = Settings(_env_file=None)
     spending = Spending.under(settings, incident("x").received_at)
     keys = Keys(execution_id=execution_id, number=1)
-    return HostEffects(keys, HOST, settings, Records.of(database), hands, spending, _never)
+    holding = Holding("w-1")
+    return HostEffects(keys, HOST, settings, Records.of(database), hands, spending, _never, holding)
 
 
 def test_without_a_key_there_is_no_model() -> None:

@@ -142,7 +142,7 @@ def test_a_collector_that_is_away_costs_nothing() -> None:
 def test_without_an_endpoint_neither_traces_nor_apprise_are_imported(tmp_path: Path) -> None:
     code = (
         "import sys; from app.main import create_app; from app.settings import Settings;"
-        "from app.main import Files, assemble; from app.models.database import Database;"
+        "from app.assembly import Files, assemble; from app.models.database import Database;"
         f"s = Settings(_env_file=None, database_url='sqlite:///{tmp_path}/x.sqlite');"
         "assemble(s, Files.load(s), Database(s));"
         "print([m for m in sys.modules if m.startswith(('opentelemetry.exporter', 'apprise'))])"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from app.engine.durable import workflow_id, workflow_of
 from app.engine.keys import Keys
+from app.engine.workflows import workflow_id, workflow_of
 
 FIRST, SECOND = Keys(execution_id=7, number=1), Keys(execution_id=7, number=2)
 

@@ -78,9 +78,9 @@ async def test_a_change_leads_where_it_led(folder: Path) -> None:
 
 async def test_the_same_intent_moves_a_host_once_also_after_a_restart(folder: Path) -> None:
     stage = folder / "var" / "stage.state"
-    hosts = simulated(folder, stage_file=stage)
+    hosts = simulated(folder, stage=stage)
     await hosts.change(HOST, START, intent_id="i-1", fence=1)
-    again = simulated(folder, stage_file=stage)
+    again = simulated(folder, stage=stage)
     assert (await again.receipt(HOST, "i-1")).state is ReceiptState.ENDED
     assert (await again.change(HOST, START, intent_id="i-1", fence=1)).repeated
     (after,) = await again.observe(HOST, [SHOW])
