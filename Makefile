@@ -13,10 +13,10 @@ export PIP_NO_INPUT := 1
 export PYTHONNOUSERSITE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check format lint types layers migrations lab bench demo-real clean
+.PHONY: help install demo demo-cluster chaos test check format lint types layers migrations lab bench demo-real clean
 
 help: ## This list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(READY) ## The virtual environment, from the hashed lock
 
@@ -58,6 +58,14 @@ lab: $(READY) ## Every scenario on real hosts (root on Debian)
 bench: $(READY) ## The benchmarks
 	@if [ -d benchmarks ]; then $(BIN)/python -m pytest benchmarks; \
 	else echo "There are no benchmarks yet."; fi
+
+# PostgreSQL with three workers and one server, then SQLite with one process; each seed another storm
+CHAOS ?= both
+chaos: $(READY) ## Processes killed at random, and nothing lost, doubled or out of order
+	$(BIN)/python -m tests.chaos $(CHAOS)
+
+demo-cluster: $(READY) ## Two servers and three workers on PostgreSQL heal a storm of simulated hosts
+	@$(BIN)/python -m tests.cluster
 
 demo-real: $(READY) ## A real host with a real nginx is broken and healed (root on Debian)
 	@$(BIN)/sre-agent demo-real

@@ -20,6 +20,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
@@ -38,9 +39,31 @@ def server_binaries() -> Path | None:
     return None
 
 
+@dataclass(frozen=True)
+class Server:
+    """A running server of our own."""
+
+    url: str  # SQLAlchemy's, of its maintenance database
+    _binaries: Path
+    _data: Path
+    _options: str
+
+    def restart(self, mode: str = "fast") -> None:
+        """As an update or a crash (`immediate`) does it: every connection is cut."""
+        where = ("-D", self._data, "-w", "-l", self._data.parent / "log")
+        _run(self._binaries / "pg_ctl", *where, "-m", mode, "-o", self._options, "restart")
+
+
 @contextmanager
 def cluster() -> Iterator[str]:
     """A running server; yields the SQLAlchemy URL of its maintenance database."""
+    with server() as running:
+        yield running.url
+
+
+@contextmanager
+def server() -> Iterator[Server]:
+    """A running server that can be restarted; gone afterwards."""
     binaries = server_binaries()
     if binaries is None:
         raise RuntimeError(LEFT_OUT)
@@ -50,10 +73,14 @@ def cluster() -> Iterator[str]:
             shutil.chown(folder, SERVER_USER)
         _run(binaries / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8",
              "--locale=C", "--no-sync")  # fmt: skip
-        options = f"-p {port} -c listen_addresses=127.0.0.1 -k {folder} -c fsync=off"
+        options = (
+            f"-p {port} -c listen_addresses=127.0.0.1 -k {folder} -c fsync=off "
+            "-c max_connections=300"
+        )
         _run(binaries / "pg_ctl", "-D", data, "-w", "-l", f"{folder}/log", "-o", options, "start")
+        url = f"postgresql+psycopg://postgres@127.0.0.1:{port}/postgres"
         try:
-            yield f"postgresql+psycopg://postgres@127.0.0.1:{port}/postgres"
+            yield Server(url, binaries, data, options)
         finally:
             _run(binaries / "pg_ctl", "-D", data, "-w", "-m", "immediate", "stop")
 

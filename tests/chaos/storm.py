@@ -1,0 +1,257 @@
+"""The storm: incidents come in, people answer, processes and the database are killed meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import random
+import socket
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import TypeVar
+
+import httpx
+from sqlalchemy import func, select
+
+from app.domain.execution import ExecutionStatus
+from app.errors import SreAgentError
+from app.models.database import Database
+from app.models.operations import CommandIntent
+from app.models.sre_execution import Execution
+from tests.chaos import node
+from tests.chaos.estate import PERSON, TOKEN, build, host_names
+from tests.chaos.holding import broken
+from tests.chaos.node import Role
+
+FORKS = multiprocessing.get_context("forkserver")
+FORKS.set_forkserver_preload([node.__name__])
+LOOK_SECONDS = 0.2
+Seen = TypeVar("Seen")
+ENDED = (ExecutionStatus.COMPLETED, ExecutionStatus.FAILED, ExecutionStatus.CANCELLED)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How much of it."""
+
+    incidents: int
+    hosts: int
+    kills: int
+    restarts: int  # of the database server
+    seed: int
+    roles: tuple[Role, ...]
+    seconds: float  # after which it is given up
+    duplicates: float = 0.3  # of the deliveries, on top
+
+
+@dataclass
+class Told:
+    """What came of it."""
+
+    broken: list[str]
+    seconds: float
+    killed: Counter[str] = field(default_factory=Counter)
+    restarted: int = 0
+    deliveries: int = 0
+    outcomes: Counter[str] = field(default_factory=Counter)
+    settled: Counter[str] = field(default_factory=Counter)  # how the ends of changes are known
+
+    def __str__(self) -> str:
+        ended = sum(self.outcomes.values())
+        lines = [
+            f"{ended} executions in {self.seconds:.0f} s, {60 * ended / self.seconds:.0f} a minute",
+            f"deliveries    {self.deliveries}",
+            f"killed        {dict(self.killed)}; the database server restarted {self.restarted} x",
+            f"outcomes      {dict(self.outcomes)}",
+            f"changes known {dict(self.settled)}",
+            f"broken        {len(self.broken)}",
+            *(f"  {sentence}" for sentence in self.broken[:20]),
+        ]
+        return "\n".join(lines)
+
+
+class Storm:
+    """One run over one database."""
+
+    def __init__(
+        self, plan: Plan, url: str, root: Path, restart: Callable[[], None] | None = None
+    ) -> None:
+        self._plan = plan
+        self._url = url
+        self._root = root
+        self._restart = restart
+        self._draw = random.Random(plan.seed)
+        self._port = _free_port()
+        self._settings = node.settings_of(url, root, self._port)
+        self._processes: list[tuple[Role, BaseProcess]] = []
+        self.told = Told(broken=[], seconds=0)
+
+    async def run(self) -> Told:
+        """From the first incident to the last verdict. Raises TimeoutError where it hangs."""
+        build(self._root, self._plan.hosts)
+        began = time.monotonic()
+        database = Database(self._settings)
+        try:
+            self._processes = [(role, self._start(role)) for role in self._plan.roles]
+            async with asyncio.timeout(self._plan.seconds):
+                numbers = await self._weather(database)
+            self.told.seconds = time.monotonic() - began
+            self.told.broken = await broken(database, self._root, numbers)
+            await self._count(database)
+        finally:
+            for _, process in self._processes:
+                process.kill()
+                process.join()
+            await database.close()
+        return self.told
+
+    async def _weather(self, database: Database) -> list[str]:
+        async with asyncio.TaskGroup() as tasks:
+            handing_in = tasks.create_task(self._hand_in())
+            answering = tasks.create_task(self._answer())
+            await self._strike(database)
+            numbers = await handing_in
+            await _until(lambda: self._number(database, ended=False), lambda left: left == 0)
+            answering.cancel()
+        return numbers
+
+    # --- incidents -------------------------------------------------------------------------------
+
+    async def _hand_in(self) -> list[str]:
+        """Every incident, and some twice; those about one host one after the other."""
+        names = host_names(self._plan.hosts)
+        of_host: dict[str, list[str]] = {name: [] for name in names}
+        numbers = [f"INC{index:07}" for index in range(1, self._plan.incidents + 1)]
+        for number in numbers:
+            of_host[self._draw.choice(names)].append(number)
+        at_a_time = asyncio.Semaphore(8)
+
+        async def about(host: str, draw: random.Random) -> None:
+            async with at_a_time, _client(self._port) as client:
+                for number in of_host[host]:
+                    times = 2 if draw.random() < self._plan.duplicates else 1
+                    await asyncio.gather(*(self._post(client, number, host) for _ in range(times)))
+
+        draws = [random.Random(self._draw.random()) for _ in names]
+        await asyncio.gather(*(about(host, draw) for host, draw in zip(names, draws, strict=True)))
+        return numbers
+
+    async def _post(self, client: httpx.AsyncClient, number: str, host: str) -> None:
+        """Until it is answered: what got no answer is sent again, as ServiceNow does."""
+        body = {
+            "incident_number": number,
+            "short_description": "The edge does not answer",
+            "priority": "3",
+            "target": {"hostname": host},
+        }
+
+        async def once() -> bool:
+            self.told.deliveries += 1
+            answer = await client.post("/api/v1/incident/trigger-agent", json=body)
+            return answer.status_code == httpx.codes.OK
+
+        await _until(lambda: _got(once), bool)
+
+    async def _answer(self) -> None:
+        """A person who says yes to everything, and asks again where nobody is there."""
+        async with _client(self._port) as client:
+            while True:
+                await _got(lambda: self._say_yes(client))
+                await asyncio.sleep(LOOK_SECONDS)
+
+    async def _say_yes(self, client: httpx.AsyncClient) -> bool:
+        page = await client.get("/api/v1/approvals", params={"state": "pending"})
+        if page.status_code != httpx.codes.OK:
+            return False
+        for asked in page.json()["approvals"]:
+            body = {"decision": "approve", "reason": PERSON, "plan_hash": asked["plan_hash"]}
+            path = f"/api/v1/approvals/{asked['id']}/decision"
+            await client.post(path, json=body, headers={"Authorization": f"Bearer {TOKEN}"})
+        return True
+
+    # --- kills -----------------------------------------------------------------------------------
+
+    async def _strike(self, database: Database) -> None:
+        """Each blow once so much of the work is done, so that they fall on all of it."""
+        blows = [self._kill] * self._plan.kills + [self._restart_server] * self._plan.restarts
+        self._draw.shuffle(blows)
+        for index, blow in enumerate(blows):
+            await self._until_ended(database, index * self._plan.incidents * 0.9 / len(blows))
+            await asyncio.sleep(self._draw.random() / 2)  # a moment that nothing of the work sets
+            await blow()
+
+    async def _until_ended(self, database: Database, due: float) -> None:
+        await _until(lambda: self._number(database, ended=True), lambda number: number >= due)
+
+    async def _kill(self) -> None:
+        at = self._draw.randrange(len(self._processes))
+        role, process = self._processes[at]
+        process.kill()
+        await asyncio.to_thread(process.join)
+        self.told.killed[role.value] += 1
+        self._processes[at] = (role, self._start(role))
+
+    async def _restart_server(self) -> None:
+        assert self._restart is not None
+        await asyncio.to_thread(self._restart)
+        self.told.restarted += 1
+
+    def _start(self, role: Role) -> BaseProcess:
+        process = FORKS.Process(target=node.run, args=(role, self._url, self._root, self._port))
+        process.start()
+        return process
+
+    # --- looking ---------------------------------------------------------------------------------
+
+    async def _number(self, database: Database, *, ended: bool) -> int:
+        """How many executions have ended, or not; -1 while the database cannot say."""
+        where = Execution.status.in_(ENDED) if ended else Execution.status.not_in(ENDED)
+        try:
+            async with database.reading() as session:
+                counted = await session.execute(select(func.count()).where(where))
+                return counted.scalar_one()
+        except SreAgentError:
+            return -1
+
+    async def _count(self, database: Database) -> None:
+        async with database.reading() as session:
+            outcomes = await session.execute(select(Execution.outcome))
+            self.told.outcomes.update(str(outcome) for outcome in outcomes.scalars())
+            settled = await session.execute(select(CommandIntent.how))
+            self.told.settled.update(settled.scalars())
+
+
+async def _until(look: Callable[[], Awaitable[Seen]], good: Callable[[Seen], bool]) -> Seen:
+    """What is seen once it is good. Other processes bring it about: there is no event."""
+    while True:
+        seen = await look()
+        if good(seen):
+            return seen
+        await asyncio.sleep(LOOK_SECONDS)
+
+
+async def _got(ask: Callable[[], Awaitable[bool]]) -> bool:
+    """The answer; False where nobody answered."""
+    try:
+        return await ask()
+    except httpx.TransportError:
+        return False
+
+
+@asynccontextmanager
+async def _client(port: int) -> AsyncIterator[httpx.AsyncClient]:
+    base = f"http://127.0.0.1:{port}"
+    async with httpx.AsyncClient(base_url=base, trust_env=False, timeout=30) as client:
+        yield client
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
