@@ -43,4 +43,9 @@ SSH_CONNECTIONS = Counter(
     "Attempts to connect to a host: `opened`, or the code of the error.",
     ("result",),
 )
-COUNTERS = (HTTP_REQUESTS, SSH_CONNECTIONS)
+TAKEOVERS = Counter(
+    "takeovers",
+    "Executions of workers that were gone: `taken`, or `handed_over` after too many deaths.",
+    ("result",),
+)
+COUNTERS = (HTTP_REQUESTS, SSH_CONNECTIONS, TAKEOVERS)

@@ -50,8 +50,8 @@ def serve(
     log.configure(settings.log_level, settings.log_format)
     if not works:
         require_shared(settings, "serve --no-worker")
-    held = alone(settings)
     listening = _listen(settings)
+    held = alone(settings)
     with _nothing_to_collect():
         # imported here: the other commands need none of it, and it takes seconds
         from app.main import create_app

@@ -40,7 +40,8 @@ class Service(Protocol):
 
 def service_of(request: Request) -> Service:
     """The running service. Raises what keeps it from running, while that lasts."""
-    now: Service | SreAgentError | None = getattr(request.app.state, "now", None)
+    up = getattr(request.app.state, "service", None)
+    now: Service | SreAgentError | None = None if up is None else up.now
     if now is None or isinstance(now, SreAgentError):
         raise now or EngineError("The service is starting.", hint="Try again in a moment.")
     return now

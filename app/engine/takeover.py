@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from app import log
+from app.counting import TAKEOVERS
 from app.engine.durable_tables import WorkflowTables
 from app.engine.endings import Endings
 from app.engine.parts import Records
@@ -85,6 +86,7 @@ class Takeover:
             return
         logger.info("taking over", workflow=workflow.id, from_worker=workflow.worker)
         await self._tables.take_over(workflow)
+        TAKEOVERS.add("taken")
 
     async def _give_up(self, workflow: Workflow) -> None:
         execution_id, _ = workflow_of(workflow.id)
@@ -95,3 +97,4 @@ class Takeover:
         logger.error("giving up an execution", workflow=workflow.id, reason=reason)
         await self._endings.hand_over(execution_id, workflow.id, reason)
         await self._tables.end(workflow)
+        TAKEOVERS.add("handed_over")

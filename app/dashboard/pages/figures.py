@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query
 from fastapi.responses import HTMLResponse
 
 from app.access.guard import needs
+from app.audit.backlog import backlog
 from app.dashboard.answering import PagePart, PageRoute
 from app.dashboard.parts import OverviewPart, ServicePart
 from app.domain.permission import Permission
@@ -30,4 +31,5 @@ async def figures(
         figures=await overview.figures(days=days, simulated=simulated),
         days=days,
         waiting=await overview.waiting(),
+        backlog=await backlog(service.database),
     )

@@ -123,7 +123,11 @@ def _require_same(first: dict[str, Any], now: dict[str, Any]) -> None:
 
 def _alone(places: Places, fence: int) -> int:
     """The lock of the one change that may run here, for a holder that no later one replaced."""
-    lock = os.open(places.change_lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        disk.make_folder(places.state)  # who only asks may be the first that comes to this host
+        lock = os.open(places.change_lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise Refused("no-lock", f"the host's lock could not be had: {error}") from None
     try:
         _take(lock)
         _pass_fence(fence, places)

@@ -89,6 +89,10 @@ class Folder:
         """What was begun on the host, in order."""
         return [line for line in self.diary() if line.startswith("start ")]
 
+    def break_again(self) -> None:
+        """As at first."""
+        (self.path / "state").write_text("inactive\n")
+
     def hold(self) -> None:
         """From now on commands wait in their middle."""
         os.mkfifo(self.path / "hold")

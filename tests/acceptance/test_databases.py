@@ -1,0 +1,141 @@
+"""`sre-agent db` as an operator uses it: a backup put back is the service as it was."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from app.audit.journal import Journal
+from app.audit.leases import Leases
+from app.audit.reading import Reading
+from app.audit.workers import Workers
+from app.domain.execution import ExecutionStatus
+from app.models.database import Database
+from tests.conftest import settings_of
+from tests.integration.engine.world import incident
+
+KNOWN = "web-prod-01.company.com"
+
+
+class Operator:
+    """Somebody at a terminal, with the settings of one database."""
+
+    def __init__(self, url: str, folder: Path) -> None:
+        self.url = url
+        self.folder = folder
+        self.settings = settings_of(url).model_copy(
+            update={
+                "audit_key_file": folder / "keys.json",
+                "audit_checkpoint_file": folder / "checkpoints.jsonl",
+            }
+        )
+
+    def run(self, *command: str, expect: int = 0) -> str:
+        """What a command says, on both of its outputs."""
+        environment = os.environ | {
+            "DATABASE_URL": self.url,
+            "AUDIT_KEY_FILE": str(self.settings.audit_key_file),
+            "AUDIT_CHECKPOINT_FILE": str(self.settings.audit_checkpoint_file),
+        }
+        done = subprocess.run(
+            [sys.executable, "-m", "app.cli", *command],
+            env=environment,
+            cwd=Path(__file__).parents[2],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == expect, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+
+@pytest.fixture
+def operator(database_url: str, tmp_path: Path) -> Operator:
+    return Operator(database_url, tmp_path)
+
+
+async def _accept(operator: Operator, number: str) -> int:
+    database = Database(operator.settings)
+    try:
+        accepted = await Journal(database).accept(
+            incident(number), {}, simulated=True, max_active=9
+        )
+        return accepted.execution_id
+    finally:
+        await database.close()
+
+
+def test_a_backup_put_back_is_what_it_was_and_verifies(operator: Operator) -> None:
+    operator.run("db", "migrate")
+    kept = asyncio.run(_accept(operator, "INC0000001"))
+    asyncio.run(_work(operator))
+    backup = operator.folder / "backup"
+    operator.run("db", "backup", str(backup))
+    asyncio.run(_accept(operator, "INC0000002"))
+    operator.run("db", "restore", str(backup), "--yes")
+    assert asyncio.run(_numbers(operator)) == {kept: "INC0000001"}
+    operator.run("db", "check")
+    operator.run("audit", "verify")
+    fence, live = asyncio.run(_left(operator))
+    assert live == frozenset()
+    assert fence > 1_000_000, "the hosts may have seen fences that the backup does not know"
+
+
+async def _work(operator: Operator) -> None:
+    """A worker that holds a host, as there is one while a backup is taken."""
+    database = Database(operator.settings)
+    try:
+        await Workers(database).beat("w-1", hostname="here", pid=7)
+        await Leases(database).acquire(KNOWN, "exe-1-1")
+        await Leases(database).release(KNOWN, "exe-1-1")
+        await Workers(database).leave("w-1")
+    finally:
+        await database.close()
+
+
+async def _numbers(operator: Operator) -> dict[int, str]:
+    database = Database(operator.settings)
+    try:
+        page = await Reading(database).executions(status=ExecutionStatus.QUEUED)
+        return {line.execution_id: line.incident_number for line in page.executions}
+    finally:
+        await database.close()
+
+
+async def _left(operator: Operator) -> tuple[int | None, frozenset[str]]:
+    database = Database(operator.settings)
+    try:
+        fence = await Leases(database).acquire(KNOWN, "exe-9-1")
+        return fence, await Workers(database).live()
+    finally:
+        await database.close()
+
+
+def test_a_backup_that_was_altered_is_not_put_back(operator: Operator) -> None:
+    backup = operator.folder / "backup"
+    operator.run("db", "backup", str(backup))
+    (copied,) = [path for path in backup.iterdir() if path.name.startswith(("service", "database"))]
+    copied.write_bytes(copied.read_bytes()[:-1])
+    said = operator.run("db", "restore", str(backup), "--yes", expect=2)
+    assert "not as it was written" in said
+    operator.run("db", "check")
+
+
+def test_a_file_that_is_damaged_is_told(tmp_path: Path) -> None:
+    (tmp_path / "sre-agent.sqlite").write_bytes(b"no database at all" * 100)
+    operator = Operator(f"sqlite+aiosqlite:///{tmp_path}/sre-agent.sqlite", tmp_path)
+    assert "not a database" in operator.run("db", "check", expect=1)
+
+
+@pytest.mark.parametrize("command", [("worker",), ("serve", "--no-worker")])
+def test_sqlite_is_for_one_process(tmp_path: Path, command: tuple[str, ...]) -> None:
+    operator = Operator(f"sqlite+aiosqlite:///{tmp_path}/sre-agent.sqlite", tmp_path)
+    said = operator.run(*command, expect=2)
+    assert "is for several processes, and SQLite" in said
+    assert "DATABASE_URL=postgresql://" in said
