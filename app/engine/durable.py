@@ -136,13 +136,15 @@ class Durable:
 
         threading.Thread(target=destroy, name="dbos-destroy").start()
         await gone.wait()
+        await self.abandon()  # what was taken between the two
         loop.set_default_executor(ThreadPoolExecutor(thread_name_prefix="loop"))
 
     async def park(self, seconds: float) -> None:
         """Begin nothing new, and wait for the steps under way, for so long at most."""
         self._stopping = True
-        if self._running and seconds > 0:
-            await asyncio.wait(self._running, timeout=seconds)
+        under_way = set(self._running)
+        if under_way and seconds > 0:
+            await asyncio.wait(under_way, timeout=seconds)
 
     async def abandon(self) -> None:
         """Stop every execution in this process without an outcome, as a crash would."""
@@ -154,18 +156,31 @@ class Durable:
 
     def _tracked(self, body: Body) -> Body:
         async def execution(execution_id: int, number: int) -> JsonObject:
-            if self._stopping:  # taken from the queue a moment too late
-                raise asyncio.CancelledError
             task = asyncio.current_task()
             assert task is not None
             self._running.add(task)
             _STOPPING.set(lambda: self._stopping)
             try:
-                return await body(execution_id, number)
+                if not self._stopping:
+                    return await body(execution_id, number)
+                return await self._keep("this process ends")
+            except Fenced as error:
+                self._stopping = True
+                return await self._keep(str(error))
             finally:
                 self._running.discard(task)
 
         return execution
+
+    async def _keep(self, why: str) -> JsonObject:
+        """Hold what was taken from the queue until this process lets go of all, unbegun.
+
+        Given back at once it would make room for the next, and a worker that ends would leaf
+        through the whole queue.
+        """
+        log.info("taken from the queue in vain: %s", why)
+        await asyncio.Event().wait()
+        raise AssertionError("nothing sets it")
 
     def _config(self) -> DBOSConfig:
         config = DBOSConfig(

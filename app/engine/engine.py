@@ -24,7 +24,7 @@ from app.engine.resuming import Resuming
 from app.engine.runs import Runs
 from app.engine.takeover import Takeover
 from app.engine.worker import Worker
-from app.errors import AuditWriteFailed, EngineError
+from app.errors import AuditWriteFailed, DatabaseNotReady, EngineError
 from app.models.database import Database
 from app.settings import Settings
 from app.telemetry.tracing import Tracer, Untraced
@@ -86,11 +86,9 @@ class Engine:
             await self._worker.register()
             await self._durable.launch(self._runs.run)
             await self._worker.start()
-        except AuditWriteFailed as error:
-            await self._durable.shutdown()
-            raise EngineError(
-                "The engine cannot write to the database.", hint=str(error)
-            ) from error
+        except (AuditWriteFailed, DatabaseNotReady, EngineError) as error:
+            await self._durable.shutdown()  # so that it can be started again
+            raise EngineError("The engine cannot use the database.", hint=str(error)) from error
         logger.info("engine started", worker=self.worker_id, simulated=self._hands.simulated)
 
     async def stop(self) -> None:

@@ -11,7 +11,6 @@ BaseExceptions, and the workflow goes on elsewhere or later.
 
 from __future__ import annotations
 
-import asyncio
 from datetime import UTC, datetime
 
 from app import log
@@ -75,9 +74,8 @@ class Runs:
         with log.about(execution_id=execution_id, workflow=keys.workflow):
             try:
                 return await self._run(keys)
-            except Fenced as error:
-                logger.warning("left to another worker", reason=str(error))
-                raise asyncio.CancelledError from error
+            except Fenced:  # this worker was given up: the execution is another's, as it is
+                raise
             except Exception as error:
                 logger.exception("an execution broke")
                 # plain, not a step: on resume a step here would stand where another was recorded

@@ -57,6 +57,7 @@ class Told:
     seconds: float
     killed: Counter[str] = field(default_factory=Counter)
     restarted: int = 0
+    ended_by_itself: int = 0  # given up by its peers, on a machine too busy to beat
     deliveries: int = 0
     outcomes: Counter[str] = field(default_factory=Counter)
     settled: Counter[str] = field(default_factory=Counter)  # how the ends of changes are known
@@ -67,6 +68,7 @@ class Told:
             f"{ended} executions in {self.seconds:.0f} s, {60 * ended / self.seconds:.0f} a minute",
             f"deliveries    {self.deliveries}",
             f"killed        {dict(self.killed)}; the database server restarted {self.restarted} x",
+            f"given up      {self.ended_by_itself} x by its peers",
             f"outcomes      {dict(self.outcomes)}",
             f"changes known {dict(self.settled)}",
             f"broken        {len(self.broken)}",
@@ -114,10 +116,12 @@ class Storm:
         async with asyncio.TaskGroup() as tasks:
             handing_in = tasks.create_task(self._hand_in())
             answering = tasks.create_task(self._answer())
+            supervising = tasks.create_task(self._supervise())
             await self._strike(database)
             numbers = await handing_in
             await _until(lambda: self._number(database, ended=False), lambda left: left == 0)
             answering.cancel()
+            supervising.cancel()
         return numbers
 
     # --- incidents -------------------------------------------------------------------------------
@@ -188,11 +192,20 @@ class Storm:
     async def _until_ended(self, database: Database, due: float) -> None:
         await _until(lambda: self._number(database, ended=True), lambda number: number >= due)
 
+    async def _supervise(self) -> None:
+        """Start again what has ended by itself: a worker that its peers had given up."""
+        while True:
+            for at, (role, process) in enumerate(self._processes):
+                if not process.is_alive():
+                    self.told.ended_by_itself += 1
+                    self._processes[at] = (role, self._start(role))
+            await asyncio.sleep(LOOK_SECONDS)
+
     async def _kill(self) -> None:
         at = self._draw.randrange(len(self._processes))
         role, process = self._processes[at]
         process.kill()
-        await asyncio.to_thread(process.join)
+        process.join()  # at once: it cannot refuse, and nobody else may see it gone meanwhile
         self.told.killed[role.value] += 1
         self._processes[at] = (role, self._start(role))
 

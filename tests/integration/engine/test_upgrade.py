@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from app.domain.execution import ExecutionStatus, Outcome
 from app.domain.verdict import Verdict
 from app.models.database import Database
 from app.models.migrate import upgrade
+from app.settings import Settings
 from tests.conftest import settings_of
 from tests.integration.engine.conftest import Site
 from tests.integration.engine.world import Folder
@@ -62,6 +64,13 @@ class Before:
     def __init__(self, tree: Path, url: str, folder: Path, output: Path) -> None:
         self._tree = tree
         self._given = (url, str(folder), str(output))
+
+    def hand_over_keys(self, settings: Settings) -> None:
+        """On PostgreSQL the audit's keys lie under the working directory, and ours is another."""
+        old, new = self._tree / settings.audit_keys_at, settings.audit_keys_at
+        if old != new.absolute():
+            new.parent.mkdir(exist_ok=True)
+            shutil.copy2(old, new)
 
     @contextmanager
     def agent(self, number: str, verdict: Verdict) -> Iterator[None]:
@@ -123,13 +132,15 @@ async def test_what_had_ended_stays_and_the_rest_goes_on(
     with before.agent("INC0000003", Verdict.ALLOW):
         await site.folder.until("start exe-3", seconds=90)
 
-    await asyncio.to_thread(upgrade, settings_of(site.url))
+    settings = settings_of(site.url)
+    before.hand_over_keys(settings)
+    await asyncio.to_thread(upgrade, settings)
     await site.agent()
     site.folder.let_go()
-    assert (await site.ended(3)).outcome is Outcome.RESOLVED
+    assert (await site.ended(3, seconds=90)).outcome is Outcome.RESOLVED
     site.folder.break_again()
     await site.vote(question, Vote.APPROVE)
-    assert (await site.ended(2)).outcome is Outcome.RESOLVED
+    assert (await site.ended(2, seconds=90)).outcome is Outcome.RESOLVED
     finished = await site.ended(1)
     assert (finished.status, finished.outcome) == (ExecutionStatus.COMPLETED, Outcome.RESOLVED)
     begun = [line.split()[1] for line in site.folder.started()]
