@@ -12,7 +12,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    op.add_column("worker", sa.Column("epoch", sa.String(), nullable=True))
+    op.add_column("worker", sa.Column("epoch", sa.Text(), nullable=True))
 
 
 def downgrade() -> None:
