@@ -172,6 +172,9 @@ class Settings(BaseSettings):
     execution_max_changes: int = Field(
         default=3, ge=1, description="Different repairs tried before it escalates."
     )
+    reach_seconds: float = Field(
+        default=60.0, ge=0, description="How long a host that is cut off is asked again."
+    )
     watch_seconds_reversible: float = Field(
         default=10.0, ge=0, description="How long health must last after a reversible change."
     )

@@ -70,7 +70,9 @@ class HostEffects:
         self._spending = spending
         self._terminal = terminal
         self._holding = holding
-        self._eyes = Observing(keys, host, records, hands, spending)
+        self._eyes = Observing(
+            keys, host, records, hands, spending, reach_seconds=settings.reach_seconds
+        )
         self._judging = Judging(records, hands)
         self._asking = Asking(keys, records, settings, simulated=hands.simulated)
         self._past = Past(self._id, records, hands.inventory)

@@ -23,6 +23,7 @@ from app.engine.keys import Keys
 from app.engine.limits import Spending
 from app.engine.parts import Hands, Records
 from app.errors import ActionRejected, UnknownTarget
+from app.execution.ports import is_cut_off
 from app.host import checks
 from app.host.view import HostView
 
@@ -30,6 +31,7 @@ OBSERVE_DEADLINE_SECONDS = 60.0
 WATCH_POLL_SECONDS = 2.0
 STRICT_POLL_SECONDS = 1.0
 GRACE_POLL_SECONDS = 0.5
+REACH_POLL_SECONDS = 1.0
 _SPENT = "limit: EXECUTION_MAX_COMMANDS is reached"
 
 
@@ -37,13 +39,23 @@ class Observing:
     """The eyes of one workflow."""
 
     def __init__(
-        self, keys: Keys, host: Host, records: Records, hands: Hands, spending: Spending
+        self,
+        keys: Keys,
+        host: Host,
+        records: Records,
+        hands: Hands,
+        spending: Spending,
+        *,
+        reach_seconds: float,
     ) -> None:
+        """`reach_seconds`: how long in all a host that is cut off is asked again."""
         self._id = keys.execution_id
         self._host = host
         self._records = records
         self._hands = hands
         self._spending = spending
+        self._patience = reach_seconds
+        self._answered = {host.name}
 
     async def observe(
         self, row: str, step: Step, calls: Sequence[ActionCall], why: str
@@ -122,7 +134,27 @@ class Observing:
         return tuple(answers[index] for index in range(len(calls)))
 
     async def _look_at(self, name: str, calls: Sequence[ActionCall]) -> Iterable[Observation]:
+        """Ask one host; again, while there is patience, what was lost on the way to it.
+
+        A network that is away for some seconds is no reason to wake a person. A related host that
+        has not answered yet may never be meant to: it gets one attempt.
+        """
         host = self._hands.inventory.get(name)
+        seen = list(await self._ask_host(host, calls))
+        lost = [i for i, one in enumerate(seen) if is_cut_off(one)]
+        begun = monotonic()
+        while lost and name in self._answered and monotonic() - begun < self._patience:
+            await asyncio.sleep(REACH_POLL_SECONDS)
+            again = await self._ask_host(host, [calls[i] for i in lost])
+            for i, one in zip(lost, again, strict=True):
+                seen[i] = one
+            lost = [i for i in lost if is_cut_off(seen[i])]
+        if len(lost) < len(seen):
+            self._answered.add(name)
+        self._patience -= monotonic() - begun
+        return seen
+
+    async def _ask_host(self, host: Host, calls: Sequence[ActionCall]) -> Iterable[Observation]:
         return await self._hands.hosts.observe(
             host, calls, deadline_seconds=OBSERVE_DEADLINE_SECONDS
         )

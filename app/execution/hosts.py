@@ -17,7 +17,7 @@ from app.execution.agentless import plain_command
 from app.execution.catalog import Catalog
 from app.execution.enrolment import GATE_COMMAND, gate_digest
 from app.execution.observations import Observer, RawResult
-from app.execution.ports import Receipt, ReceiptState
+from app.execution.ports import CONNECTION_LOST, Receipt, ReceiptState
 from app.execution.ssh import Completed, SshConnections
 from app.execution.ssh_attempts import Attempt, attempts
 from app.execution.targets import Inventory
@@ -160,7 +160,7 @@ class SshHosts:
             }
         except HostUnreachable as error:
             return self._all_failed(calls, f"{error.code}: {error}")
-        silence = "timeout: the deadline passed" if done.timed_out else "connection lost"
+        silence = "timeout: the deadline passed" if done.timed_out else CONNECTION_LOST
         return {
             index: self._observed(calls[index], answers.get(place), silence)
             for place, index in enumerate(indexes)

@@ -15,6 +15,7 @@ from app.domain.evidence import Observation
 from app.domain.host import Host
 from app.domain.probe import Probe, ProbeResult
 from app.domain.value import Value
+from app.errors import HostUnreachable
 
 
 class ReceiptState(StrEnum):
@@ -50,6 +51,15 @@ class Receipt(Value):
     repeated: bool = False  # True: the intent had been started before; this is its first result
     argv: tuple[str, ...] = ()
     seconds: float = 0.0
+
+
+CONNECTION_LOST = "connection lost"  # an observation's error: the host may have done it or not
+
+
+def is_cut_off(seen: Observation) -> bool:
+    """Whether it was the way to the host that failed: asked again, it may be answered."""
+    error = seen.error or ""
+    return error == CONNECTION_LOST or error.startswith(f"{HostUnreachable.code}:")
 
 
 class Hosts(Protocol):

@@ -29,23 +29,30 @@ class ScriptedHosts:
         self.confirmed = 0
         self.on_confirm: list[Receipt] = []
         self.facts: dict[str, Any] = OK
+        self.cut_off: list[str] = []  # the error of each attempt that does not get through
+        self.attempts: list[int] = []  # how many questions each attempt held
 
     async def observe(
         self, host: Host, calls: Sequence[ActionCall], *, deadline_seconds: float = 60.0
     ) -> tuple[Observation, ...]:
-        return tuple(
-            Observation(
-                call=call,
-                argv=("show",),
-                risk=Risk.READ,
-                ok=bool(self.facts),
-                exit_code=0,
-                error=None if self.facts else "timeout",
-                facts=self.facts,
-                taken_at=datetime.now(UTC),
-                simulated=False,
-            )
-            for call in calls
+        self.attempts.append(len(calls))
+        if self.cut_off:
+            error = self.cut_off.pop(0)
+            return tuple(self._seen(call, error, {}) for call in calls)
+        error = None if self.facts else "timeout"
+        return tuple(self._seen(call, error, self.facts) for call in calls)
+
+    def _seen(self, call: ActionCall, error: str | None, facts: dict[str, Any]) -> Observation:
+        return Observation(
+            call=call,
+            argv=("show",),
+            risk=Risk.READ,
+            ok=error is None,
+            exit_code=0,
+            error=error,
+            facts=facts,
+            taken_at=datetime.now(UTC),
+            simulated=False,
         )
 
     async def change(

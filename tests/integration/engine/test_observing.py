@@ -32,7 +32,13 @@ class Eyes:
         self.records = records
         self.execution_id = execution_id
 
-    def over(self, hosts: ScriptedHosts, prober: ScriptedProber, commands: int = 9) -> Observing:
+    def over(
+        self,
+        hosts: ScriptedHosts,
+        prober: ScriptedProber,
+        commands: int = 9,
+        reach_seconds: float = 0.0,
+    ) -> Observing:
         hands = Hands(
             inventory=OneHost(),
             catalog=Catalog.load(),
@@ -43,13 +49,14 @@ class Eyes:
         )
         spending = Spending(max_commands=commands, max_seconds=60, started_at=datetime.now(UTC))
         keys = Keys(execution_id=self.execution_id, number=1)
-        return Observing(keys, HOST, self.records, hands, spending)
+        return Observing(keys, HOST, self.records, hands, spending, reach_seconds=reach_seconds)
 
 
 @pytest.fixture
 async def eyes(database: Database, monkeypatch: pytest.MonkeyPatch) -> Eyes:
     monkeypatch.setattr(observing, "WATCH_POLL_SECONDS", 0.02)
     monkeypatch.setattr(observing, "GRACE_POLL_SECONDS", 0.01)
+    monkeypatch.setattr(observing, "REACH_POLL_SECONDS", 0.01)
     accepted = await Journal(database).accept(
         incident("INC0000001"), {}, simulated=False, max_active=9
     )
@@ -83,6 +90,42 @@ async def test_what_may_not_be_asked_is_an_answer_with_the_reason(eyes: Eyes) ->
     assert "changes the host" in reasons[2]
     assert reasons[3].startswith("rejected: unit.show")
     assert "EXECUTION_MAX_COMMANDS" in reasons[4]
+
+
+CUT = "host-unreachable: alpha (192.0.2.7:22) could not be reached: Connection refused."
+
+
+async def test_a_host_that_is_cut_off_for_a_moment_is_asked_again(eyes: Eyes) -> None:
+    hosts = ScriptedHosts()
+    hosts.cut_off = [CUT, "connection lost"]
+    seen = eyes.over(hosts, ScriptedProber(True), reach_seconds=30)
+    answers = await seen.observe("1.observe.a", Step.ANALYZE, [SHOW, SHOW], "How is it?")
+    assert [answer.ok for answer in answers] == [True, True]
+    assert hosts.attempts == [2, 2, 2]
+
+
+@pytest.mark.parametrize(
+    "error", ["host-key-mismatch: not the pinned key", "login-refused: no", "timeout"]
+)
+async def test_what_will_not_pass_is_not_asked_again(eyes: Eyes, error: str) -> None:
+    hosts = ScriptedHosts()
+    hosts.cut_off = [error]
+    seen = eyes.over(hosts, ScriptedProber(True), reach_seconds=30)
+    (answer,) = await seen.observe("1.observe.a", Step.ANALYZE, [SHOW], "How is it?")
+    assert answer.error == error
+    assert hosts.attempts == [1]
+
+
+async def test_patience_with_a_host_ends_and_is_spent_once(eyes: Eyes) -> None:
+    hosts = ScriptedHosts()
+    hosts.cut_off = [CUT] * 10_000
+    seen = eyes.over(hosts, ScriptedProber(True), reach_seconds=0.1)
+    (answer,) = await seen.observe("1.observe.a", Step.ANALYZE, [SHOW], "How is it?")
+    assert answer.error == CUT
+    attempts = len(hosts.attempts)
+    assert attempts > 1
+    await seen.observe("1.observe.b", Step.ANALYZE, [SHOW], "And now?")
+    assert len(hosts.attempts) == attempts + 1
 
 
 async def test_a_strict_watch_counts_every_failure(
