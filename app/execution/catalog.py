@@ -6,7 +6,7 @@ from the entry here, and nowhere is a shell string composed.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from app.domain.host import Host
 from app.domain.value import JsonObject, Value, fingerprint
 from app.errors import ActionRejected, CatalogError
 from app.execution.catalog_lint import lint
-from app.execution.entry import CallTemplate, CatalogEntry, Scalar, UndoTemplate, fill
+from app.execution.entry import EACH, CallTemplate, CatalogEntry, Scalar, UndoTemplate, fill
 from app.execution.gate.parameters import Unfit, check_all
 from app.execution.gate.units import why_not
 
@@ -27,7 +27,7 @@ SHIPPED = Path(__file__).with_name("catalog.yaml")
 
 
 class Undo(Value):
-    """The calls that take a change back, in order; where there are none, `note` says why.
+    """The calls that take a change back, in order; `note` says what cannot be, and why.
 
     `settle` brings into effect what the plan's other steps put back: a unit reads its files again,
     or is started where reading them has ended it. It follows every undo of the plan.
@@ -159,13 +159,14 @@ class Catalog(Value):
     def undo(self, call: ActionCall, before: Mapping[str, JsonObject], host: Host) -> Undo:
         """What takes the change back, made from the state captured before it."""
         entry = self.entry(call.action)
+        left: list[str] = []
         try:
-            calls = self._fitting(entry.undo, call, before, host)
-            settle = self._fitting(entry.settle, call, before, host)
+            calls = self._fitting(entry.undo, call, before, host, left)
+            settle = self._fitting(entry.settle, call, before, host, left)
         except (KeyError, ActionRejected) as problem:
             return Undo(note=f"The state before cannot be put back: {problem}")
         note = "" if calls else entry.rollback_note or "There is nothing to take back."
-        return Undo(calls=calls, note=note, settle=settle)
+        return Undo(calls=calls, note=" ".join([note, *left]).strip(), settle=settle)
 
     def _fitting(
         self,
@@ -173,16 +174,28 @@ class Catalog(Value):
         call: ActionCall,
         before: Mapping[str, JsonObject],
         host: Host,
+        left: list[str],
     ) -> tuple[ActionCall, ...]:
-        """The templates whose conditions held before the change, filled and checked."""
+        """The templates whose conditions held before the change, filled and checked.
+
+        An item of a list that the host's rules do not allow is left, and said in `left`: the rest
+        is worth putting back.
+        """
         known = _known(call, before)
-        fitting = [
-            _filled(template, call, known)
-            for template in templates
-            if not any(c.unmet(before.get(c.of, {}), known) for c in template.when)
-        ]
-        for filled in fitting:
-            self.check(filled, host)
+        fitting: list[ActionCall] = []
+        for template in templates:
+            if any(c.unmet(before.get(c.of, {}), known) for c in template.when):
+                continue
+            for one in _each(template, known):
+                filled = _filled(template, call, one)
+                try:
+                    self.check(filled, host)
+                except ActionRejected as problem:
+                    if template.each is None:
+                        raise
+                    left.append(f"Not put back: {problem}")
+                else:
+                    fitting.append(filled)
         return tuple(fitting)
 
     def _require_bound_units(self, entry: CatalogEntry, params: Params, host: Host) -> None:
@@ -203,6 +216,16 @@ def _known(call: ActionCall, before: Mapping[str, JsonObject]) -> dict[str, obje
     for name, facts in before.items():
         known |= {f"{name}.{field}": value for field, value in facts.items() if value is not None}
     return known
+
+
+def _each(template: UndoTemplate, known: dict[str, object]) -> Iterator[dict[str, object]]:
+    """What one template is filled with: once, or for every item of the list that it names."""
+    if template.each is None:
+        yield known
+        return
+    items = known[template.each]
+    for item in items if isinstance(items, list) else ():
+        yield {**known, EACH: item}
 
 
 def _filled(template: CallTemplate, call: ActionCall, known: Mapping[str, object]) -> ActionCall:

@@ -7,7 +7,15 @@ from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
-from app.execution.entry import PLACEHOLDER, CallTemplate, CatalogEntry, Check, Condition
+from app.execution.entry import (
+    EACH,
+    PLACEHOLDER,
+    CallTemplate,
+    CatalogEntry,
+    Check,
+    Condition,
+    UndoTemplate,
+)
 from app.execution.gate.parameters import Unfit, check, check_all
 
 FORBIDDEN_PROGRAMS = frozenset(
@@ -128,7 +136,11 @@ def _of_change(entry: CatalogEntry) -> Iterator[str]:
 def _of_templates(entry: CatalogEntry, actions: Mapping[str, CatalogEntry]) -> Iterator[str]:
     reading: list[CallTemplate] = [*entry.capture.values(), *entry.verify]
     for template in [*reading, *entry.undo, *entry.settle]:
-        yield from _of_words(entry, [str(word) for word in template.params.values()])
+        words = [str(word) for word in template.params.values()]
+        if isinstance(template, UndoTemplate) and template.each is not None:
+            yield from _of_words(entry, [f"{{{template.each}}}"])
+            words = [word for word in words if word != f"{{{EACH}}}"]
+        yield from _of_words(entry, words)
         target = actions.get(template.action)
         if target is None:
             yield f"names the unknown action {template.action!r}"

@@ -13,6 +13,7 @@ from app.domain.value import JsonObject, Value
 
 Scalar = str | int | bool | None
 
+EACH = "each"  # the placeholder for an item of a list
 PLACEHOLDER = re.compile(r"\{([a-z_][a-z0-9_]*(?:\.[a-z_][a-z0-9_]*)?)\}")
 """`{unit}` is a parameter of the call, `{before.mode}` a field of what was captured before."""
 
@@ -72,9 +73,13 @@ class Condition(Value):
 
 
 class UndoTemplate(CallTemplate):
-    """One call that undoes an action, where every condition on what was before holds."""
+    """One call that undoes an action, where every condition on what was before holds.
+
+    With `each`, a captured list as `name.field`, one call for each of its items, named `{each}`.
+    """
 
     when: tuple[Condition, ...] = ()
+    each: str | None = None
 
 
 class Check(CallTemplate):

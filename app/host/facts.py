@@ -53,6 +53,16 @@ class UnitFacts(Value):
     tasks: int | None = None
 
 
+class UnitTiesFacts(Value):
+    """What hangs on a unit: who is stopped with it, and the links by which it is enabled."""
+
+    stopped_with: tuple[str, ...] = ()  # units that run now, and would not without it
+    links: tuple[str, ...] = ()  # under /etc/systemd/system
+    by_hand: tuple[str, ...] = ()  # of those: what `systemctl enable` would not make again
+    also: tuple[str, ...] = ()  # units that are enabled and disabled with it
+    as_declared: bool = False  # enabling it again makes exactly what is there
+
+
 class UnitsFacts(Value):
     """Several units: `systemctl show` over a pattern."""
 

@@ -170,6 +170,7 @@ from .security import security_signs
 from .shaping import qdisc_remove, qdisc_restore, qdisc_show, qdiscs
 from .shared_files import files_shared
 from .space import log_truncate_deleted, packages_clean_cache
+from .ties import unit_ties
 from .unit_logs import unit_logs
 from .web_errors import web_errors
 
@@ -353,6 +354,7 @@ BUILTINS: dict[str, Builtin] = {
         security_signs,
         tcp_connect,
         unit_logs,
+        unit_ties,
         web_errors,
     )
 }

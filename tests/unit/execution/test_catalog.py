@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from app.domain.action import ActionCall, Risk
 from app.domain.host import Host, UnitRules
+from app.domain.value import JsonObject
 from app.errors import ActionRejected, CatalogError
 from app.execution.catalog import SHIPPED, Catalog
 from app.execution.gate.parameters import Unfit, check
@@ -231,9 +232,23 @@ def test_what_cannot_be_put_back_is_said() -> None:
 
 def test_a_stopped_unit_is_started_again_only_if_it_ran() -> None:
     stop = call("service.stop", unit="nginx.service")
-    assert CATALOG.undo(stop, {"before": {"active_state": "failed"}}, HOST).calls == ()
-    (undo,) = CATALOG.undo(stop, {"before": {"active_state": "active"}}, HOST).calls
+    alone: JsonObject = {"stopped_with": []}
+    failed = {"before": {"active_state": "failed"}, "ties": alone}
+    assert CATALOG.undo(stop, failed, HOST).calls == ()
+    (undo,) = CATALOG.undo(stop, {"before": {"active_state": "active"}, "ties": alone}, HOST).calls
     assert undo.action == "service.start"
+
+
+def test_what_was_stopped_with_a_unit_is_started_too_where_the_host_lets_us() -> None:
+    stop = call("service.stop", unit="nginx.service")
+    with_it: JsonObject = {
+        "stopped_with": ["nightly.timer", "strange.service", "postgresql.service"]
+    }
+    before = {"before": {"active_state": "active"}, "ties": with_it}
+    found = CATALOG.undo(stop, before, HOST)
+    named = [one.params["unit"] for one in found.calls]
+    assert named == ["nginx.service", "nightly.timer", "postgresql.service"]
+    assert "strange.service" in found.note
 
 
 def test_preconditions_hold_over_captured_facts_only() -> None:
