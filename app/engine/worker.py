@@ -2,8 +2,7 @@
 
 Each second: beat; give up neighbours that are gone; act on people's decisions; as the reaper, take
 over the executions of the dead, admit those that wait and for which there is room, and sweep for
-those that nobody works on. Everything is level-
-triggered: a pass that failed is simply made again.
+those that nobody works on. Everything is level-triggered: a pass that failed is simply made again.
 """
 
 from __future__ import annotations

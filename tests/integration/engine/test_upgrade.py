@@ -27,7 +27,7 @@ from tests.conftest import settings_of
 from tests.integration.engine.conftest import Site
 from tests.integration.engine.world import Folder
 
-BEFORE = "2c5e633ec47735a369951487203f481b4b39e13e"
+BEFORE = "4c0a9e38e38fd0424830483934970a43ca9a2636"
 """The last version in which one process was all there was."""
 
 PROJECT = Path(__file__).parents[3]
