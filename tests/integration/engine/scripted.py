@@ -37,8 +37,8 @@ class ScriptedHosts:
     ) -> tuple[Observation, ...]:
         self.attempts.append(len(calls))
         if self.cut_off:
-            error = self.cut_off.pop(0)
-            return tuple(self._seen(call, error, {}) for call in calls)
+            cut = self.cut_off.pop(0)
+            return tuple(self._seen(call, cut, {}) for call in calls)
         error = None if self.facts else "timeout"
         return tuple(self._seen(call, error, self.facts) for call in calls)
 
