@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from http import HTTPStatus
 
 from app.domain.host import Host
 from app.domain.incident import Incident
@@ -138,5 +139,13 @@ def bears_out(result: ProbeResult, incident: Incident, view: HostView) -> bool:
     if result.error is not None:
         # where nobody listens, perhaps nobody should: what ought to listen is asked for anyway
         return result.error in _FAILS and bool(view.listening_on(result.probe.port))
-    told = re.search(rf"(?<!\d){result.status}(?!\d)", text_of(incident))
-    return (result.status or 0) >= 500 or told is not None
+    return (result.status or 0) >= 500 or _tells(text_of(incident), result.status)
+
+
+def _tells(text: str, status: int | None) -> bool:
+    """Whether a ticket names a status: by its number, or in the words that users are shown."""
+    if status is None:
+        return False
+    known = {one.value: one.phrase.lower() for one in HTTPStatus}
+    words = [str(status), *([known[status]] if status in known else [])]
+    return any(re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text) for word in words)

@@ -15,7 +15,7 @@ from app.domain.host import Host
 from app.domain.hypothesis import Hypothesis
 from app.domain.incident import Incident
 from app.domain.lesson import Lesson
-from app.domain.probe import ProbeResult
+from app.domain.probe import ProbeKind, ProbeResult
 from app.domain.value import Value
 from app.host.balancing import passed_on_to
 from app.host.baseline import Baseline
@@ -43,8 +43,13 @@ class Case(Value):
 
     @property
     def red(self) -> tuple[ProbeResult, ...]:
-        """What users are refused now."""
+        """What users are refused now, or a host does not hold any more."""
         return tuple(p for p in self.probes if not p.ok)
+
+    @property
+    def unserved(self) -> tuple[ProbeResult, ...]:
+        """What users are refused, without what a host says of itself."""
+        return tuple(p for p in self.red if p.probe.kind is not ProbeKind.HOST)
 
     @property
     def needed(self) -> tuple[Host, ...]:

@@ -92,7 +92,11 @@ async def _ask_what_was_refused(
 
 
 async def ask_who_needs_it(at: Progress, effects: Effects, key: str) -> Progress:
-    """Where its own users are served: are those of the hosts that depend on it?"""
+    """Where its own users are served: are those of the hosts that depend on it?
+
+    Also where a check on the host fails: what is not as it was may have nothing to do with what
+    they suffer, and only they can tell that it was mended.
+    """
     case = at.known
     needing = [h for h in case.hosts if case.host.name in h.depends_on]
     found: list[Probe] = []
@@ -105,7 +109,7 @@ async def ask_who_needs_it(at: Progress, effects: Effects, key: str) -> Progress
     results = await effects.probe(f"{key}.needing", Step.ANALYZE, found, why)
     unserved = {r.probe.address for r in results if not r.ok}
     at = at.with_probes(tuple(r for r in results if r.probe.address in unserved))
-    return at if unserved else await _ask_what_they_were_refused(at, effects, key, found)
+    return at if at.known.red else await _ask_what_they_were_refused(at, effects, key, found)
 
 
 async def _ask_what_they_were_refused(

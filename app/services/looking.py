@@ -59,8 +59,9 @@ async def analyze(at: Progress, effects: Effects) -> Progress:
     at = await ask_as_users(at, effects, key)
     if not at.known.red:
         at = await ask_the_host(at, effects, key, at.known.host)
-    if at.known.host not in at.known.suffering:
+    if not at.known.unserved:
         at = await ask_who_needs_it(at, effects, key)
+    if at.known.host not in at.known.suffering:
         at = await ask_the_firewall(at, effects, key)
     if not at.known.red and at.known.needed:
         at = await look(at, effects, f"{key}.needed", at.known.needed)

@@ -102,6 +102,8 @@ def test_pages_that_users_are_refused_are_asked_for_at_each_site() -> None:
         ({"status": 502}, "the page is broken", (80,), True),
         ({"status": 404}, "the page is broken", (80,), False),
         ({"status": 404}, "we get a 404", (80,), True),
+        ({"status": 404}, "a click on a person gives Not Found", (80,), True),
+        ({"status": 403}, "a click on a person gives Not Found", (80,), False),
         ({"status": 403}, "order 14031 is lost", (80,), False),
         ({"error": "timeout"}, "the page is broken", (80,), True),
         ({"error": "refused"}, "the page is broken", (80,), True),

@@ -114,6 +114,22 @@ async def test_who_depends_on_a_host_tells_what_it_is_to_its_users(*, served: bo
     assert not world.changed, "another host's trouble changes nothing here"
 
 
+class Amiss(Needed):
+    """What the host tells of itself is amiss; none of its own users can be asked."""
+
+    async def hosts(self, key: str, host: str) -> tuple[Host, ...]:
+        check = told.PROBE.model_copy(update={"name": "check of alpha", "kind": ProbeKind.HOST})
+        here, *others = await super().hosts(key, host)
+        return (here.model_copy(update={"probes": (check,)}), *others)
+
+
+async def test_users_of_others_are_asked_too_where_a_host_only_says_that_it_is_amiss() -> None:
+    world = Amiss(served=False)
+    world.stop()
+    await run_execution(world, world.given(), LIMITS)
+    assert "analyze-1.needing" in world.keys
+
+
 @pytest.mark.parametrize(
     ("told", "agreed", "times"),
     [("the site is flapping", False, 1), ("the site is flapping", True, 3), ("no mail", True, 0)],
