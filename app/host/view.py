@@ -5,7 +5,7 @@ A fact that nobody looked at is absent (None), never a default: what is absent i
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import TypeVar
@@ -101,8 +101,12 @@ class HostView:
 
     @cached_property
     def filesystems(self) -> tuple[tuple[Filesystem, ...], int] | None:
+        """Each once: a container's overlay has no room but that of what it lies on."""
         found = self.facts(FilesystemsFacts, "filesystems.list")
-        return None if found is None else (found[0].filesystems, found[1])
+        if found is None:
+            return None
+        listed = found[0].filesystems
+        return tuple(one for one in listed if not _lies_on_another(one, listed)), found[1]
 
     @cached_property
     def nginx(self) -> tuple[NginxFacts, int] | None:
@@ -218,6 +222,15 @@ CONFIG_TESTS = {
     "haproxy": "haproxy.test",
 }
 """The catalog's configuration test by the name of the unit whose program it is for."""
+
+
+def _lies_on_another(one: Filesystem, listed: Sequence[Filesystem]) -> bool:
+    return one.fstype == "overlay" and any(
+        other.fstype != one.fstype
+        and other.size_bytes == one.size_bytes
+        and beneath(one.mount, other.mount)
+        for other in listed
+    )
 
 
 def config_test_of(unit: str) -> str | None:

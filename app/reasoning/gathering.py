@@ -133,8 +133,10 @@ def _mount(case: HostCase, entry: Filesystem, ident: int) -> Subject:
     if usage is not None:
         for part in ("files", "deleted_open"):
             facts["mount"][part] = [f.model_dump(mode="json") for f in getattr(usage[0], part)]
-        facts["mount"]["filler"] = filler(entry, usage[0])
-        facts["mount"]["foreign"] = foreign(case, entry, usage[0])
+        found = filler(case, entry, usage[0])
+        facts["mount"]["filler"] = found
+        kind = "" if found is None else str(found["kind"])
+        facts["mount"]["foreign"] = foreign(case, entry, usage[0], kind)
         sources |= {f"mount.{part}": usage[1] for part in ("files", "filler", "foreign")}
     facts["mount"]["journal_changes"] = journal_changes(case)
     facts["mount"]["cleaners_off"] = cleaners_off(case, mount)

@@ -8,7 +8,7 @@ from typing import Any
 
 from app.host import databases
 from app.host.database_facts import PostgresCluster
-from app.host.facts import BigFile, DiskUsageFacts, Filesystem
+from app.host.facts import BigFile, ContainerFacts, DiskUsageFacts, Filesystem
 from app.host.view import beneath
 from app.reasoning.host_case import HostCase
 
@@ -25,6 +25,10 @@ JOURNAL_SETTINGS = "/etc/systemd/journald.conf"
 PACKAGE_FILES = ("/var/cache/apt/archives", "/var/cache/dnf", "/var/cache/yum")
 _JOURNAL = re.compile(r"\.journal~?$")
 _LOG = re.compile(r"\.(?:log|out|err|trace|debug)$|\.log\.[0-9]+$|/(?:syslog|messages|debug)$")
+_CONTAINER_LOG = re.compile(r"/containers/([0-9a-f]{64})/\1-json\.log$")
+_UNFINISHED = re.compile(r"\.(?:part|partial|filepart|crdownload|incomplete|unfinished)$")
+"""What programs call a file until it is whole: dumps, downloads, copies."""
+
 _DATABASE = re.compile(r"\.(?:db|sqlite3?|ibd|frm|my[di]|rdb|aof|[lmn]df|mdb|wal)$", re.IGNORECASE)
 _KEPT_SHARE = 0.1
 _MEGABYTE = 1024 * 1024
@@ -32,18 +36,18 @@ _MEGABYTE = 1024 * 1024
 Facts = dict[str, Any]
 
 
-def filler(mount: Filesystem, usage: DiskUsageFacts) -> Facts | None:
+def filler(case: HostCase, mount: Filesystem, usage: DiskUsageFacts) -> Facts | None:
     """Who takes most of a file system, as facts: kind, path, bytes, said; None: nobody stands out.
 
-    kind: deleted | journal | packages | log | file
+    kind: deleted | journal | packages | unfinished | log | container-log | file
     """
-    found = max(_hoards(mount, usage), key=lambda hoard: int(hoard["bytes"]), default=None)
+    found = max(_hoards(case, mount, usage), key=lambda hoard: int(hoard["bytes"]), default=None)
     if found is None or int(found["bytes"]) < MAIN_SHARE * (mount.used_bytes or 0):
         return None
     return found
 
 
-def _hoards(mount: Filesystem, usage: DiskUsageFacts) -> Iterable[Facts]:
+def _hoards(case: HostCase, mount: Filesystem, usage: DiskUsageFacts) -> Iterable[Facts]:
     for ghost in usage.deleted_open[:1]:
         by = f"{', '.join(ghost.open_by[:3]) or 'a process'} still holds it open"
         said = f"the deleted file {ghost.path}; {by}"
@@ -60,9 +64,27 @@ def _hoards(mount: Filesystem, usage: DiskUsageFacts) -> Iterable[Facts]:
     for place in PACKAGE_FILES:
         total = sum(f.bytes for f in usage.folders if beneath(f.path, place))
         yield _hoard("packages", place, total, f"downloaded package files below {place}")
+    unfinished = [f for f in usage.files if _is_left_unfinished(f)]
+    if len(unfinished) > 1:
+        said = f"{len(unfinished)} files that were never finished, such as {unfinished[0].path}"
+        total = sum(f.bytes for f in unfinished)
+        yield _hoard("unfinished", unfinished[0].path, total, said)
     for file in usage.files[:1]:
+        said_by = _container_of(case, file.path)
+        if said_by is not None:
+            said = f"what the container {said_by.name} has said, in {file.path}"
+            of = {"container": said_by.name, "id": said_by.id}
+            yield _hoard("container-log", file.path, file.bytes, said) | of
+            continue
         kind = "log" if _is_log(file.path) else "file"
         yield _hoard(kind, file.path, file.bytes, file.path) | _written_by(file)
+
+
+def _container_of(case: HostCase, path: str) -> ContainerFacts | None:
+    """The container whose log a file is, as docker names such files."""
+    found = _CONTAINER_LOG.search(path)
+    known = () if case.view.containers is None else case.view.containers[0]
+    return next((c for c in known if found is not None and c.id == found[1]), None)
 
 
 def _written_by(file: BigFile) -> Facts:
@@ -83,14 +105,23 @@ def _is_log(path: str) -> bool:
     return beneath(path, LOGS) and _LOG.search(path) is not None
 
 
+def _is_left_unfinished(file: BigFile) -> bool:
+    return not file.open_by and _UNFINISHED.search(file.path) is not None
+
+
 def _kept(mount: Filesystem) -> int:
     """Megabytes of the journal that may stay: what its own default would allow it."""
     share = _KEPT_SHARE * (mount.size_bytes or 0) / _MEGABYTE
     return int(min(max(share, 16), 500))
 
 
-def foreign(case: HostCase, mount: Filesystem, usage: DiskUsageFacts) -> list[Facts]:
-    """Large files that nothing has open and that are no database's own: somebody left them."""
+def foreign(
+    case: HostCase, mount: Filesystem, usage: DiskUsageFacts, filled_by: str
+) -> list[Facts]:
+    """Large files that nothing has open and that are no database's own: somebody left them.
+
+    Where it is unfinished files that fill it (`filled_by`, the filler's kind), those alone.
+    """
     data = [
         one.server.data
         for view in (case.view, case.then)
@@ -98,10 +129,11 @@ def foreign(case: HostCase, mount: Filesystem, usage: DiskUsageFacts) -> list[Fa
         if isinstance(one.server, PostgresCluster) and one.server.data
     ]
     least = FOREIGN_SHARE * (mount.used_bytes or 0)
+    only_unfinished = filled_by == "unfinished"
     return [
         file.model_dump(mode="json")
         for file in usage.files
-        if file.bytes >= least
+        if (_is_left_unfinished(file) if only_unfinished else file.bytes >= least)
         and not file.open_by
         and not beneath(file.path, LOGS)
         and not _DATABASE.search(file.path)

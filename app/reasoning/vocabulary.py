@@ -118,7 +118,9 @@ _OF_A_UNIT = extended(
 
 _FILLER = made(
     "what takes most of it",
-    kind=one_of("deleted", "journal", "packages", "log", "file"), path=TEXT,
+    kind=one_of("deleted", "journal", "packages", "unfinished", "log", "container-log", "file"),
+    path=TEXT,
+    container=TEXT, id=TEXT,
     bytes=NUMBER, said=TEXT, keep=NUMBER, inode=NUMBER, pid=NUMBER,
     start_time=NUMBER, unit=TEXT, is_log=TRUTH,
     has_writer=TRUTH, writer=annotated(BigFile.model_fields["writer"].annotation),

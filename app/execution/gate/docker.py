@@ -13,6 +13,7 @@ from typing import Any
 
 from . import made
 from .answers import Params, answer
+from .edits import log_truncate
 from .places import Places
 from .refusal import Failed
 from .window import looked_twice
@@ -129,6 +130,16 @@ def container_pause(params: Params, _: Places) -> int:
 
 def container_unpause(params: Params, _: Places) -> int:
     return _do(params, "unpause")
+
+
+def container_truncate_log(params: Params, places: Places) -> int:
+    """Empty what a container has said so far, where the engine keeps it in a file; it goes on."""
+    one = _required(params)
+    ident, path = str(one["Id"]), str(one.get("LogPath") or "")
+    kept = (one["HostConfig"].get("LogConfig") or {}).get("Type")
+    if kept != "json-file" or not path.endswith(f"/containers/{ident}/{ident}-json.log"):
+        raise Failed(f"what {params['container']} says is not kept in a file of its own")
+    return log_truncate({"path": path}, places)
 
 
 def container_set_restart_policy(params: Params, places: Places) -> int:

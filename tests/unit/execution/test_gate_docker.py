@@ -79,7 +79,9 @@ class Engine(BaseHTTPRequestHandler):
             },
             "State": {"Status": state["status"], "ExitCode": 137, "Error": ""},
             "NetworkSettings": {"Networks": state.get("networks", {"inner": {}})},
+            "LogPath": state.get("log", ""),
             "HostConfig": {
+                "LogConfig": {"Type": state.get("kept", "json-file")},
                 "AutoRemove": state.get("removed", False),
                 "RestartPolicy": {
                     "Name": state["policy"],
@@ -152,6 +154,34 @@ def test_it_waits_as_it_is_and_goes_on(engine: dict[str, Any]) -> None:
     assert engine["status"] == "paused"
     assert docker.container_unpause(NAMED, PLACES) == 0
     assert engine["status"] == "running"
+
+
+@pytest.fixture
+def said(engine: dict[str, Any], tmp_path: Path) -> Path:
+    """The file that the engine keeps what it has said in."""
+    log = tmp_path.resolve() / "containers" / ID / f"{ID}-json.log"
+    log.parent.mkdir(parents=True)
+    log.write_text("a line\n")
+    engine["log"] = str(log)
+    return log
+
+
+def test_what_it_has_said_is_emptied(said: Path) -> None:
+    assert docker.container_truncate_log(NAMED, PLACES) == 0
+    assert said.read_text() == ""
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"kept": "journald"}, {"log": "/var/log/app.log"}, {"log": "/etc/containers/x-json.log"}],
+)
+def test_no_other_file_is_emptied(
+    engine: dict[str, Any], said: Path, other: dict[str, str]
+) -> None:
+    engine.update(other)
+    with pytest.raises(Failed, match="not kept in a file of its own"):
+        docker.container_truncate_log(NAMED, PLACES)
+    assert said.read_text() == "a line\n"
 
 
 def test_another_one_that_took_the_name_is_left_alone(

@@ -189,3 +189,53 @@ async def test_a_file_that_a_program_has_open_stays_where_it_is() -> None:
     held = big(f"{PLACE}/state.db", owner="tickets", open_by=["tickets"])
     judged = await assessed(mounted(PLACE), {"files": [held]})
     assert judged.advice is Advice.HAND_OVER
+
+
+async def test_files_that_were_never_finished_are_moved_away_and_finished_ones_stay() -> None:
+    parts = [big(f"{PLACE}/dump-{n}.zst.part", 90 * MB, open_by=[]) for n in range(7)]
+    at_work = big(f"{PLACE}/dump-8.zst.part", 80 * MB, open_by=["dump"])
+    whole = big(f"{PLACE}/dump-9.zst", 95 * MB, open_by=[])
+    judged = await assessed(mounted(PLACE), {"files": [whole, *parts, at_work]})
+    assert steps(judged) == [f"file.move_aside path={PLACE}/dump-{n}.zst.part" for n in range(5)]
+    assert judged.repair is not None
+    assert judged.repair.requires_person
+    assert "7 files that were never finished" in judged.hypotheses[0].text
+
+
+ENGINE = "/var/lib/tickets"  # where this engine keeps its data
+SAID = f"{ENGINE}/containers/{'ab' * 32}/{'ab' * 32}-json.log"
+
+
+@pytest.mark.parametrize(
+    ("path", "advice"),
+    [
+        (SAID, Advice.REMEDIATE),
+        (SAID.replace("ab", "cd"), Advice.HAND_OVER),  # of a container that nobody knows
+    ],
+)
+async def test_what_a_container_has_said_is_emptied(path: str, advice: Advice) -> None:
+    overlay = mounted(f"{ENGINE}/overlay2/{'e' * 64}/merged", source="overlay", fstype="overlay")
+    known = {"name": "pages", "id": "ab" * 32, "state": "running"}
+    facts = facts_of(UP, HEALTHY_LISTENERS, mounts=[mounted(ENGINE), overlay]) | asked(*UP)
+    facts["containers.list"] = {"containers": [known]}
+    held = big(path, open_by=["dockerd"])
+    facts[f"disk.usage path={ENGINE}"] = {"path": ENGINE, "files": [held]}
+    facts["http.local url=http://127.0.0.1:9100/ host_header=tickets.example"] = {
+        "url": "http://127.0.0.1:9100/",
+        "status": 500,
+    }
+    facts["baseline.manifest"] = manifest_now()
+    facts["unit.logs lines=100 unit=tickets.service"] = {
+        "source": "log",
+        "lines": [
+            {
+                "count": 1,
+                "template": "no space left on device",
+                "example": "no space left on device",
+            }
+        ],
+    }
+    judged = await judge(case(facts, status=500))
+    assert judged.advice is advice
+    if advice is Advice.REMEDIATE:
+        assert steps(judged) == [f"container.truncate_log container=pages id={'ab' * 32}"]
