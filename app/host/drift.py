@@ -143,6 +143,23 @@ def _kind(then: Manifest.File | None, now: Manifest.File | None) -> ChangeKind |
     return None
 
 
+def how_changed(change: Change) -> str:
+    """In which way it is not as it was, as a few words."""
+    then, now = change.then, change.now
+    if then is None or now is None or change.kind is ChangeKind.CONTENT:
+        return change.kind.value
+    if change.kind is ChangeKind.TARGET:
+        return f"it leads to {now.target}, and led to {then.target}"
+    parts = [
+        f"{word} {getattr(now, word)}, was {getattr(then, word)}"
+        for word in ("owner", "group", "mode")
+        if getattr(now, word) != getattr(then, word)
+    ]
+    if acl_differs(then, now):
+        parts.append("its access list (ACL) is another")
+    return "; ".join(parts) or change.kind.value
+
+
 def acl_differs(then: Manifest.File, now: Manifest.File) -> bool:
     """Whether the access list is another one, where both are known."""
     return None not in (then.acl, now.acl) and then.acl != now.acl

@@ -6,7 +6,15 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from app.host.drift import Change, ChangeKind, Relation, acl_differs, points_to, program
+from app.host.drift import (
+    Change,
+    ChangeKind,
+    Relation,
+    acl_differs,
+    how_changed,
+    points_to,
+    program,
+)
 from app.host.facts import Manifest, UnitFacts
 from app.host.network_state import text_of
 from app.host.view import beneath
@@ -144,6 +152,7 @@ def _subject(case: HostCase, change: Change, how: Relation, unit: str, *, alone:
         "path": change.path,
         "kind": change.kind.value,
         "relation": how.value,
+        "how": how_changed(change),
         "then": None if change.then is None else change.then.model_dump(mode="json"),
         "now": None if change.now is None else change.now.model_dump(mode="json"),
         "within": [file.model_dump(mode="json") for file in change.within],
@@ -163,7 +172,6 @@ def _subject(case: HostCase, change: Change, how: Relation, unit: str, *, alone:
         "quoted": quoted(case, change),
         "named_in_log": case.names_path(change.path, unit),
         "access_differs": _access_differs(change),
-        "acl_differs": _acl_differs(change),
         "still_readable": _still_readable(change),
         "settings": list(settings_of(case, change)),
         "others_refuted": any(key.startswith(f"{BY_RELOAD}@") for key in case.case.refuted),
@@ -206,13 +214,6 @@ def _access_differs(change: Change) -> bool:
     if then is None or now is None or change.kind is not ChangeKind.CONTENT:
         return False
     return (then.owner, then.group, then.mode) != (now.owner, now.group, now.mode)
-
-
-def _acl_differs(change: Change) -> bool:
-    """Whether its access list is another one, which neither owner nor mode shows."""
-    return (
-        change.then is not None and change.now is not None and acl_differs(change.then, change.now)
-    )
 
 
 def _still_readable(change: Change) -> bool:

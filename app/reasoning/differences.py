@@ -8,7 +8,7 @@ from typing import Any
 from app.domain.action import ActionCall
 from app.domain.probe import ProbeKind
 from app.host import job_scripts
-from app.host.drift import Change, ChangeKind, Relation
+from app.host.drift import Change, ChangeKind, Relation, how_changed
 from app.host.kept import is_told, timer_of
 from app.host.network_state import text_of
 from app.knowledge.setting_meanings import meant
@@ -72,7 +72,7 @@ def difference_subjects(case: HostCase) -> Iterable[Subject]:
         facts["difference"] = {
             "theme": theme,
             "paths": ", ".join(change.path for change in changes),
-            "how": ", ".join(dict.fromkeys(change.kind.value for change in changes)),
+            "how": ", ".join(dict.fromkeys(how_changed(change) for change in changes)),
             "alone": len(themes) == 1,
             "refused": _is_refused(case, changes),
             "looked_at": all(case.view.asked(ask.action, **ask.params) for ask in asks),

@@ -22,7 +22,7 @@ from app.host.database_settings import ChangedSetting
 from app.host.database_shapes import reshaped
 from app.host.database_tables import is_named_in
 from app.host.database_tables import lost as tables_lost
-from app.host.drift import Change, ChangeKind, acl_differs
+from app.host.drift import Change, ChangeKind, how_changed
 from app.host.mariadb_access import LostLogin
 from app.host.network_state import text_of
 from app.host.ticket_pages import failing_requests
@@ -142,7 +142,9 @@ def _changed(case: HostCase) -> Iterable[Finding]:
         assert case.drift is not None
         said = comments_of(case, change)
         words = f" ({said[0].strip()[:200]})" if said and said[0].strip() else ""
-        text = f"{change.path} was changed since {case.host.name} was healthy: {_how(change)}"
+        text = (
+            f"{change.path} was changed since {case.host.name} was healthy: {how_changed(change)}"
+        )
         ident = said[1] if said else case.drift[1]
         yield Finding(
             key=change.path,
@@ -150,18 +152,6 @@ def _changed(case: HostCase) -> Iterable[Finding]:
             evidence_id=ident,
             shared=shared_words(case, text + words),
         )
-
-
-def _how(change: Change) -> str:
-    if change.kind is ChangeKind.TARGET and change.then is not None and change.now is not None:
-        return f"it leads to {change.now.target}, and led to {change.then.target}"
-    if change.kind is not ChangeKind.MODE or change.then is None or change.now is None:
-        return change.kind.value
-    then, now = (f"{f.owner}:{f.group} {f.mode}" for f in (change.then, change.now))
-    listed = (
-        ", and its access list (ACL) is another" if acl_differs(change.then, change.now) else ""
-    )
-    return f"{now}, was {then}{listed}"
 
 
 def _new_rules(case: HostCase) -> Iterable[Finding]:

@@ -106,13 +106,13 @@ _CHANGE = extended(Change, {"comments": TEXT})
 _OF_A_UNIT = extended(
     _CHANGE,
     {
-        "relation": annotated(Relation), "blamed": TRUTH, "alone": TRUTH, "is_code": TRUTH,
+        "relation": annotated(Relation), "how": TEXT, "blamed": TRUTH, "alone": TRUTH, "is_code": TRUTH,
         "is_settings": TRUTH,
         "stray_code": TRUTH, "still_readable": TRUTH,
         "reload_refuted": TRUTH, "unread": TRUTH, "points_to": TEXT, "points_nowhere": TRUTH,
         "dangling": TRUTH, "sets": TEXT, "named": TRUTH, "names_page": TEXT,
         "others_refuted": TRUTH, "diff": TEXT, "quoted": TEXT, "named_in_log": TRUTH,
-        "access_differs": TRUTH, "acl_differs": TRUTH, "settings": TEXTS,
+        "access_differs": TRUTH, "settings": TEXTS,
     },
 )  # fmt: skip
 
