@@ -16,7 +16,7 @@ import shutil
 import sqlite3
 import subprocess
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -34,6 +34,8 @@ ENGINE = "engine.sqlite"
 KEYS = "audit-keys.json"
 CHECKPOINTS = "audit-checkpoints.jsonl"
 _BUSY_SECONDS = 60
+NOTHING_TOUCHED = "What was there is as it was."
+DATABASE_DONE = "The database is the backup's by now, its audit files are not: do it again."
 
 
 class Manifest(Value):
@@ -86,32 +88,126 @@ def read_backup(folder: Path) -> Manifest:
 
 
 def restore(settings: Settings, folder: Path) -> Manifest:
-    """Put a backup in the place of what is there. What was there is kept beside it on SQLite.
+    """Put a backup in the place of what is there: all of it, or nothing.
 
-    Nothing may work on the database meanwhile. Raises ConfigurationError where the backup is not
-    whole or of the other kind of database; DatabaseNotReady.
+    What was there is kept beside it: the files of SQLite, and the audit's. Nothing may work on the
+    database meanwhile. Raises ConfigurationError where the backup is not whole or of the other kind
+    of database; DatabaseNotReady.
     """
     manifest = read_backup(folder)
     if manifest.kind != _kind(settings):
         raise ConfigurationError(
             f"{folder} is a backup of {manifest.kind}, and DATABASE_URL is {_kind(settings)}."
         )
-    if settings.uses_sqlite:
-        for target, name in _sqlite_files(settings):
-            _set_aside(target)
-            if name in manifest.sha256:
-                _copy_sqlite(folder / name, target)
-    else:
-        options = ("--clean", "--if-exists", "--no-owner", "--single-transaction")
-        _postgres_tool(
-            settings, "pg_restore", *options, f"--dbname={_name(settings)}", str(folder / DUMP)
-        )
-    for target, name in _audit_files(settings):
-        _set_aside(target)
-        if name in manifest.sha256:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(folder / name, target)
+    # everything is copied and looked through before anything that is there is touched
+    with _staged(settings, folder, manifest) as staged:
+        if not settings.uses_sqlite:
+            options = ("--clean", "--if-exists", "--no-owner", "--single-transaction")
+            _postgres_tool(
+                settings, "pg_restore", *options, f"--dbname={_name(settings)}", str(folder / DUMP)
+            )
+        _swap(staged, so_far=NOTHING_TOUCHED if settings.uses_sqlite else DATABASE_DONE)
     return manifest
+
+
+@contextmanager
+def _staged(
+    settings: Settings, folder: Path, manifest: Manifest
+) -> Iterator[dict[Path, Path | None]]:
+    """Each target with a whole copy beside it, on disk; None: the backup has none of it.
+
+    Copies that were not put into place are gone afterwards. Raises DatabaseNotReady.
+    """
+    files = (*(_sqlite_files(settings) if settings.uses_sqlite else ()), *_audit_files(settings))
+    staged: dict[Path, Path | None] = {}
+    try:
+        for target, name in files:
+            beside = target.with_name(f".{target.name}.restoring-{os.getpid()}")
+            staged[target] = beside if name in manifest.sha256 else None
+            if name in (SERVICE, ENGINE) and name in manifest.sha256:
+                _copy_sqlite(folder / name, beside)
+                _require_sound(beside, folder / name)
+            elif name in manifest.sha256:
+                _copy_plain(folder / name, beside)
+        yield staged
+    finally:
+        for copied in staged.values():
+            if copied is not None:
+                _unlink(*_with_siblings(copied))
+
+
+def _copy_plain(source: Path, target: Path) -> None:
+    try:
+        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        shutil.copy2(source, target)
+        _sync(target)
+    except OSError as error:
+        raise DatabaseNotReady(
+            f"{source} cannot be copied to {target}: {error.strerror}.", hint=NOTHING_TOUCHED
+        ) from error
+    if _sha256(target) != _sha256(source):
+        raise DatabaseNotReady(f"{target} is not what {source} is.", hint=NOTHING_TOUCHED)
+
+
+def _require_sound(copied: Path, source: Path) -> None:
+    for sentence in _sqlite_damage(copied):
+        raise DatabaseNotReady(f"{source} is damaged: {sentence}.", hint=NOTHING_TOUCHED)
+    try:
+        _sync(copied)
+    except OSError as error:
+        raise DatabaseNotReady(
+            f"{copied} cannot be written: {error.strerror}.", hint=NOTHING_TOUCHED
+        ) from error
+
+
+def _swap(staged: dict[Path, Path | None], *, so_far: str) -> None:
+    """Put the copies into place by renames alone; all of them, or what was there stands again.
+
+    `so_far`: what a person is told of the rest where that fails.
+    """
+    stamp = f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}"
+    done: list[tuple[Path, Path]] = []  # (from, to)
+    try:
+        for target, copied in staged.items():
+            # SQLite's files beside a database belong to it, and to none that comes after it
+            for one in _with_siblings(target):
+                if one.exists():
+                    _rename(one, one.with_name(f"{one.name}.before-{stamp}"), done)
+            if copied is not None:
+                _rename(copied, target, done)
+    except OSError as error:
+        for origin, place in reversed(done):
+            place.rename(origin)
+        raise DatabaseNotReady(
+            f"The backup's files cannot be put into place: {error}.", hint=so_far
+        ) from error
+    for folder in {target.parent for target in staged}:
+        if folder.is_dir():
+            _sync(folder)
+
+
+def _rename(origin: Path, place: Path, done: list[tuple[Path, Path]]) -> None:
+    origin.rename(place)
+    done.append((origin, place))
+
+
+def _with_siblings(path: Path) -> list[Path]:
+    return [path, *(path.with_name(path.name + ending) for ending in ("-wal", "-shm"))]
+
+
+def _unlink(*paths: Path) -> None:
+    for path in paths:
+        if path.exists():  # its folder may be none
+            path.unlink()
+
+
+def _sync(path: Path) -> None:
+    """Have a file or a folder on disk before anything relies on it."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def damage(settings: Settings) -> list[str]:
@@ -124,7 +220,7 @@ def damage(settings: Settings) -> list[str]:
             for sentence in _sqlite_damage(path)
         ]
     try:
-        _postgres_tool(settings, "pg_dump", "--format=custom", f"--file={os.devnull}")
+        _postgres_tool(settings, "pg_dump", "--format=custom", "--no-sync", f"--file={os.devnull}")
     except DatabaseNotReady as error:
         return [str(error)]
     return []
@@ -144,24 +240,16 @@ def _sqlite_damage(path: Path) -> Iterator[str]:
 
 def _copy_sqlite(source: Path, target: Path) -> None:
     """SQLite's online backup: one consistent moment, whoever writes meanwhile."""
-    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
+        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with (
             closing(sqlite3.connect(source, timeout=_BUSY_SECONDS)) as here,
             closing(sqlite3.connect(target)) as there,
         ):
             here.backup(there)
-    except sqlite3.Error as error:
+    except (OSError, sqlite3.Error) as error:
         raise DatabaseNotReady(f"{source} cannot be copied to {target}: {error}.") from error
     target.chmod(0o600)
-
-
-def _set_aside(path: Path) -> None:
-    """Keep what is there under another name; and SQLite's files beside it, which belong to it."""
-    stamp = f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}"
-    for one in (path, path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")):
-        if one.exists():
-            one.rename(one.with_name(f"{one.name}.before-{stamp}"))
 
 
 def _sqlite_files(settings: Settings) -> tuple[tuple[Path, str], ...]:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import hashlib
+import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,6 +19,8 @@ from app.audit.leases import Leases
 from app.audit.reading import Reading
 from app.audit.workers import Workers
 from app.domain.execution import ExecutionStatus
+from app.engine import copies
+from app.errors import DatabaseNotReady
 from app.models.database import Database
 from tests.conftest import settings_of
 from tests.integration.engine.world import incident
@@ -126,6 +132,88 @@ def test_a_backup_that_was_altered_is_not_put_back(operator: Operator) -> None:
     said = operator.run("db", "restore", str(backup), "--yes", expect=2)
     assert "not as it was written" in said
     operator.run("db", "check")
+
+
+def test_a_restore_that_cannot_be_made_leaves_what_was_there(operator: Operator) -> None:
+    """The backup is as its manifest says, and no database all the same: a disk that was failing."""
+    operator.run("db", "migrate")
+    kept = asyncio.run(_accept(operator, "INC0000001"))
+    backup = operator.folder / "backup"
+    operator.run("db", "backup", str(backup))
+    (copied,) = [path for path in backup.iterdir() if path.name.startswith(("service", "database"))]
+    copied.write_bytes(b"no database at all" * 100)
+    _agree(backup)
+    before = _files(operator)
+    operator.run("db", "restore", str(backup), "--yes", expect=2)
+    assert _files(operator) == before
+    assert asyncio.run(_numbers(operator)) == {kept: "INC0000001"}
+    operator.run("db", "check")
+    operator.run("audit", "verify")
+
+
+def test_a_restore_without_a_place_for_one_file_touches_none(operator: Operator) -> None:
+    operator.run("db", "migrate")
+    asyncio.run(_accept(operator, "INC0000001"))
+    backup = operator.folder / "backup"
+    operator.run("db", "backup", str(backup))
+    kept = asyncio.run(_accept(operator, "INC0000002"))
+    (operator.folder / "file").touch()
+    before = _files(operator)
+    elsewhere = operator.settings.model_copy(
+        update={"audit_key_file": operator.folder / "file" / "keys.json"}
+    )
+    with pytest.raises(DatabaseNotReady, match="cannot be copied"):
+        copies.restore(elsewhere, backup)
+    assert _files(operator) == before
+    assert kept in asyncio.run(_numbers(operator))
+    operator.run("audit", "verify")
+
+
+def test_files_that_cannot_be_put_into_place_are_put_back(tmp_path: Path) -> None:
+    """The last rename fails: what was renamed before it is where it was."""
+    operator = Operator(f"sqlite+aiosqlite:///{tmp_path}/sre-agent.sqlite", tmp_path)
+    operator.run("db", "migrate")
+    asyncio.run(_accept(operator, "INC0000001"))
+    backup = operator.folder / "backup"
+    operator.run("db", "backup", str(backup))
+    keys = operator.settings.audit_keys_at
+    before = _files(operator)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Path, "rename", _refusing(keys, Path.rename))
+        with pytest.raises(DatabaseNotReady, match="put into place"):
+            copies.restore(operator.settings, backup)
+    assert _files(operator) == before
+    operator.run("audit", "verify")
+
+
+def _refusing(place: Path, rename: Callable[[Path, Path], Path]) -> Callable[[Path, Path], Path]:
+    def refuse(origin: Path, target: Path) -> Path:
+        if target == place and "restoring" in origin.name:
+            raise OSError(errno.EIO, "Input/output error")
+        return rename(origin, target)
+
+    return refuse
+
+
+def _agree(backup: Path) -> None:
+    """Have the manifest say of each file what it is now."""
+    path = backup / copies.MANIFEST
+    told = json.loads(path.read_text())
+    told["sha256"] = {
+        name: hashlib.sha256((backup / name).read_bytes()).hexdigest() for name in told["sha256"]
+    }
+    path.write_text(json.dumps(told))
+
+
+def _files(operator: Operator) -> dict[str, bytes]:
+    """What lies in the operator's folder, but the lock and the backup; databases by their name."""
+    return {
+        path.name: b"" if "sqlite" in path.name else path.read_bytes()
+        for path in sorted(operator.folder.iterdir())
+        if path.is_file()
+        and path.suffix not in (".lock",)
+        and not path.name.endswith(("-wal", "-shm"))
+    }
 
 
 def test_a_file_that_is_damaged_is_told(tmp_path: Path) -> None:
