@@ -7,6 +7,7 @@ settings.md has a line for each; a test holds the two together.
 from __future__ import annotations
 
 import os
+from datetime import timedelta
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
@@ -97,6 +98,17 @@ class Settings(BaseSettings):
     )
     audit_verify_all_seconds: float = Field(
         default=3600.0, ge=1, description="How often it verifies the whole chain and every row."
+    )
+
+    # --- how long it keeps them --------------------------------------------------------------
+    retention_days: int = Field(
+        default=0,
+        ge=0,
+        description="Executions that ended so many days ago are archived, once a day; 0: kept for "
+        "ever.",
+    )
+    archive_dir: Path | None = Field(
+        default=None, description="Where archives are written; default: beside the database."
     )
 
     # --- how it serves -----------------------------------------------------------------------
@@ -462,6 +474,16 @@ class Settings(BaseSettings):
     def audit_checkpoints_at(self) -> Path:
         """Where checkpoints of the audit's chain are written."""
         return self.audit_checkpoint_file or self.beside_database(".audit-checkpoints.jsonl")
+
+    @property
+    def retention(self) -> timedelta | None:
+        """How long executions that have ended stay in the tables; None: for ever."""
+        return timedelta(days=self.retention_days) if self.retention_days else None
+
+    @property
+    def archives_at(self) -> Path:
+        """The folder of archived executions."""
+        return self.archive_dir or self.beside_database(".archive")
 
     def beside_database(self, ending: str) -> Path:
         """A file or folder of the same name; for PostgreSQL under var/ in the working directory."""

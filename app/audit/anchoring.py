@@ -89,8 +89,14 @@ def compare_anchor(
 
 
 async def _hashes(session: AsyncSession, seqs: Iterable[int]) -> dict[int, str]:
-    wanted = select(AuditEntry.seq, AuditEntry.hash).where(AuditEntry.seq.in_(set(seqs)))
-    return {row.seq: row.hash for row in await session.execute(wanted)}
+    """The hashes of these entries. Of one that was archived: what the next one is bound to."""
+    wanted = set(seqs)
+    there = select(AuditEntry.seq, AuditEntry.hash).where(AuditEntry.seq.in_(wanted))
+    after = select(AuditEntry.seq, AuditEntry.previous).where(
+        AuditEntry.seq.in_({seq + 1 for seq in wanted})
+    )
+    bound_to = {row.seq - 1: row.previous for row in await session.execute(after)}
+    return bound_to | {row.seq: row.hash for row in await session.execute(there)}
 
 
 def anchors_of(path: Path, findings: Findings) -> Iterator[Line]:

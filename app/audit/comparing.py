@@ -39,7 +39,7 @@ async def compare_rows(session: AsyncSession, findings: Findings, execution_id: 
             continue
         about = str(mapper.class_.__tablename__)
         async for rows in raw_rows_of(session, mapper, *where):
-            last = await _last_entries(session, about, list(rows))
+            last = await last_entries(session, about, list(rows))
             for row_id, values in rows.items():
                 compare(findings, about, row_id, values, last.get(row_id))
             compared += len(rows)
@@ -101,7 +101,7 @@ async def _compare_selected(
     (key,) = mapper.primary_key
     rows = [dict(row) for row in (await session.execute(wanted)).mappings()]
     about, name = str(mapper.class_.__tablename__), str(key.key)
-    last = await _last_entries(session, about, [str(row[name]) for row in rows])
+    last = await last_entries(session, about, [str(row[name]) for row in rows])
 
     def compare_all() -> None:
         for row in rows:
@@ -145,7 +145,7 @@ def belonging(mapper: Mapper[Any], execution_id: int | None) -> list[ColumnEleme
     return None
 
 
-async def _last_entries(session: AsyncSession, about: str, ids: Sequence[str]) -> dict[str, Entry]:
+async def last_entries(session: AsyncSession, about: str, ids: Sequence[str]) -> dict[str, Entry]:
     """The last entry about each row, by the row's id."""
     newest = (
         select(func.max(AuditEntry.seq))

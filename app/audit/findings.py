@@ -26,6 +26,7 @@ class Fault(StrEnum):
     ANCHOR_FORGED = "anchor-forged"  # a checkpoint whose signature is wrong
     KEY_UNKNOWN = "key-unknown"
     GUARD_MISSING = "guard-missing"
+    ARCHIVE_CHANGED = "archive-changed"  # an archive that is another file than was written
 
 
 GAPS = frozenset({Fault.ENTRIES_MISSING})
@@ -50,6 +51,7 @@ class Report(Value):
     head: int  # the last entry's number
     head_hash: str
     head_at: str  # ISO 8601; "" where there is no entry
+    archived: int = 0  # executions that are not in these tables any more
     findings: tuple[Finding, ...] = Field(default=())
     more: int = 0  # findings beyond those that are kept
     signed_by: str = ""  # of an export: the id of the key that signed it
@@ -80,7 +82,12 @@ class Report(Value):
             if self.sound
             else f"{len(self.findings) + self.more} things are wrong."
         )
-        return tuple(filter(None, (looked, self._beyond(), verdict)))
+        archived = (
+            f"{self.archived} executions were archived: sre-agent audit verify --archive FILE."
+            if self.archived
+            else ""
+        )
+        return tuple(filter(None, (looked, archived, self._beyond(), verdict)))
 
     def _beyond(self) -> str:
         """What this verification could not see."""

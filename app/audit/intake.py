@@ -5,11 +5,13 @@
   seen, or its state says that the incident is on hold, resolved, closed or cancelled): the
   execution that answered it.
 - Otherwise the incident has opened again: a new execution, the next episode.
+
+An execution that was archived answers as it did while its rows were here.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -18,11 +20,15 @@ from app.domain.execution import ACTIVE, ExecutionStatus
 from app.domain.incident import Incident
 from app.domain.value import JsonObject, Value
 from app.errors import Busy
+from app.models.archive import ArchivedExecution
 from app.models.sre_execution import Execution
 from app.redaction.redactor import REDACTOR
 
 NOT_OPEN = frozenset({"3", "6", "7", "8"})  # on hold, resolved, closed, cancelled
 RETRY_AFTER_SECONDS = 30
+
+Known = Execution | ArchivedExecution
+One = TypeVar("One", Execution, ArchivedExecution)
 
 
 class Accepted(Value):
@@ -73,40 +79,57 @@ async def accept(
     return Accepted(execution_id=execution.id, created=True, status=execution.status)
 
 
-async def _last_execution(session: AsyncSession, number: str) -> Execution | None:
+async def _last_execution(session: AsyncSession, number: str) -> Known | None:
+    found: tuple[Known | None, ...] = (
+        await _newest(session, Execution, number),
+        await _newest(session, ArchivedExecution, number),
+    )
+    there: list[Known] = [known for known in found if known is not None]
+    return max(there, key=lambda known: known.episode, default=None)
+
+
+async def _newest(session: AsyncSession, kind: type[One], number: str) -> One | None:
     newest_first = (
-        select(Execution)
-        .where(Execution.incident_number == number)
-        .order_by(Execution.episode.desc())
-        .limit(1)
+        select(kind).where(kind.incident_number == number).order_by(kind.episode.desc()).limit(1)
     )
     return (await session.execute(newest_first)).scalar_one_or_none()
 
 
 async def _answered_by(
-    session: AsyncSession, incident: Incident, mod_count: int | None, last: Execution
-) -> Execution | None:
+    session: AsyncSession, incident: Incident, mod_count: int | None, last: Known
+) -> Known | None:
     """The execution that this delivery belongs to; None: the incident has opened again."""
     if last.status in ACTIVE:
         return last
     if incident.sys_id is not None and mod_count is not None:
-        saw_it = (
-            select(Execution)
-            .where(
-                Execution.incident_number == incident.number,
-                Execution.sys_id == incident.sys_id,
-                Execution.sys_mod_count >= mod_count,
-            )
-            .order_by(Execution.episode)
-            .limit(1)
+        found: tuple[Known | None, ...] = (
+            await _saw(session, Execution, incident, mod_count),
+            await _saw(session, ArchivedExecution, incident, mod_count),
         )
-        seen = (await session.execute(saw_it)).scalar_one_or_none()
-        if seen is not None:
-            return seen
+        seen: list[Known] = [known for known in found if known is not None]
+        if seen:
+            return min(seen, key=lambda known: known.episode)
     return last if incident.state in NOT_OPEN else None
 
 
-def _remember(execution: Execution, mod_count: int | None) -> None:
+async def _saw(
+    session: AsyncSession, kind: type[One], incident: Incident, mod_count: int
+) -> One | None:
+    """The first execution that a delivery of this state, or a later one, was answered with."""
+    saw_it = (
+        select(kind)
+        .where(
+            kind.incident_number == incident.number,
+            kind.sys_id == incident.sys_id,
+            kind.sys_mod_count >= mod_count,
+        )
+        .order_by(kind.episode)
+        .limit(1)
+    )
+    return (await session.execute(saw_it)).scalar_one_or_none()
+
+
+def _remember(execution: Known, mod_count: int | None) -> None:
     if mod_count is not None:
         execution.sys_mod_count = max(mod_count, execution.sys_mod_count or 0)
 

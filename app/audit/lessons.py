@@ -1,6 +1,7 @@
 """What past executions teach, read from the audit itself; and forgetting, which is written down.
 
-Nothing learned is stored: lessons are a view of history, so they cannot drift from it. A lesson
+Nothing learned is stored: lessons are a view of history, so they cannot drift from it. Only what is
+archived leaves its lessons behind, as facts of their own. A lesson
 comes only from an execution on real hosts that was proven from outside:
 
 - resolved, behind a real and green verification: its confirmed cause was so, its actions helped;
@@ -12,8 +13,9 @@ ended before it teach nothing either; the rows themselves stay.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime, timedelta
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -24,7 +26,8 @@ from app.domain.execution import Outcome
 from app.domain.hypothesis import HypothesisStatus
 from app.domain.intent import IntentState
 from app.domain.lesson import Lesson
-from app.domain.value import Value
+from app.domain.value import JsonObject, Value
+from app.models.archive import ArchivedExecution
 from app.models.database import database_now
 from app.models.operations import CommandIntent, LearningReset
 from app.models.sre_execution import Execution, HypothesisRow, VerificationRow
@@ -58,10 +61,10 @@ class Lessons(Writer):
             now = await database_now(session)
             since = await _since(session, now)
             found: list[Lesson] = []
-            for status, green, outcomes in _TEACHES:
-                rows = (await session.execute(_taught(status, green, outcomes, since))).all()
-                for execution, hypothesis in rows:
+            for taught, green in _taught_since(since):
+                for execution, hypothesis in (await session.execute(taught)).all():
                     found.append(await _lesson(session, execution, hypothesis, green, now))
+            found.extend(await _of_archived(session, since, now))
         newest_first = sorted(found, key=lambda lesson: (lesson.age_days, -lesson.execution_id))
         return tuple(newest_first[:MOST_LESSONS])
 
@@ -90,6 +93,44 @@ async def _since(session: AsyncSession, now: datetime) -> datetime:
     last = (await session.execute(newest)).scalar_one_or_none()
     oldest = now - timedelta(days=REMEMBERED_DAYS)
     return oldest if last is None else max(last.at, oldest)
+
+
+async def left_behind(
+    session: AsyncSession, execution_ids: Collection[int]
+) -> dict[int, list[JsonObject]]:
+    """The lessons of executions that are to be archived, as `Lessons.all` reads them afterwards."""
+    now = await database_now(session)
+    left: dict[int, list[JsonObject]] = defaultdict(list)
+    for taught, green in _taught_since(datetime.min.replace(tzinfo=UTC)):
+        only = taught.where(Execution.id.in_(execution_ids))
+        for execution, hypothesis in (await session.execute(only)).all():
+            lesson = await _lesson(session, execution, hypothesis, green, now)
+            left[execution.id].append(lesson.model_dump(mode="json", exclude={"age_days"}))
+    return left
+
+
+async def _of_archived(session: AsyncSession, since: datetime, now: datetime) -> list[Lesson]:
+    kept = (
+        select(ArchivedExecution.lessons)
+        .where(ArchivedExecution.teaches, ArchivedExecution.ended_at > since)
+        .order_by(ArchivedExecution.ended_at.desc())
+        .limit(MOST_LESSONS)
+    )
+    return [
+        Lesson.model_validate(told | {"age_days": _days(now, told["learned_at"])})
+        for lessons in (await session.execute(kept)).scalars()
+        for told in lessons
+    ]
+
+
+def _days(now: datetime, learned_at: str) -> float:
+    return max(0.0, (now - datetime.fromisoformat(learned_at)).total_seconds() / 86400)
+
+
+def _taught_since(since: datetime) -> Iterator[tuple[Select[Execution, HypothesisRow], bool]]:
+    """What to ask for causes that taught something since then, and whether they healed."""
+    for status, green, outcomes in _TEACHES:
+        yield _taught(status, green, outcomes, since), green
 
 
 def _taught(

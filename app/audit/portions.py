@@ -20,6 +20,7 @@ from sqlalchemy.orm import Mapper
 
 from app.audit.adopting import chained_tables
 from app.audit.anchoring import Line, anchors_of, compare_some_anchors
+from app.audit.archives import archived_between, archived_within
 from app.audit.chain import entry_of, head
 from app.audit.checkpoints import Anchor
 from app.audit.comparing import compare_portion, compare_rows_about, find_deleted
@@ -47,19 +48,22 @@ class Following:
     async def portion(self, session: AsyncSession) -> bool:
         """Verify the next entries and the rows that they are about. False: there are no more."""
         there = await entries_after(session, self.walk.last)
-        more = await _walk_on(self.walk, there)
+        more = await _walk_on(session, self.walk, there)
         entries = there[:PORTION]
         await find_deleted(session, self.walk.findings, entries)
         await compare_rows_about(session, self.walk.findings, entries)
         return more
 
     async def lost(self, session: AsyncSession) -> Anchor | None:
-        """The last verified entry where it is gone or replaced; None: it stands."""
+        """The last verified entry where it is gone or replaced; None: it stands or was archived."""
         last = self.walk.last
         if last is None:
             return None
         wanted = select(AuditEntry.hash).where(AuditEntry.seq == last.seq)
-        if (await session.execute(wanted)).scalar_one_or_none() == last.hash:
+        there = (await session.execute(wanted)).scalar_one_or_none()
+        if there == last.hash:
+            return None
+        if there is None and await archived_within(session, self.walk.ring, last.seq, last.seq):
             return None
         return Anchor(chain=self._chain, seq=last.seq, hash=last.hash, key_id=last.key_id)
 
@@ -96,7 +100,7 @@ class Pass:
 
     async def _walk(self, session: AsyncSession) -> None:
         there = await entries_after(session, self.walk.last)
-        self._walked = not await _walk_on(self.walk, there)
+        self._walked = not await _walk_on(session, self.walk, there)
         await find_deleted(session, self.walk.findings, there[:PORTION])
         if self._walked:
             self._tables.extend(await chained_tables(session))
@@ -141,8 +145,10 @@ async def entries_after(session: AsyncSession, last: Entry | None) -> list[Entry
     return [entry_of(row) for row in rows]
 
 
-async def _walk_on(walk: Walk, there: Sequence[Entry]) -> bool:
+async def _walk_on(session: AsyncSession, walk: Walk, there: Sequence[Entry]) -> bool:
     """Walk over a portion of these entries. Whether there are more than that."""
+    walk.gaps.forget_before(walk.last.seq if walk.last else 0)
+    walk.gaps.add(await archived_between(session, walk.ring, walk.last, there))
     more = len(there) > PORTION
     pairs = list(pairwise([*there, *([] if more else [None])]))
     await asyncio.to_thread(_see, walk, pairs)

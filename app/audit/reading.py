@@ -13,6 +13,7 @@ from sqlalchemy import Select, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.audit import showing
+from app.audit.archives import not_there
 from app.audit.views import (
     Cancellation,
     ExecutionPage,
@@ -24,7 +25,6 @@ from app.domain.event import ActionType, LogStatus
 from app.domain.evidence import Evidence, EvidenceKind
 from app.domain.execution import ACTIVE, ExecutionStatus, Outcome
 from app.domain.incident import Incident
-from app.errors import NotFound
 from app.models import sre_execution as tables
 from app.models.database import Database
 
@@ -178,7 +178,7 @@ class Reading:
 async def _execution(session: AsyncSession, execution_id: int) -> tables.Execution:
     row = await session.get(tables.Execution, execution_id)
     if row is None:
-        raise NotFound(f"There is no execution {execution_id}.")
+        raise await not_there(session, execution_id)
     return row
 
 

@@ -10,6 +10,7 @@ from app.audit.writing import Writer
 from app.domain.execution import ACTIVE, ExecutionStatus
 from app.domain.ticket import SeenTicket
 from app.domain.value import Value
+from app.models.archive import ArchivedExecution
 from app.models.sre_execution import Execution
 from app.models.tickets import Bookmark, TicketRow
 
@@ -88,9 +89,12 @@ class Tickets(Writer):
 
     async def without_execution(self, numbers: tuple[str, ...]) -> tuple[str, ...]:
         """Those of these incidents that no execution was ever made for, in the same order."""
-        wanted = select(Execution.incident_number).where(Execution.incident_number.in_(numbers))
+        live = select(Execution.incident_number).where(Execution.incident_number.in_(numbers))
+        archived = select(ArchivedExecution.incident_number).where(
+            ArchivedExecution.incident_number.in_(numbers)
+        )
         async with self._database.reading() as session:
-            known = set((await session.execute(wanted)).scalars())
+            known = set((await session.execute(live.union(archived))).scalars())
         return tuple(number for number in numbers if number not in known)
 
     async def bookmark(self, name: str) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -46,9 +46,13 @@ def verify_bundle(
     _check_manifest(findings, contents, public_key)
     ring = key_file.load(keys_at) if keys_at.exists() else None
     Walk(ring, TABLES, findings, whole=False).see_all(contents.entries)
-    _check_rows(findings, contents)
-    seen = sum(_check_anchors(findings, contents, file) for file in anchors)
+    check_rows(findings, contents.entries, contents.rows)
     manifest, last = contents.manifest, contents.entries[-1] if contents.entries else None
+    seen = 0
+    if manifest is not None:
+        chain, head = manifest.chain, manifest.head_seq
+        for file in anchors:
+            seen += check_anchors(findings, contents.entries, file, chain=chain, head=head)
     return Report(
         entries=len(contents.entries),
         rows=len(contents.rows),
@@ -118,13 +122,15 @@ def _check_manifest(findings: Findings, contents: Contents, public_key: str) -> 
     return None
 
 
-def _check_rows(findings: Findings, contents: Contents) -> None:
+def check_rows(
+    findings: Findings, entries: Sequence[Entry], rows: Mapping[tuple[str, str], JsonObject]
+) -> None:
     """Each row against the last entry about it, and each added row against the rows."""
-    last = {entry.row: entry for entry in contents.entries if entry.kind in OF_ROW}
-    for (table, id_), values in contents.rows.items():
+    last = {entry.row: entry for entry in entries if entry.kind in OF_ROW}
+    for (table, id_), values in rows.items():
         compare(findings, table, id_, values, last.get((table, id_)))
-    for entry in contents.entries:
-        if entry.kind in ADDS_ROW and entry.row not in contents.rows:
+    for entry in entries:
+        if entry.kind in ADDS_ROW and entry.row not in rows:
             findings.add(
                 Fault.ROW_DELETED,
                 f"Row {entry.row_id} of {entry.about} is missing: {entry.named()} says that it "
@@ -133,19 +139,13 @@ def _check_rows(findings: Findings, contents: Contents) -> None:
             )
 
 
-def _check_anchors(findings: Findings, contents: Contents, path: Path) -> int:
-    """Hold the execution's entries against a file's anchors; those of others say nothing here."""
-    if contents.manifest is None:
-        return 0
-    hashes, seen = {entry.seq: entry.hash for entry in contents.entries}, 0
+def check_anchors(
+    findings: Findings, entries: Sequence[Entry], path: Path, *, chain: str, head: int
+) -> int:
+    """Hold a file's entries against a file's anchors; those of others say nothing here."""
+    hashes, seen = {entry.seq: entry.hash for entry in entries}, 0
     for line in anchors_of(path, findings):
-        if line.anchor.seq in hashes or line.anchor.chain != contents.manifest.chain:
-            compare_anchor(
-                findings,
-                line,
-                hashes.get(line.anchor.seq),
-                chain=contents.manifest.chain,
-                head=contents.manifest.head_seq,
-            )
+        if line.anchor.seq in hashes or line.anchor.chain != chain:
+            compare_anchor(findings, line, hashes.get(line.anchor.seq), chain=chain, head=head)
             seen += 1
     return seen

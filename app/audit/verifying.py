@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.audit import key_file
 from app.audit.anchoring import compare_anchors
+from app.audit.archives import archived_between, archived_executions, compare_files, not_there
 from app.audit.chain import entry_of, head
 from app.audit.comparing import compare_rows, find_deleted
 from app.audit.entry import Entry
@@ -27,7 +28,6 @@ from app.audit.key_file import KeyRing
 from app.audit.scanning import entries_of
 from app.audit.sealing import chain_id
 from app.audit.walking import Walk
-from app.errors import NotFound
 from app.models import guards
 from app.models.audited import audited_mappers
 from app.models.chain import AuditEntry
@@ -59,6 +59,9 @@ async def verify(
                 session, findings, path, chain=chain, head=last.seq if last else 0
             )
         await look_at_guards(session, findings)
+        archived = await archived_executions(session)
+        if execution_id is None:
+            await compare_files(session, findings, database.settings.archives_at)
     return Report(
         entries=walk.entries,
         rows=rows,
@@ -67,6 +70,7 @@ async def verify(
         head=last.seq if last else 0,
         head_hash=last.hash if last else "",
         head_at=last.at if last else "",
+        archived=archived,
         findings=tuple(findings.kept),
         more=findings.more,
     )
@@ -84,6 +88,9 @@ async def _walk(
     async for rows in entries_of(session, *mine):
         entries = [entry_of(row) for row in rows]
         await find_deleted(session, findings, entries)
+        if walk.whole:
+            walk.gaps.forget_before(walk.last.seq if walk.last else 0)
+            walk.gaps.add(await archived_between(session, ring, waiting, entries))
         for entry in entries:
             if waiting is not None:
                 walk.see(waiting, entry)
@@ -96,7 +103,7 @@ async def _walk(
 async def _must_exist(session: AsyncSession, execution_id: int) -> None:
     found = await session.execute(select(Execution.id).where(Execution.id == execution_id))
     if found.first() is None:
-        raise NotFound(f"There is no execution {execution_id}.")
+        raise await not_there(session, execution_id)
 
 
 async def look_at_guards(session: AsyncSession, findings: Findings) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 from app.audit.chain import content_of_entry, next_key_id
 from app.audit.entry import Entry
 from app.audit.findings import Fault, Findings
+from app.audit.gaps import Gaps
 from app.audit.key_file import KeyRing
 from app.domain.fact import FactKind
 
@@ -28,6 +29,7 @@ class Walk:
     whole: bool = True  # False: the entries of one execution, with others' between them
     entries: int = 0
     last: Entry | None = None
+    gaps: Gaps = field(default_factory=Gaps)  # what was archived, and is missing rightly
     _bound_to: str | None = ""  # what the next entry's `previous` must be; None: anything
     _in_force: str | None = None
     _numbers: dict[int, int] = field(default_factory=dict)  # of each execution's last entry
@@ -62,6 +64,10 @@ class Walk:
     def _gap_before(self, entry: Entry) -> bool:
         expected = self.last.seq + 1 if self.last else 1
         if entry.seq == expected:
+            return False
+        archived = self.gaps.across(expected, entry.seq - 1)
+        if archived is not None:
+            self._bound_to = archived
             return False
         missing = (
             f"Entry {expected} is missing."

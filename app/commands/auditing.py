@@ -17,6 +17,7 @@ from app.audit.events import Events
 from app.audit.findings import Report
 from app.audit.unbundling import verify_bundle
 from app.audit.verifying import verify as verify_database
+from app.audit.verifying_archive import verify_archive
 from app.commands.screen import out
 from app.models.database import Database
 from app.settings import read_settings
@@ -41,14 +42,18 @@ def verify(
     bundle_file: Annotated[
         Path | None, typer.Option("--bundle", help="An export instead of the database")
     ] = None,
+    archive_file: Annotated[
+        Path | None, typer.Option("--archive", help="An archive instead of the database")
+    ] = None,
     public_key: Annotated[
-        str, typer.Option(help="With --bundle: the key that must have signed it")
+        str, typer.Option(help="With --bundle or --archive: the key that must have signed it")
     ] = "",
 ) -> None:
     """Verify the audit. Exit 0: whole; 2: something was altered; 3: a gap; 4: cut off."""
-    if bundle_file is not None:
-        report = verify_bundle(
-            bundle_file,
+    by_itself = bundle_file or archive_file
+    if by_itself is not None:
+        report = (verify_bundle if bundle_file is not None else verify_archive)(
+            by_itself,
             keys_at=read_settings().audit_keys_at,
             public_key=public_key,
             anchors=anchor or [],

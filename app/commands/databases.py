@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -20,6 +20,8 @@ from app.commands.holding import alone
 from app.commands.screen import NO, give_up, out
 from app.engine import copies
 from app.engine.durable_tables import WorkflowTables
+from app.engine.housekeeping import Housekeeping
+from app.engine.vacuum import vacuum as give_back
 from app.errors import DatabaseNotReady
 from app.execution.targets import Inventory
 from app.models.database import Database
@@ -100,6 +102,60 @@ def restore(
     _on_database(settings, lambda database: _settle(database, hosts))
     out.print(f"{settings.database_url_shown} is as it was at {manifest.taken_at:%Y-%m-%d %H:%M}.")
     out.print("Now: sre-agent audit verify")
+
+
+@app.command()
+def archive(
+    older_than: Annotated[
+        int | None,
+        typer.Option(help="Days since an execution ended; default: RETENTION_DAYS", min=1),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would go, no more")] = False,
+) -> None:
+    """Take executions that ended long ago out of the tables, into files of ARCHIVE_DIR.
+
+    The service may run meanwhile. What waits for a person, or for an outcome, stays. Cut short
+    anywhere nothing is lost: do it again.
+    """
+    settings = read_settings()
+    days = older_than or settings.retention_days
+    if not days:
+        give_up("How old? RETENTION_DAYS is not set.", hint="sre-agent db archive --older-than 365")
+    age = timedelta(days=days)
+    if dry_run:
+        due = _keeping_house(settings, lambda house: house.due(age))
+        since = f", the first of {due[0].ended_at:%Y-%m-%d}" if due else ""
+        out.print(f"{len(due)} executions ended more than {days} days ago{since}.")
+        return
+    done = _keeping_house(settings, lambda house: house.archive(age))
+    for name in done.files:
+        out.print(str(settings.archives_at / name), markup=False)
+    kept = f"; {done.kept} are kept until the next time" if done.kept else ""
+    out.print(f"{done.executions} executions were archived{kept}.")
+    if done.executions:
+        out.print("The tables' room is given back by: sre-agent db vacuum")
+
+
+@app.command()
+def vacuum() -> None:
+    """Give back the room of what was archived. On SQLite all others wait for it."""
+    settings = read_settings()
+    _on_database(settings, lambda database: database.check_schema())
+    before, after = give_back(settings)
+    out.print(f"{settings.database_url_shown}: {before} bytes before, {after} bytes now.")
+
+
+def _keeping_house(settings: Settings, work: Callable[[Housekeeping], Awaitable[Answer]]) -> Answer:
+    async def run(database: Database) -> Answer:
+        await database.check_schema()
+        tables = WorkflowTables(settings)
+        await tables.open()
+        try:
+            return await work(Housekeeping(database, tables))
+        finally:
+            await tables.close()
+
+    return _on_database(settings, run)
 
 
 async def _settle(database: Database, hosts: list[str]) -> None:

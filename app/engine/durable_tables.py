@@ -11,11 +11,21 @@ Everything raises EngineError where the database cannot be asked: who asks comes
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+import json
+from collections.abc import Awaitable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from dbos import DBOS, DBOSClient, DBOSPortableJSONSerializer, EnqueueOptions, WorkflowStatus
+from dbos import (
+    DBOS,
+    DBOSClient,
+    DBOSPortableJSONSerializer,
+    EnqueueOptions,
+    StepInfo,
+    WorkflowStatus,
+)
 
+from app.domain.value import JsonObject
 from app.engine.store import SCHEMA, alone, sqlite_engine, store_url
 from app.engine.workflows import GRAPH_EPOCH, Workflow, WorkflowState, workflow_id
 from app.errors import EngineError
@@ -35,6 +45,14 @@ _STATES = {
 }
 
 Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """One workflow, and all that its tables hold of it."""
+
+    workflow: Workflow
+    content: JsonObject
 
 
 class WorkflowTables:
@@ -103,6 +121,33 @@ class WorkflowTables:
         """Remove a workflow's row and its recorded steps: of one that has never begun, or ended."""
         await _told(self._open_client.delete_workflow_async(workflow.id))
 
+    async def recorded(self, execution_id: int) -> tuple[Recorded, ...]:
+        """Everything that is known of an execution's workflows, with their recorded steps."""
+        client = self._open_client
+        prefix = workflow_id(execution_id, 0).removesuffix("0")
+        rows = await _told(client.list_workflows_async(name=WORKFLOW, workflow_id_prefix=prefix))
+        return tuple(
+            [
+                Recorded(
+                    workflow=_workflow_of_row(row),
+                    content=_content(
+                        row, await _told(client.list_workflow_steps_async(row.workflow_id))
+                    ),
+                )
+                for row in rows
+            ]
+        )
+
+    async def remove(self, execution_ids: Iterable[int]) -> None:
+        """Remove all rows of these executions' workflows. What is not there is no error."""
+        prefixes = [workflow_id(id_, 0).removesuffix("0") for id_ in execution_ids]
+        if not prefixes:
+            return
+        found = await self._list(workflow_id_prefix=prefixes)
+        if found:
+            ids = [workflow.id for workflow in found]
+            await _told(self._open_client.delete_workflows_async(ids))
+
     def hand_back(self, worker_id: str) -> None:
         """Put back what a worker of this process had taken and not ended. Blocking: for threads."""
         client = self._open_client
@@ -159,6 +204,13 @@ async def _told(asked: Awaitable[Answer]) -> Answer:
             "and on PostgreSQL that the user may create the schema dbos.",
             may_pass=True,
         ) from error
+
+
+def _content(row: WorkflowStatus, steps: Sequence[StepInfo]) -> JsonObject:
+    """A workflow's row and its steps, as JSON; what is none of it (errors) as its text."""
+    fields = {name: value for name, value in vars(row).items() if not name.startswith("_")}
+    told: JsonObject = json.loads(json.dumps(fields | {"steps": steps}, default=str))
+    return told
 
 
 def _workflow_of_row(row: WorkflowStatus) -> Workflow:

@@ -17,6 +17,7 @@ from app.engine.durable import Durable
 from app.engine.durable_tables import WorkflowTables
 from app.engine.endings import Endings
 from app.engine.handover import Handover
+from app.engine.housekeeping import Housekeeping
 from app.engine.identity import new_worker_id
 from app.engine.parts import Graph, Hands, Records
 from app.engine.queue import Queue
@@ -48,6 +49,7 @@ class Engine:
         """`works`: False where other processes work on what this one queues."""
         self._settings = settings
         self._hands = hands
+        self._database = database
         self._records = Records.of(database)
         self.works = works
         self.worker_id = new_worker_id()
@@ -159,4 +161,6 @@ class Engine:
             Resuming(records, self._queue, endings),
             Takeover(tables, records, endings, worker_id=self.worker_id),
             Handover(tables, records, endings, self._queue),
+            Housekeeping(self._database, tables),
+            retention=self._settings.retention,
         )

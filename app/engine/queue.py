@@ -103,7 +103,10 @@ class Queue:
             await self._mend(place, number, found.get(workflow_id(place.execution_id, number)))
 
     async def _submit(self, execution_id: int) -> None:
-        (place,) = (await self._records.standings.of([execution_id])).places
+        for place in (await self._records.standings.of([execution_id])).places:  # archived: none
+            await self._submit_place(place)
+
+    async def _submit_place(self, place: Place) -> None:
         if place.status is not ExecutionStatus.QUEUED or self._room.per_group is not None:
             return  # a limit over hosts is the admission's to keep, which sees all of them
         here = (await self._records.standings.on_host(place.host)).places

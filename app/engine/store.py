@@ -15,7 +15,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import event
 
-from app.errors import ConfigurationError
+from app.errors import ConfigurationError, DatabaseNotReady
+from app.models.database import reason_of
 from app.settings import Settings
 
 SCHEMA = "dbos"
@@ -63,6 +64,22 @@ def alone(url: str) -> Iterator[None]:
             while not connection.execute(mine).scalar_one():
                 time.sleep(_TRY_SECONDS)
             yield  # the lock goes with the connection
+    finally:
+        engine.dispose()
+
+
+def run_on_postgres(url: str, *statements: str) -> list[int | None]:
+    """Run statements, each on its own; the number that each answers, None where it answers nothing.
+
+    Raises DatabaseNotReady.
+    """
+    engine = sa.create_engine(url, isolation_level="AUTOCOMMIT")
+    try:
+        with engine.connect() as connection:
+            answers = [connection.execute(sa.text(statement)) for statement in statements]
+            return [answer.scalar() if answer.returns_rows else None for answer in answers]
+    except sa.exc.SQLAlchemyError as error:
+        raise DatabaseNotReady(f"The database cannot be used: {reason_of(error)}.") from error
     finally:
         engine.dispose()
 

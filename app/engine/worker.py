@@ -2,7 +2,8 @@
 
 Each second: beat; give up neighbours that are gone; act on people's decisions; as the reaper, take
 over the executions of the dead, admit those that wait and for which there is room, and sweep for
-those that nobody works on. Everything is level-triggered: a pass that failed is simply made again.
+those that nobody works on. Once a day the reaper also archives, beside its beat. Everything is
+level-triggered: a pass that failed is simply made again.
 """
 
 from __future__ import annotations
@@ -12,10 +13,12 @@ import os
 import signal
 import socket
 import time
+from datetime import timedelta
 
 from app import log
 from app.engine.durable import Durable
 from app.engine.handover import Handover
+from app.engine.housekeeping import Housekeeping
 from app.engine.identity import surely_gone
 from app.engine.parts import Records
 from app.engine.queue import Queue
@@ -29,6 +32,8 @@ logger = log.get(__name__)
 BEAT_SECONDS = 1.0
 DEAD_AFTER_SECONDS = 10.0  # without a beat; a neighbour on this machine is looked for at once
 SWEEP_SECONDS = 5.0
+ARCHIVE_SECONDS = 24 * 3600.0
+ARCHIVE_AGAIN_SECONDS = 3600.0  # after a failure
 
 
 class Worker:
@@ -43,7 +48,11 @@ class Worker:
         resuming: Resuming,
         takeover: Takeover,
         handover: Handover,
+        housekeeping: Housekeeping,
+        *,
+        retention: timedelta | None,
     ) -> None:
+        """`retention`: how long executions that have ended stay; None: for ever."""
         self.id = worker_id
         self._durable = durable
         self._records = records
@@ -51,11 +60,15 @@ class Worker:
         self._resuming = resuming
         self._takeover = takeover
         self._handover = handover
+        self._housekeeping = housekeeping
+        self._retention = retention
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._last_beat = time.time()
         self._judge_from = 0.0
         self._swept_at = 0.0
+        self._archive_at = 0.0
+        self._archiving: asyncio.Task[None] | None = None
 
     @property
     def alive(self) -> bool:
@@ -74,10 +87,11 @@ class Worker:
 
     async def stop(self) -> None:
         """Stop beating. The worker is still known as alive until `leave`."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-            self._task = None
+        tasks = [task for task in (self._task, self._archiving) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._task = self._archiving = None
 
     async def leave(self) -> None:
         """Tell the others that what is left here is theirs; without a database they find out."""
@@ -118,6 +132,7 @@ class Worker:
             await self._takeover.take_over()
             await self._queue.admit()
             await self._sweep()
+            self._archive()
 
     async def _beat(self) -> bool:
         """Beat; False: given up by the others.
@@ -149,6 +164,24 @@ class Worker:
             self._swept_at = time.time()
             await self._handover.look()
             await self._queue.sweep()
+
+    def _archive(self) -> None:
+        """Begin to archive where it is time; the beat goes on meanwhile."""
+        if self._retention is None or time.time() < self._archive_at:
+            return
+        if self._archiving is None or self._archiving.done():
+            self._archive_at = time.time() + ARCHIVE_SECONDS
+            archiving = self._archive_older_than(self._retention)
+            self._archiving = asyncio.create_task(archiving, name="engine-archiving")
+
+    async def _archive_older_than(self, retention: timedelta) -> None:
+        try:
+            done = await self._housekeeping.archive(retention)
+        except SreAgentError as error:
+            self._archive_at = time.time() + ARCHIVE_AGAIN_SECONDS
+            logger.warning("archiving failed; it is tried again", reason=str(error))
+        else:
+            logger.info("archived what is old", executions=done.executions, kept=done.kept)
 
     async def _replaced(self) -> None:
         """Peers have given this process up and taken its work: it must not go on beside them."""

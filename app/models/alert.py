@@ -30,6 +30,7 @@ class AlertRow(Base):
         Index(None, "kind", "subject"),
         Index(None, "notice"),
         Index(None, "ended_at", "id"),
+        Index(None, "execution_id"),
         {"sqlite_autoincrement": True},
     )
 

@@ -29,6 +29,7 @@ from app.errors import ConfigurationError, DatabaseNotReady
 from app.models import (  # noqa: F401  the metadata needs every table
     access,
     alert,
+    archive,
     audit_check,
     chain,
     guards,

@@ -2,7 +2,8 @@
 
 Triggers, on both databases:
 
-- a row of facts is never deleted (nor its table truncated), and no column changes but those of
+- a row of facts is never deleted, but for those of an execution that was archived, which a row of
+  facts says (app/models/archive.py); no table is truncated; and no column changes but those of
   `Audited.may_change` and `Audited.outside`;
 - SQLite's INSERT OR REPLACE deletes without asking triggers: a row that would push another out is
   refused before it is inserted;
@@ -18,15 +19,32 @@ from collections.abc import Iterator, Sequence
 
 from sqlalchemy import Connection, PrimaryKeyConstraint, Table, UniqueConstraint, text
 
+from app.models.archive import ArchivedExecution
 from app.models.audited import Audited, audited_mappers, audited_of, table_of
 from app.models.chain import AuditEntry
+from app.models.operations import Approval, ApprovalVote
+from app.models.sre_execution import Execution
 
 PREFIX = "guard_"
 CHAIN = AuditEntry.__tablename__
+ARCHIVED = ArchivedExecution.__tablename__
 
 _REFUSE = f"""CREATE OR REPLACE FUNCTION {PREFIX}refuse() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN RAISE EXCEPTION 'the audit''s table % refuses %', TG_TABLE_NAME, TG_ARGV[0]
     USING ERRCODE = 'integrity_constraint_violation'; END $$"""
+_REFUSE_LIVE = f"""CREATE OR REPLACE FUNCTION {PREFIX}refuse_live() RETURNS trigger
+LANGUAGE plpgsql AS $$
+DECLARE execution bigint;
+BEGIN
+    IF TG_ARGV[0] = 'approval_id' THEN
+        SELECT execution_id INTO execution FROM {Approval.__tablename__} WHERE id = OLD.approval_id;
+    ELSIF TG_ARGV[0] = 'id' THEN execution := OLD.id;
+    ELSE execution := OLD.execution_id;
+    END IF;
+    IF EXISTS (SELECT 1 FROM {ARCHIVED} WHERE id = execution) THEN RETURN OLD; END IF;
+    RAISE EXCEPTION 'the audit''s table % refuses DELETE', TG_TABLE_NAME
+        USING ERRCODE = 'integrity_constraint_violation';
+END $$"""
 _IN_ORDER = f"""CREATE OR REPLACE FUNCTION {PREFIX}in_order() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE last_seq bigint; last_hash text;
 BEGIN
@@ -44,6 +62,7 @@ def install(connection: Connection) -> None:
     remove(connection)
     if connection.dialect.name == "postgresql":
         connection.execute(text(_REFUSE))
+        connection.execute(text(_REFUSE_LIVE))
         connection.execute(text(_IN_ORDER))
     for name, (table, statement) in _expected(connection).items():
         connection.exec_driver_sql(statement)
@@ -95,6 +114,15 @@ def _fixed(table: Table, audited: Audited) -> str:
     return ", ".join(f'"{column.name}"' for column in table.columns if column.name not in free)
 
 
+def _execution_column(table: Table) -> str:
+    """The column that leads to the execution to which a row belongs; "" where it has none."""
+    if table.name == Execution.__tablename__:
+        return "id"
+    if table.name == ApprovalVote.__tablename__:
+        return "approval_id"
+    return "execution_id" if "execution_id" in table.columns else ""
+
+
 def _of_sqlite(table: Table, audited: Audited) -> Iterator[tuple[str, str]]:
     def guard(name: str, when: str, condition: str, refused: str) -> tuple[str, str]:
         return name, (
@@ -104,7 +132,14 @@ def _of_sqlite(table: Table, audited: Audited) -> Iterator[tuple[str, str]]:
 
     changes = f"UPDATE OF {_fixed(table, audited)}"
     yield guard("update", changes, "", "what was written down does not change")
-    yield guard("delete", "DELETE", "", "what was written down is not deleted")
+    live = ""
+    if column := _execution_column(table):
+        execution = f"OLD.{column}"
+        if column == "approval_id":
+            asked = Approval.__tablename__
+            execution = f"(SELECT execution_id FROM {asked} WHERE id = OLD.approval_id)"
+        live = f"WHEN NOT EXISTS (SELECT 1 FROM {ARCHIVED} WHERE id = {execution}) "
+    yield guard("delete", "DELETE", live, "what was written down is not deleted")
     pushed_out = " OR ".join(sorted(_same_key(keys) for keys in _keys(table)))
     yield guard(
         "replace",
@@ -129,7 +164,12 @@ def _of_postgresql(table: Table, audited: Audited) -> Iterator[tuple[str, str]]:
         )
 
     yield guard("update", f"UPDATE OF {_fixed(table, audited)}")
-    yield guard("delete", "DELETE")
+    if column := _execution_column(table):
+        live = f"FOR EACH ROW EXECUTE FUNCTION {PREFIX}refuse_live('{column}')"
+        name = f"{PREFIX}delete_{table.name}"
+        yield "delete", f"CREATE TRIGGER {name} BEFORE DELETE ON {table.name} {live}"
+    else:
+        yield guard("delete", "DELETE")
     yield guard("truncate", "TRUNCATE")
     if table.name == CHAIN:
         order = f"BEFORE INSERT ON {CHAIN} FOR EACH ROW EXECUTE FUNCTION {PREFIX}in_order()"

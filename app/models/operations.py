@@ -93,6 +93,7 @@ class CommandIntent(Base):
         Index(None, "execution_id", "intended_at"),
         Index(None, "host", "intended_at"),
         Index(None, "state"),
+        Index(None, "undo_of"),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)

@@ -24,7 +24,8 @@ from prometheus_client.registry import Collector, CollectorRegistry
 
 from app import log
 from app.audit.checks import Verified
-from app.audit.figures import BOUNDS, Counted, Figures, Spread
+from app.audit.figures import Figures
+from app.audit.lasting_figures import BOUNDS, Counted, Spread
 from app.counting import COUNTERS, Counter
 from app.domain.alert import AlertKind
 from app.domain.execution import ExecutionStatus, Outcome

@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -20,9 +21,12 @@ from app.audit.reading import Reading
 from app.audit.workers import Workers
 from app.domain.execution import ExecutionStatus
 from app.engine import copies
+from app.engine.durable_tables import WorkflowTables
+from app.engine.housekeeping import Housekeeping
 from app.errors import DatabaseNotReady
 from app.models.database import Database
 from tests.conftest import settings_of
+from tests.integration.audit.test_learning import Story
 from tests.integration.engine.world import incident
 
 KNOWN = "web-prod-01.company.com"
@@ -38,6 +42,7 @@ class Operator:
             update={
                 "audit_key_file": folder / "keys.json",
                 "audit_checkpoint_file": folder / "checkpoints.jsonl",
+                "archive_dir": folder / "archive",
             }
         )
 
@@ -47,6 +52,7 @@ class Operator:
             "DATABASE_URL": self.url,
             "AUDIT_KEY_FILE": str(self.settings.audit_key_file),
             "AUDIT_CHECKPOINT_FILE": str(self.settings.audit_checkpoint_file),
+            "ARCHIVE_DIR": str(self.settings.archive_dir),
         }
         done = subprocess.run(
             [sys.executable, "-m", "app.cli", *command],
@@ -214,6 +220,37 @@ def _files(operator: Operator) -> dict[str, bytes]:
         and path.suffix not in (".lock",)
         and not path.name.endswith(("-wal", "-shm"))
     }
+
+
+def test_what_is_archived_verifies_by_the_commands(operator: Operator) -> None:
+    """An execution that has just ended is too young for the command; the archive is made for it."""
+    operator.run("db", "migrate")
+    assert "How old?" in operator.run("db", "archive", expect=2)
+    asyncio.run(_archive_one(operator))
+    assert "0 executions ended" in operator.run("db", "archive", "--older-than", "1", "--dry-run")
+    assert "0 executions were" in operator.run("db", "archive", "--older-than", "1")
+    (file,) = operator.settings.archives_at.glob("*.jsonl.gz")
+    assert "1 executions were archived" in operator.run("audit", "verify")
+    operator.run("audit", "verify", "--archive", str(file))
+    assert "bytes now" in operator.run("db", "vacuum")
+    operator.run("db", "check")
+    file.write_bytes(file.read_bytes()[:-9])
+    assert "cannot be read as an archive" in operator.run(
+        "audit", "verify", "--archive", str(file), expect=2
+    )
+    assert "archive-changed" in operator.run("audit", "verify", expect=2)
+
+
+async def _archive_one(operator: Operator) -> None:
+    database, tables = Database(operator.settings), WorkflowTables(operator.settings)
+    await tables.open()
+    try:
+        await Story(database).told("INC0000001")
+        done = await Housekeeping(database, tables).archive(timedelta(0))
+        assert done.executions == 1
+    finally:
+        await tables.close()
+        await database.close()
 
 
 def test_a_file_that_is_damaged_is_told(tmp_path: Path) -> None:

@@ -10,9 +10,10 @@ from sqlalchemy import Engine, event, update
 
 from app.audit.approvals import Approvals
 from app.audit.baselines import Baselines
-from app.audit.figures import BOUNDS, Counted, Figures, Measuring, Waiting
+from app.audit.figures import Figures, Measuring, Waiting
 from app.audit.intents import Intent, Intents
 from app.audit.journal import Journal
+from app.audit.lasting_figures import BOUNDS, Counted
 from app.audit.leases import Leases
 from app.audit.workers import Workers
 from app.domain.action import ActionCall, Risk

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from app.audit.checks import Verified
-from app.audit.figures import BOUNDS, Aged, Counted, Figures, Spread, Waiting
+from app.audit.figures import Aged, Figures, Waiting
+from app.audit.lasting_figures import BOUNDS, Counted, Spread
 from app.errors import DatabaseNotReady
 from app.telemetry.metrics import About, Metrics, exposition, families
 
