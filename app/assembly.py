@@ -24,6 +24,7 @@ from app.api.v1.taking_on import take_on_record
 from app.audit.alerts import Alerts
 from app.domain.value import JsonObject
 from app.engine.advising import advising
+from app.engine.disk import Disk
 from app.engine.engine import Engine
 from app.engine.identity import surely_gone
 from app.engine.parts import Graph, Hands, Records
@@ -170,6 +171,7 @@ def assemble(
         stage=stage,
         access=Access.of(settings, database, files.sources, secrets),
         engine=engine,
+        disk=Disk(settings),
         alerts=Alerts(database),
         watchdog=watching.watchdog(settings, database, records, engine.worker_id),
         tracer=tracer,

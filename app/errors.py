@@ -19,7 +19,8 @@
     ├── Unauthorized                  unauthorized
     ├── Forbidden                     forbidden
     ├── Busy                          busy
-    │   └── RateLimited               rate-limited
+    │   ├── RateLimited               rate-limited
+    │   └── DiskNearlyFull            disk-nearly-full
     ├── IdentityProviderFailed        identity-provider-failed
     ├── DatabaseNotReady              database-not-ready
     ├── ActionRejected                action-rejected
@@ -178,6 +179,12 @@ class RateLimited(Busy):
     """Who asks has asked too often; `retry_after_seconds` says when to come back."""
 
     code = "rate-limited"
+
+
+class DiskNearlyFull(Busy):
+    """There is too little room to write down one more incident; what is at work goes on."""
+
+    code = "disk-nearly-full"
 
 
 class IdentityProviderFailed(SreAgentError):

@@ -110,6 +110,11 @@ class Settings(BaseSettings):
     archive_dir: Path | None = Field(
         default=None, description="Where archives are written; default: beside the database."
     )
+    min_free_mb: int = Field(
+        default=256,
+        ge=0,
+        description="With less room left on the disk no new incident is taken on; 0: never mind.",
+    )
 
     # --- how it serves -----------------------------------------------------------------------
     host: str = Field(default="127.0.0.1", description="Address to listen on.")

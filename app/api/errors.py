@@ -77,6 +77,7 @@ STATUS_OF: dict[type[errors.SreAgentError], int] = {
     errors.Unauthorized: 401,
     errors.Forbidden: 403,
     errors.Busy: 429,
+    errors.DiskNearlyFull: 503,  # ours to mend, not its sender's to slow down
     errors.DatabaseNotReady: 503,
     errors.EngineError: 503,
     errors.AuditWriteFailed: 503,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from importlib.metadata import version
 
 from fastapi import APIRouter, Request, Response
@@ -37,10 +38,11 @@ async def healthz() -> Healthy:
     | {503: {"model": Readiness | ErrorBody, "description": "Not ready"}},
 )
 async def readyz(parts: PartsOfApp, request: Request, response: Response) -> Readiness:
-    """The database is there and migrated, the worker works; and in which mode. The details are
-    for those on the machine itself: anybody may ask.
+    """The database is there and migrated, the worker works, the disk has room; and in which mode.
+
+    The details are for those on the machine itself: anybody may ask.
     """
-    checks = (await _database(parts), await _worker(parts))
+    checks = (await _database(parts), await _worker(parts), await _disk(parts))
     ready = all(check.ok for check in checks)
     if not ready:
         response.status_code = 503
@@ -64,6 +66,11 @@ async def _database(parts: Parts) -> Check:
     except DatabaseNotReady as error:
         return Check(name="database", ok=False, detail=str(error))
     return Check(name="database", ok=True, detail=parts.settings.database_url_shown)
+
+
+async def _disk(parts: Parts) -> Check:
+    short = await asyncio.to_thread(parts.disk.shortage)
+    return Check(name="disk", ok=not short, detail=short or "room enough")
 
 
 async def _worker(parts: Parts) -> Check:

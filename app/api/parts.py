@@ -14,6 +14,7 @@ from app.access.door import Access
 from app.alerts.watchdog import Watchdog
 from app.audit.alerts import Alerts
 from app.audit.reading import Reading
+from app.engine.disk import Disk
 from app.engine.engine import Engine
 from app.engine.parts import Hands, Records
 from app.errors import EngineError, SreAgentError
@@ -40,6 +41,7 @@ class Parts:
     baseline_hands: Hands  # the same, but that simulated hosts are healthy for them
     stage: Recordings | None  # where simulated hosts stand; None: hosts are real
     engine: Engine
+    disk: Disk
     access: Access
     alerts: Alerts
     watchdog: Watchdog

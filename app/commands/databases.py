@@ -19,6 +19,7 @@ from app.audit.workers import Workers
 from app.commands.holding import alone
 from app.commands.screen import NO, give_up, out
 from app.engine import copies
+from app.engine.disk import Disk
 from app.engine.durable_tables import WorkflowTables
 from app.engine.housekeeping import Housekeeping
 from app.engine.vacuum import vacuum as give_back
@@ -39,12 +40,12 @@ Folder = Annotated[Path, typer.Argument(help="A folder: of one backup")]
 
 @app.command()
 def check() -> None:
-    """Whether the tables are this version's and the files sound. Exit 1 where something is wrong.
+    """Whether the tables are this version's, the files sound, and the disk has room. Else exit 1.
 
     Whether what was written down is still so is another question: `sre-agent audit verify`.
     """
     settings = read_settings()
-    wrong = copies.damage(settings)
+    wrong = [*copies.damage(settings), *filter(None, [Disk(settings).shortage()])]
     try:
         _on_database(settings, lambda database: database.check_schema())
     except DatabaseNotReady as error:

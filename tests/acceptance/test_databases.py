@@ -38,6 +38,7 @@ class Operator:
     def __init__(self, url: str, folder: Path) -> None:
         self.url = url
         self.folder = folder
+        self.more: dict[str, str] = {}  # further settings
         self.settings = settings_of(url).model_copy(
             update={
                 "audit_key_file": folder / "keys.json",
@@ -53,6 +54,7 @@ class Operator:
             "AUDIT_KEY_FILE": str(self.settings.audit_key_file),
             "AUDIT_CHECKPOINT_FILE": str(self.settings.audit_checkpoint_file),
             "ARCHIVE_DIR": str(self.settings.archive_dir),
+            **self.more,
         }
         done = subprocess.run(
             [sys.executable, "-m", "app.cli", *command],
@@ -251,6 +253,12 @@ async def _archive_one(operator: Operator) -> None:
     finally:
         await tables.close()
         await database.close()
+
+
+def test_a_disk_that_is_nearly_full_is_told(operator: Operator) -> None:
+    operator.run("db", "migrate")
+    operator.more["MIN_FREE_MB"] = str(10**12)
+    assert "and MIN_FREE_MB is 1000000000000" in operator.run("db", "check", expect=1)
 
 
 def test_a_file_that_is_damaged_is_told(tmp_path: Path) -> None:

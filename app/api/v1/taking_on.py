@@ -26,8 +26,9 @@ async def take_on(
     """Make the incident durable and queue its execution; or find the execution that has it.
 
     `raw`: what was sent. `proved_by`: how its sender was known. `once`: the number stands for one
-    occurrence, and never opens again. Raises Busy.
+    occurrence, and never opens again. Raises Busy, DiskNearlyFull.
     """
+    await parts.disk.require_room()
     await _set_the_stage(parts, incident.host)
     with log.about(incident_number=incident.number):
         accepted = await parts.records.journal.accept(

@@ -163,7 +163,7 @@ async def test_ready_says_in_which_mode(api: Api) -> None:
     assert answer.status_code == 200
     body = answer.json()
     assert (body["ready"], body["mode"], body["autonomy_level"]) == (True, "simulated", "L0")
-    assert {check["name"] for check in body["checks"]} == {"database", "worker"}
+    assert {check["name"] for check in body["checks"]} == {"database", "worker", "disk"}
     assert (await api.get("/healthz")).json()["status"] == "ok"
 
 

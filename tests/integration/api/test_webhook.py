@@ -146,3 +146,23 @@ async def test_a_full_queue_says_when_to_come_back(start: Start, database_url: s
         assert full
         assert int(full[0].headers["retry-after"]) > 0
         assert full[0].json()["error"]["code"] == "busy"
+
+
+async def test_with_a_disk_nearly_full_nothing_new_is_taken_on(
+    start: Start, database_url: str
+) -> None:
+    """As if it were: no disk has so much free as is asked for here."""
+    async with start(database_url) as api:
+        known = (await api.trigger(FLAT)).json()["execution_id"]
+    async with start(database_url, min_free_mb=10**12) as api:
+        answer = await api.trigger(ticket(incident_number="INC0010002"))
+        assert (answer.status_code, answer.headers["Retry-After"]) == (503, "60")
+        assert answer.json()["error"]["code"] == "disk-nearly-full"
+        assert "what is at work goes on" in answer.json()["error"]["message"]
+        ready = await api.get("/readyz")
+        assert (ready.status_code, ready.json()["ready"]) == (503, False)
+        (short,) = [check for check in ready.json()["checks"] if not check["ok"]]
+        assert short["name"] == "disk"
+        assert "MIN_FREE_MB" in short["detail"]
+        assert (await api.get(f"/api/v1/incident/execution/{known}")).status_code == 200
+        assert (await api.rows())["sre_incident_execution"] == 1
