@@ -22,13 +22,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.audit import key_file
 from app.audit.adopting import chained_tables
+from app.audit.archives import not_there
 from app.audit.chain import entry_of, head
 from app.audit.comparing import belonging
 from app.audit.key_file import Key, is_signed, key_id_of
 from app.audit.scanning import entries_of, raw_rows_of
 from app.audit.sealing import chain_id
 from app.domain.value import JsonObject, Value, canonical_json
-from app.errors import ConfigurationError, NotFound
+from app.errors import ConfigurationError
 from app.models.chain import AuditEntry
 from app.models.database import Database
 
@@ -81,8 +82,8 @@ async def export(database: Database, execution_id: int, path: Path) -> Manifest:
         last, chain = await head(session), await chain_id(session)
         entries = [line async for line in _entry_lines(session, execution_id)]
         rows = [line async for line in _row_lines(session, execution_id)]
-    if last is None or not entries:
-        raise NotFound(f"The audit has no entry about execution {execution_id}.")
+        if last is None or not entries:
+            raise await not_there(session, execution_id)
     ring = await asyncio.to_thread(key_file.load, database.settings.audit_keys_at)
     text = "".join(f"{line}\n" for line in (*entries, *rows))
     key = ring.get(last.key_id) or ring.newest

@@ -17,12 +17,15 @@ from app import log
 from app.audit.archive_file import discard, forget_unfinished
 from app.audit.archiving import Archiving, Due
 from app.audit.collecting import collect
+from app.audit.events import Events
 from app.domain.value import JsonObject, Value
 from app.engine.durable_tables import WorkflowTables
 from app.models.database import Database
 
 AT_A_TIME = 20
 """Executions in one file: while they are removed nobody else writes, for tenths of a second."""
+
+ARCHIVING = "archiving"
 
 logger = log.get(__name__)
 
@@ -56,6 +59,9 @@ class Housekeeping:
         await asyncio.to_thread(forget_unfinished, self._database.settings.archives_at)
         executions, kept, files = 0, 0, list[str]()
         async for few in self._few(older_than):
+            if not executions + kept:
+                # that it began; and of a database older than the chain the chain begins by it
+                await Events(self._database).tell(ARCHIVING, {"older_than_days": older_than.days})
             name, count = await self._archive([one.id for one in few])
             executions, kept = executions + count, kept + len(few) - count
             files.extend([name] if name else [])

@@ -174,6 +174,21 @@ async def test_what_young_executions_are_is_for_the_age_to_say(estate: Estate) -
     assert (await estate.house.archive(timedelta(hours=1))).files == ()
 
 
+async def test_of_a_database_that_is_older_than_the_chain_the_chain_begins_first(
+    estate: Estate, database_url: str
+) -> None:
+    execution_id = await estate.story.told("INC0000001")
+    await tamper(estate.database, "DELETE FROM audit_entry")
+    later = Estate(database_url, estate.folder)  # as a process that has just started
+    await later.open()
+    try:
+        assert (await later.house.archive(AT_ONCE)).executions == 1
+        assert later.archived() == {execution_id}
+        await later.whole()
+    finally:
+        await later.close()
+
+
 async def test_a_late_delivery_finds_what_was_archived(estate: Estate) -> None:
     first = await estate.story.told("INC0000001")
     await estate.house.archive(AT_ONCE)
