@@ -131,9 +131,9 @@ def _staged(
                 _copy_plain(folder / name, beside)
         yield staged
     finally:
-        for copied in staged.values():
-            if copied is not None:
-                _unlink(*_with_siblings(copied))
+        for one in [one for copied in staged.values() if copied for one in _with_siblings(copied)]:
+            if one.exists():  # its folder may be none
+                one.unlink()
 
 
 def _copy_plain(source: Path, target: Path) -> None:
@@ -193,12 +193,6 @@ def _rename(origin: Path, place: Path, done: list[tuple[Path, Path]]) -> None:
 
 def _with_siblings(path: Path) -> list[Path]:
     return [path, *(path.with_name(path.name + ending) for ending in ("-wal", "-shm"))]
-
-
-def _unlink(*paths: Path) -> None:
-    for path in paths:
-        if path.exists():  # its folder may be none
-            path.unlink()
 
 
 def _sync(path: Path) -> None:

@@ -128,7 +128,7 @@ def _of_process(about: About, took_seconds: float) -> Iterator[Metric]:
     yield _gauge("process_worker_alive", "1: this process works on executions.", alive)
     said = "Seconds that reading the figures from the database took."
     yield _gauge("process_figures_seconds", said, took_seconds)
-    yield from (_of_counter(counter) for counter in COUNTERS)
+    yield from map(_of_counter, COUNTERS)
 
 
 def _of_counter(counter: Counter) -> Metric:
