@@ -72,12 +72,12 @@ DOORS = {
     },
     lessons.Lessons: {"reset"},
     model_calls.ModelCalls: {"keep"},
-    leases.Leases: {"acquire", "release", "release_all"},
+    leases.Leases: {"acquire", "renew", "release", "release_all", "raise_fences"},
     events.Events: {"tell", "change_key"},
-    workers.Workers: {"beat", "mark_late_dead", "give_up", "leave"},
+    workers.Workers: {"beat", "mark_late_dead", "give_up", "leave", "all_gone"},
 }  # fmt: skip
 READS = {"get", "latest", "listed", "to_resume", "of_execution", "unsettled", "recent", "holder",
-         "live", "anchor_line", "head", "newest_closed", "all", "resets", "spent"}  # fmt: skip
+         "live", "live_epochs", "anchor_line", "head", "newest_closed", "all", "resets", "spent"}  # fmt: skip
 
 
 async def entries(database: Database) -> list[tuple[str, str]]:
