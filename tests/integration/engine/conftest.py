@@ -25,12 +25,15 @@ from app.domain.verdict import Verdict
 from app.engine.endings import Endings
 from app.engine.parts import Records
 from app.models.database import Database
-from tests.integration.engine import service
+from tests.integration.engine import earlier, service
 from tests.integration.engine.world import Folder, incident
 
 FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload([service.__name__])
 """Real processes, but the second in which each would import the service is spent once."""
+
+SPAWNS = multiprocessing.get_context("spawn")
+"""Processes that have loaded nothing yet."""
 
 
 class Agent:
@@ -49,9 +52,9 @@ class Agent:
     def said(self) -> str:
         return self._output.read_text() if self._output.exists() else ""
 
-    async def ready(self) -> None:
-        async with asyncio.timeout(20):
-            await _polled(self._looked_at, lambda agent: agent.worker_id != "")
+    async def ready(self, *, seconds: float = 20) -> None:
+        async with asyncio.timeout(seconds):
+            await polled(self._looked_at, lambda agent: agent.worker_id != "")
 
     async def kill(self) -> None:
         """As the kernel or the power would."""
@@ -95,20 +98,30 @@ class Site:
         self.database = database
         self.records = Records.of(database)
         self.endings = Endings(self.records)
-        self._journal = Journal(database)
+        self.journal = Journal(database)
         self._reading = Reading(database)
         self._outputs = outputs
         self._agents: list[Agent] = []
 
     async def accept(self, number: str = "INC0000001") -> int:
         """An incident as the webhook leaves it: durable, and queued."""
-        accepted = await self._journal.accept(incident(number), {}, simulated=False, max_active=100)
+        accepted = await self.journal.accept(incident(number), {}, simulated=False, max_active=100)
         return accepted.execution_id
 
-    async def agent(self, graph: str = "repair", verdict: Verdict = Verdict.ALLOW) -> Agent:
-        """A process of the service, started and ready."""
-        agent = self.start_agent(graph, verdict)
+    async def agent(
+        self, graph: str = "repair", verdict: Verdict = Verdict.ALLOW, **given: object
+    ) -> Agent:
+        """A process of the service, started and ready; `given` are further settings."""
+        agent = self.start_agent(graph, verdict, **given)
         await agent.ready()
+        return agent
+
+    async def earlier_agent(self, verdict: Verdict = Verdict.ALLOW, **given: object) -> Agent:
+        """The same of an earlier epoch of the graph."""
+        output = self._next_output()
+        named = (self.url, self.folder.path, output, verdict, "repair", given)
+        agent = self._started(SPAWNS.Process(target=earlier.run, args=named), output)
+        await agent.ready(seconds=90)  # it imports everything anew
         return agent
 
     async def put_to_sleep(self, agent: Agent) -> None:
@@ -118,11 +131,16 @@ class Site:
             await session.execute(text("SELECT 1"))
             agent.pause()
 
-    def start_agent(self, graph: str, verdict: Verdict = Verdict.ALLOW) -> Agent:
+    def start_agent(self, graph: str, verdict: Verdict = Verdict.ALLOW, **given: object) -> Agent:
         """The same, not waited for."""
-        output = self._outputs / f"agent-{len(self._agents)}.log"
-        given = (self.url, self.folder.path, output, verdict, graph)
-        process = FORKS.Process(target=service.run, args=given)
+        output = self._next_output()
+        named = (self.url, self.folder.path, output, verdict, graph, given)
+        return self._started(FORKS.Process(target=service.run, args=named), output)
+
+    def _next_output(self) -> Path:
+        return self._outputs / f"agent-{len(self._agents)}.log"
+
+    def _started(self, process: BaseProcess, output: Path) -> Agent:
         process.start()
         agent = Agent(process, output)
         self._agents.append(agent)
@@ -131,7 +149,7 @@ class Site:
     async def ended(self, execution_id: int, *, seconds: float = 20) -> ExecutionView:
         """The execution once it has ended."""
         async with asyncio.timeout(seconds):
-            return await _polled(
+            return await polled(
                 lambda: self._reading.execution(execution_id), lambda e: e.status not in ACTIVE
             )
 
@@ -139,14 +157,14 @@ class Site:
         self, execution_id: int, status: ExecutionStatus, *, seconds: float = 20
     ) -> None:
         async with asyncio.timeout(seconds):
-            await _polled(
+            await polled(
                 lambda: self._reading.execution(execution_id), lambda e: e.status is status
             )
 
     async def given_back(self, *, seconds: float = 5) -> None:
         """Wait until nobody holds the host; a moment after the end of an execution at most."""
         async with asyncio.timeout(seconds):
-            await _polled(lambda: self.records.leases.holder("alpha"), lambda held: held is None)
+            await polled(lambda: self.records.leases.holder("alpha"), lambda held: held is None)
 
     async def asked(self, execution_id: int, *, seconds: float = 20) -> Approval:
         """The question that waits for a person."""
@@ -180,7 +198,7 @@ class Site:
 Seen = TypeVar("Seen")
 
 
-async def _polled(look: Callable[[], Awaitable[Seen]], good: Callable[[Seen], bool]) -> Seen:
+async def polled(look: Callable[[], Awaitable[Seen]], good: Callable[[Seen], bool]) -> Seen:
     """What is seen once it is good. Another process brings it about: there is no event."""
     while True:
         seen = await look()

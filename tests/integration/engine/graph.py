@@ -14,6 +14,7 @@ from tests.integration.engine.world import HOST, PROBE, RESTART, plan
 
 WATCH_SECONDS = 0.2
 KILLER = "INC0000666"
+WELL = "INC0000777"
 
 
 async def repair(effects: Effects, case: ExecutionInput) -> Ending:
@@ -93,6 +94,13 @@ async def one_kills(effects: Effects, case: ExecutionInput) -> Ending:
     await effects.lease("remediate-1", HOST.name)
     await asyncio.sleep(0.4)
     return await kills(effects, case)
+
+
+async def one_is_well(effects: Effects, case: ExecutionInput) -> Ending:
+    """One incident is nothing and ends at once, whoever holds the host."""
+    if case.incident.number != WELL:
+        return await repair(effects, case)
+    return await _conclude(effects, Outcome.NO_FAULT, "Nothing was asked.")
 
 
 async def _why_stopped(effects: Effects) -> Outcome:

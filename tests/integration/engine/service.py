@@ -10,7 +10,10 @@ import asyncio
 import os
 import signal
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 from app import log
 from app.domain.verdict import Verdict
@@ -32,6 +35,7 @@ GRAPHS: dict[str, Graph] = {
     "breaks": graph.breaks,
     "kills": graph.kills,
     "one_kills": graph.one_kills,
+    "one_is_well": graph.one_is_well,
 }
 
 
@@ -46,8 +50,10 @@ def hands(folder: Folder, verdict: Verdict) -> Hands:
     )
 
 
-async def serve(url: str, folder: Path, verdict: Verdict, name: str) -> None:
-    settings = Settings(database_url=url, stop_seconds=1, _env_file=None)
+async def serve(
+    url: str, folder: Path, verdict: Verdict, name: str, given: Mapping[str, Any]
+) -> None:
+    settings = Settings(database_url=url, stop_seconds=1, _env_file=None, **given)
     database = Database(settings)
     engine = Engine(settings, database, hands(Folder(folder), verdict), GRAPHS[name])
     stop = asyncio.Event()
@@ -61,10 +67,20 @@ async def serve(url: str, folder: Path, verdict: Verdict, name: str) -> None:
     await database.close()
 
 
-def run(url: str, folder: Path, output: Path, verdict: Verdict, name: str) -> None:
-    """The whole life of a process of its own; what it says goes to `output`."""
+def run(
+    url: str,
+    folder: Path,
+    output: Path,
+    verdict: Verdict,
+    name: str,
+    given: Mapping[str, Any] = MappingProxyType({}),
+) -> None:
+    """The whole life of a process of its own; what it says goes to `output`.
+
+    `given` are further settings.
+    """
     said = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     os.dup2(said, 1)
     os.dup2(said, 2)
     log.configure("INFO", "console")
-    asyncio.run(serve(url, folder, verdict, name))
+    asyncio.run(serve(url, folder, verdict, name, given))
