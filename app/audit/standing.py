@@ -64,8 +64,9 @@ class Standings:
         active = await self._places(Execution.status.in_(ACTIVE), Execution.host == host)
         return bool(active.places)
 
-    async def on_host(self, host: str) -> Places:
-        """Those about one host that wait for a worker or are with one."""
+    async def beside(self, execution_id: int) -> Places:
+        """Those about the host of one that wait for a worker or are with one, itself among them."""
+        host = select(Execution.host).where(Execution.id == execution_id).scalar_subquery()
         return await self._places(Execution.status.in_(BEFORE_WORKERS), Execution.host == host)
 
     async def _places(self, *where: ColumnElement[bool]) -> Places:

@@ -40,8 +40,17 @@ class Host(Value):
 
     def known_as(self, label: str) -> bool:
         """Whether a ticket's name or address means this host (case-insensitive, exact)."""
-        wanted = label.strip().lower().rstrip(".")
-        return wanted in {self.name.lower(), self.address.lower(), *map(str.lower, self.names)}
+        return plain(label) in self.labels
+
+    @property
+    def labels(self) -> frozenset[str]:
+        """Every name and address of the host, in lower case."""
+        return frozenset(map(str.lower, (self.name, self.address, *self.names)))
+
+
+def plain(label: str) -> str:
+    """A name or address as a ticket gives it, in the form of `Host.labels`."""
+    return label.strip().lower().rstrip(".")
 
 
 def asked_of(host: Host, check: str, subject: str, *expect_text: str) -> Probe:

@@ -103,15 +103,13 @@ class Queue:
             await self._mend(place, number, found.get(workflow_id(place.execution_id, number)))
 
     async def _submit(self, execution_id: int) -> None:
-        for place in (await self._records.standings.of([execution_id])).places:  # archived: none
-            await self._submit_place(place)
-
-    async def _submit_place(self, place: Place) -> None:
-        if place.status is not ExecutionStatus.QUEUED or self._room.per_group is not None:
+        if self._room.per_group is not None:
             return  # a limit over hosts is the admission's to keep, which sees all of them
-        here = (await self._records.standings.on_host(place.host)).places
-        if len(here) <= self._room.per_host:  # itself among them
-            await self._enqueue(place, 1)
+        here = await self._records.standings.beside(execution_id)
+        mine = [place for place in here.queued if place.execution_id == execution_id]
+        if len(here.places) <= self._room.per_host:
+            for place in mine:
+                await self._enqueue(place, 1)
 
     async def _enqueue(self, place: Place, number: int) -> None:
         await self._tables.enqueue(place.execution_id, number, due=due(place))

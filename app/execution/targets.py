@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 
-from app.domain.host import Host
+from app.domain.host import Host, plain
 from app.errors import (
     ContradictoryTarget,
     InventoryError,
@@ -124,13 +124,18 @@ class Inventory:
                     hint=f"Read it on the host's console: ssh-keyscan -t ed25519 {host.address}",
                 )
 
+    @cached_property
+    def _by_label(self) -> dict[str, Host]:
+        """Each name and address that a ticket may give; an inventory may have thousands."""
+        return {label: host for host in self.hosts for label in host.labels}
+
     def _known_as(self, label: str) -> Host | None:
-        return next((host for host in self.hosts if host.known_as(label)), None)
+        return self._by_label.get(plain(label))
 
     def _require_distinct(self) -> None:
         owner: dict[str, str] = {}
         for host in self.hosts:
-            for label in {n.lower() for n in (host.name, host.address, *host.names)}:
+            for label in host.labels:
                 if label in owner:
                     raise InventoryError(
                         f"{self.source}: {label!r} stands for both {owner[label]} and {host.name}."
