@@ -55,7 +55,7 @@ migrations: $(READY) # on both databases: upgrade from nothing, then no differen
 lab: $(READY) ## Every scenario on real hosts (root on Debian)
 	$(BIN)/sre-agent lab run
 
-bench: $(READY) ## The benchmarks
+bench: $(READY) ## The benchmarks: some minutes on a machine that does nothing else
 	@if [ -d benchmarks ]; then $(BIN)/python -m pytest benchmarks; \
 	else echo "There are no benchmarks yet."; fi
 
