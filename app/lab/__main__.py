@@ -92,8 +92,9 @@ def _add_run(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
                      "chat completions on 127.0.0.1:$PORT")  # fmt: skip
     run.add_argument("--redraw", type=int, metavar="SEED", help="draw names, addresses, "
                      "ports and tickets anew; the faults stay")  # fmt: skip
-    run.add_argument("--interrupt", choices=KINDS, help="kill the service, or cut it off from its "
-                     "hosts, once in each scenario at a drawn moment")  # fmt: skip
+    run.add_argument("--interrupt", choices=KINDS, help="kill the service, cut it off from its "
+                     "hosts, or lose one of several workers, once in each scenario at a drawn "
+                     "moment")  # fmt: skip
     run.add_argument("--seed", type=int, metavar="N", default=1, help="draws those moments")
     for name, told in FLAGS.items():
         run.add_argument(f"--{name}", action="store_true", help=told)

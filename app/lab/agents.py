@@ -24,7 +24,7 @@ from app.lab.language_model import served
 from app.lab.running import Estate
 from app.lab.scenario import Outcome, Scenario
 from app.lab.service import Service, start_service
-from app.lab.trace import DATABASE, INVENTORY
+from app.lab.trace import DATABASE, DUMP, INVENTORY
 
 ENDED = frozenset({"completed", "failed", "cancelled"})
 WAITING = "waiting_approval"
@@ -113,11 +113,16 @@ class ServiceAgent(Agent):
         """Start the service on the monitor, with a fresh database."""
         self.last, self.logs, self.asides = {}, [], []
         with super().at_work(estate), ExitStack() as parts:
-            beside = parts.enter_context(served(self.model, estate)) if self.model else {}
-            self.service = start_service(estate, self.policy, beside, self.without)
-            parts.callback(self._stop)
+            self.service = self.start(parts)
             self.client = Client(self.service)
             yield
+
+    def start(self, parts: ExitStack) -> Service:
+        """The service, ready; what is to be done at the end is given to `parts`."""
+        beside = parts.enter_context(served(self.model, self.estate)) if self.model else {}
+        service = start_service(self.estate, self.policy, beside, self.without)
+        parts.callback(self._stop)
+        return service
 
     def _stop(self) -> None:
         assert self.service is not None
@@ -199,7 +204,7 @@ class ServiceAgent(Agent):
         folder.mkdir(parents=True)
         (folder / "execution.json").write_text(json.dumps(self.last, indent=2))
         (folder / "logs.json").write_text(json.dumps(self.logs, indent=2))
-        for name in ("service.log", DATABASE, INVENTORY):
+        for name in ("service.log", DATABASE, DUMP, INVENTORY):
             if (estate.folder / name).exists():
                 shutil.copy(estate.folder / name, folder / name)
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn, TextIO
 
-from app.lab import interruption, layers, provenance, requirements, timelines
+from app.lab import interruption, layers, postgres, provenance, requirements, timelines
 from app.lab.agents import Agent, ReferenceFix
 from app.lab.disturbance import CALM, Disturbance
 from app.lab.errors import LabError
@@ -74,6 +74,8 @@ def _run(options: RunOptions) -> int:
     chosen = load_folder(options.scenarios, options.only)[:: options.every]
     if options.model is not None:
         require(options.model)
+    if options.interrupt == interruption.WORKER and postgres.server_binaries() is None:
+        raise LabError(postgres.LEFT_OUT)
     requirements.ensure()
     provenance.claim(options)
     done = _rows_of(options.out) if options.resume and options.out else []
@@ -131,6 +133,11 @@ def _agent(options: RunOptions) -> Agent:
         return agent_named(options.agent, options.policy, options.model)
     if options.agent != SERVICE or options.model is not None:
         raise LabError("--interrupt is for the service alone, without --agent and --model")
+    if options.interrupt == interruption.WORKER:
+        # imported here: only this asks the engine's tables by itself, and it takes a second to load
+        from app.lab.worker_loss import LosesAWorker
+
+        return LosesAWorker(options.seed, options.policy)
     return interruption.InterruptedService(options.interrupt, options.seed, options.policy)
 
 

@@ -1,8 +1,9 @@
 """The service interrupted while it works: killed at once, or cut off from its hosts for a while.
 
-Both come at a drawn moment: half of them at any moment of the work, half right after a change was
-begun. Afterwards three records are held together: the service's ledger of intents, the receipts on
-the hosts, and what systemd itself wrote of the units that were touched.
+A third way, a worker that is lost to its peers, is in app/lab/worker_loss.py. Each comes at a drawn
+moment: half of them at any moment of the work, half right after a change was begun. Afterwards
+three records are held together: the service's ledger of intents, the receipts on the hosts, and
+what systemd itself wrote of the units that were touched.
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ from app.lab.scenario import Scenario
 from app.lab.service import again
 from app.lab.trace import DATABASE
 
-KILL, CUT = "kill", "cut"
-KINDS = (KILL, CUT)
+KILL, CUT, WORKER = "kill", "cut", "worker"
+KINDS = (KILL, CUT, WORKER)
 SUFFIX = ".interruptions.jsonl"
 ANY_MOMENT, AFTER_A_CHANGE = 15.0, 3.0  # seconds within which the moment is drawn
 CUT_SECONDS = (4.0, 25.0)  # shorter and longer than the connection is missed
@@ -96,12 +97,21 @@ class InterruptedService(ServiceAgent):
             self._due = now + self._delay
         if self._due is None or now < self._due:
             return
-        self._at, self._begun = round(now, 1), len(actions)
-        self._step = str(self.last.get("current_step") or self.last.get("status") or "")
+        step = str(self.last.get("current_step") or self.last.get("status") or "")
+        if self.interrupt():
+            self._at, self._begun, self._step = round(now, 1), len(actions), step
+
+    def interrupt(self) -> bool:
+        """Do it; False where it cannot be done at this moment."""
         if self.kind == KILL:
             self._kill()
         else:
             self._cut()
+        return True
+
+    def ledger(self) -> list[Intent]:
+        """The service's ledger of changes, as it is now."""
+        return ledger(self.estate.folder / DATABASE)
 
     def _kill(self) -> None:
         """End the service's process as the kernel would, and start it again on what it left."""
@@ -121,7 +131,7 @@ class InterruptedService(ServiceAgent):
         attempt([*namespace, "nft", "delete", "table", "inet", "lab_cut"])
 
     def _held_together(self, scenario: Scenario) -> Interruption:
-        intents = ledger(self.estate.folder / DATABASE)
+        intents = self.ledger()
         violations = list(disagreements(self.estate.machines, intents, self._epoch))
         if not self.last.get("outcome") and self.last.get("status") != _WAITING:
             violations.append("the execution has not ended: it was lost")

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from app.lab import cgroups, network
 from app.lab.machine import stop_process, unmount_beneath
-from app.lab.places import PREFIX, RUNS
+from app.lab.places import PREFIX, RUNS, database_folder
 from app.lab.process import attempt
 
 
@@ -77,6 +77,7 @@ def clean(run_id: str) -> None:
     unmount_beneath(folder)
     _free_loops(folder)
     shutil.rmtree(folder, ignore_errors=True)
+    shutil.rmtree(database_folder(run_id), ignore_errors=True)
 
 
 def _stop_noted(note: Path, run_id: str) -> None:

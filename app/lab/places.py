@@ -1,7 +1,8 @@
 """Where the lab keeps things on the machine that runs it.
 
 Two places: a cache of images, which may be deleted at any time, and one directory a run
-with everything that the run makes. `down` touches nothing but the second.
+with everything that the run makes, but for a database in memory. `down` touches nothing but the
+latter.
 """
 
 from __future__ import annotations
@@ -25,6 +26,11 @@ def cache() -> Path:
     folder = Path(base) / "sre-agent" / "lab"
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+def database_folder(run_id: str) -> Path:
+    """Where a run's PostgreSQL lives: in memory, and open to the user who runs it."""
+    return Path("/dev/shm") / f"{PREFIX}{run_id}-postgres"
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -51,31 +51,58 @@ def start_service(
     policy: Path | None = None,
     settings: Mapping[str, str] | None = None,
     without: str | None = None,
+    *,
+    works: bool = True,
 ) -> Service:
     """Start the service on the monitor with a fresh database and an operator's key; wait until it
     is ready.
 
     `settings` are further environment variables of the service; `without` is a part of its
-    diagnosis that is taken out of it.
+    diagnosis that is taken out of it; `works`: False where other processes are its workers.
     """
     made = write_policy(estate, policy)
-    program = ["start_server.py"] if without is None else ["-m", ablation.__name__, without]
-    service = _launched(estate, made, program, settings or {})
-    return replace(service, key=asyncio.run(_operators_key(_database_url(estate))))
+    program = ["start_server.py"] if works else ["-m", "app.cli", "serve", "--no-worker"]
+    if without is not None:
+        program = ["-m", ablation.__name__, without]
+    given = {"DATABASE_URL": _database_url(estate), **(settings or {})}
+    service = _ready(estate, made, program, given)
+    return replace(service, key=asyncio.run(_operators_key(settings_of(given))))
 
 
 def again(estate: Estate, before: Service) -> Service:
     """Start the service anew on the database that its killed process left."""
-    return replace(_launched(estate, before.policy, ["start_server.py"], {}), key=before.key)
+    given = {"DATABASE_URL": _database_url(estate)}
+    return replace(_ready(estate, before.policy, ["start_server.py"], given), key=before.key)
 
 
-def _launched(
-    estate: Estate, policy: Policy, program: list[str], settings: Mapping[str, str]
-) -> Service:
-    """A process of the service that is ready; what it says is added to the log."""
-    log = estate.folder / "service.log"
+def settings_of(given: Mapping[str, str]) -> Settings:
+    """Settings of the lab's own for the service's database, and for its audit where it is named."""
+    return Settings(
+        _env_file=None,
+        database_url=given["DATABASE_URL"],
+        audit_key_file=_path(given.get("AUDIT_KEY_FILE")),
+        audit_checkpoint_file=_path(given.get("AUDIT_CHECKPOINT_FILE")),
+    )
+
+
+def _path(text: str | None) -> Path | None:
+    return None if text is None else Path(text)
+
+
+def launched(
+    estate: Estate,
+    policy: Policy,
+    program: Sequence[str],
+    settings: Mapping[str, str],
+    *,
+    name: str = "service",
+) -> subprocess.Popen[bytes]:
+    """A process of the service on the monitor, not waited for; what it says is added to the log.
+
+    `name` is its own among those of the run.
+    """
     command = ["ip", "netns", "exec", estate.namespace, sys.executable, *program]
-    with log.open("ab") as output:
+    with _log(estate).open("ab") as output:
         process = subprocess.Popen(
             command,
             cwd=PROJECT,
@@ -85,8 +112,17 @@ def _launched(
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    (estate.folder / "service.pid").write_text(str(process.pid))
-    service = Service(process, f"http://127.0.0.1:{PORT}", estate.namespace, policy, log)
+    (estate.folder / f"{name}.pid").write_text(str(process.pid))
+    return process
+
+
+def _ready(
+    estate: Estate, policy: Policy, program: Sequence[str], settings: Mapping[str, str]
+) -> Service:
+    """A process that serves, once it is ready."""
+    process = launched(estate, policy, program, settings)
+    url = f"http://127.0.0.1:{PORT}"
+    service = Service(process, url, estate.namespace, policy, _log(estate))
     try:
         _wait_ready(service)
     except BaseException:
@@ -95,9 +131,9 @@ def _launched(
     return service
 
 
-async def _operators_key(database_url: str) -> str:
+async def _operators_key(settings: Settings) -> str:
     """A key as `sre-agent keys create` makes it, in the database that the service has migrated."""
-    database = Database(Settings(_env_file=None, database_url=database_url))
+    database = Database(settings)
     try:
         return (await Keys(database).create(Role.OPERATOR, "lab")).token
     finally:
@@ -115,12 +151,15 @@ def _environment(estate: Estate, policy: Policy) -> dict[str, str]:
         "ENABLE_REAL_SSH": "true",
         "INVENTORY_FILE": str(write_inventory(estate)),
         "POLICY_FILE": str(policy.path),
-        "DATABASE_URL": _database_url(estate),
         "HOST": "127.0.0.1",
         "PORT": str(PORT),
         "LOG_LEVEL": "INFO",
         **monitor_trust(),
     }
+
+
+def _log(estate: Estate) -> Path:
+    return estate.folder / "service.log"
 
 
 def _database_url(estate: Estate) -> str:
@@ -131,11 +170,11 @@ def _wait_ready(service: Service) -> None:
     deadline = time.monotonic() + READY_SECONDS
     while time.monotonic() < deadline:
         if service.process.poll() is not None:
-            raise ServiceFailed(f"it ended with {service.process.returncode}: {_tail(service.log)}")
+            raise ServiceFailed(f"it ended with {service.process.returncode}: {tail(service.log)}")
         if _answers(service):
             return
         time.sleep(0.1)
-    raise ServiceFailed(f"not ready after {READY_SECONDS:.0f} s: {_tail(service.log)}")
+    raise ServiceFailed(f"not ready after {READY_SECONDS:.0f} s: {tail(service.log)}")
 
 
 def _answers(service: Service) -> bool:
@@ -146,5 +185,6 @@ def _answers(service: Service) -> bool:
         return False  # not listening yet
 
 
-def _tail(log: Path) -> str:
+def tail(log: Path) -> str:
+    """The end of what it said."""
     return log.read_text(errors="replace")[-3000:]

@@ -31,6 +31,7 @@ from app.reasoning.port import Case
 
 INVENTORY = "inventory.yaml"
 DATABASE = "service.sqlite"
+DUMP = "service.sql"  # in its place, where the service ran on PostgreSQL
 
 _BEFORE_CHANGES = re.compile(r"\.(?:analyze|hypothesize|diagnose)-[0-9]+\b")
 """Steps of an execution that only look; the first other one ends what was known by looking."""

@@ -10,13 +10,15 @@ from typing import Any
 
 import pytest
 
-from app.lab import batch, layers, requirements
+from app.lab import batch, layers, postgres, requirements
 from app.lab.agents import Agent, ReferenceFix
 from app.lab.batch import RunOptions
 from app.lab.disturbance import CALM, Disturbance
+from app.lab.interruption import KINDS, InterruptedService
 from app.lab.judge import Row, Said, Seen, judge, no_verdict
 from app.lab.naming import PLAIN, Naming
 from app.lab.scenario import Scenario
+from app.lab.worker_loss import LosesAWorker
 
 TEXT = """\
 id: {id}
@@ -183,3 +185,31 @@ def test_a_row_that_was_cut_off_is_made_again(folder: Path, tmp_path: Path) -> N
     out.write_text(whole[:-20])  # the run was killed while it wrote the last row
     batch.run(replace(options, resume=True))
     assert out.read_text() == whole
+
+
+def test_losing_a_worker_needs_a_postgresql(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(postgres, "server_binaries", lambda: None)
+    assert batch.run(RunOptions(folder, interrupt="worker")) == batch.COULD_NOT_RUN
+    assert "apt-get install postgresql" in capsys.readouterr().err
+
+
+def test_each_interruption_has_its_agent(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[Agent] = []
+
+    def run_scenario(_scenario: Scenario, agent: Agent, *_: object) -> Row:
+        given.append(agent)
+        return no_verdict(_scenario, "not_run", "only looked at")
+
+    monkeypatch.setattr(batch, "run_scenario", run_scenario)
+    monkeypatch.setattr(postgres, "server_binaries", lambda: folder)
+    for kind in KINDS:
+        options = RunOptions(folder, only=("good-one",), trust=True, interrupt=kind, seed=3)
+        batch.run(options)
+    assert [type(agent) for agent in given] == [
+        InterruptedService,
+        InterruptedService,
+        LosesAWorker,
+    ]
+    assert [agent.kind for agent in given if isinstance(agent, InterruptedService)] == list(KINDS)
