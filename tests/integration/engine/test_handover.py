@@ -135,6 +135,21 @@ async def test_after_the_last_of_them_each_comes_to_its_end(
     }
 
 
+async def test_a_new_worker_that_is_there_already_sees_the_last_of_them_die(
+    site: Site, tables: WorkflowTables, before: Before
+) -> None:
+    """It takes over from the dead first, and still does not go on in the middle."""
+    new = await site.agent(**GIVEN)
+    await before.agent.kill()
+    site.folder.let_go()
+    handed_over = await site.ended(before.begun, seconds=60)
+    assert handed_over.outcome is Outcome.ESCALATED
+    assert f"another version of the agent ({earlier.EPOCH})" in handed_over.summary
+    assert (await site.ended(before.unbegun, seconds=60)).outcome is Outcome.NO_FAULT
+    assert (await _workflow(tables, before.unbegun)).worker == new.worker_id
+    assert _changed(site) == [f"exe-{before.begun}-1.remediate-1.0"]
+
+
 async def test_a_decision_that_an_earlier_worker_acted_on_is_not_lost(
     site: Site, tables: WorkflowTables, before: Before
 ) -> None:
