@@ -106,7 +106,8 @@ _CHANGE = extended(Change, {"comments": TEXT})
 _OF_A_UNIT = extended(
     _CHANGE,
     {
-        "relation": annotated(Relation), "how": TEXT, "blamed": TRUTH, "alone": TRUTH, "is_code": TRUTH,
+        "relation": annotated(Relation), "how": TEXT, "blamed": TRUTH, "alone": TRUTH,
+        "is_code": TRUTH,
         "is_settings": TRUTH,
         "stray_code": TRUTH, "still_readable": TRUTH,
         "reload_refuted": TRUTH, "unread": TRUTH, "points_to": TEXT, "points_nowhere": TRUTH,

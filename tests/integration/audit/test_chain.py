@@ -76,8 +76,10 @@ DOORS = {
     events.Events: {"tell", "change_key"},
     workers.Workers: {"beat", "mark_late_dead", "give_up", "leave", "all_gone"},
 }  # fmt: skip
-READS = {"get", "latest", "listed", "to_resume", "of_execution", "unsettled", "recent", "holder",
-         "live", "live_epochs", "anchor_line", "head", "newest_closed", "all", "resets", "spent"}  # fmt: skip
+READS = {
+    "get", "latest", "listed", "to_resume", "of_execution", "unsettled", "recent", "holder", "live",
+    "live_epochs", "anchor_line", "head", "newest_closed", "all", "resets", "spent",
+}  # fmt: skip
 
 
 async def entries(database: Database) -> list[tuple[str, str]]:
