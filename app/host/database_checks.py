@@ -11,6 +11,7 @@ from app.host import (
     database_access,
     database_defaults,
     database_losses,
+    database_rights,
     database_sequences,
     database_settings,
     mariadb_access,
@@ -27,6 +28,7 @@ JUDGED_BY: Mapping[str, Callable[[HostView, str], Said | None]] = {
     **database_sequences.JUDGED_BY,
     **mariadb_access.JUDGED_BY,
     **database_settings.JUDGED_BY,
+    **database_rights.JUDGED_BY,
 }
 """How each is answered from what a server tells of itself."""
 
@@ -54,6 +56,7 @@ def doubted(
         *((database_defaults.CHECK, one.subject) for one in database_defaults.changed(now, then)),
         *((database_settings.CHECK, one.subject) for one in database_settings.changed(now, then)),
         *((mariadb_access.CHECK, one.subject) for one in mariadb_access.lost(now, then)),
+        *((database_rights.CHECK, one.subject) for one in database_rights.lost(now, then)),
         *((database_sequences.CHECK, one.subject) for one in database_sequences.late(now, then)),
     ]
     found += database_access.doubted(now, then)

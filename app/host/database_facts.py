@@ -88,6 +88,16 @@ class TableGrant(Value):
     privileges: str  # "INSERT,SELECT"
 
 
+class BarredRole(Value):
+    """A right that a role lacks and that what it owns, or was given, is of no use without."""
+
+    database: str
+    of: str  # database | schema | sequence | function
+    name: str  # of the latter two: with its schema
+    right: str  # CONNECT | TEMPORARY | USAGE | EXECUTE
+    role: str
+
+
 class DatabaseDefault(Value):
     """What sessions of PostgreSQL begin with, set for a role or a database (`*`: for each)."""
 
@@ -177,6 +187,7 @@ class PostgresCluster(Value):
     roles: tuple[DatabaseRole, ...] = ()
     doors: tuple[DatabaseDoor, ...] = ()
     grants: tuple[TableGrant, ...] = ()
+    barred: tuple[BarredRole, ...] | None = None  # None: not told
     defaults: tuple[DatabaseDefault, ...] = ()
     behind: tuple[SequenceBehind, ...] = ()
     system: dict[str, str] | None = None  # what ALTER SYSTEM has set; None: not told
@@ -224,6 +235,12 @@ class PostgresRoleFacts(Value):
 
 class PostgresGrantsFacts(Value):
     privileges: str  # "INSERT,SELECT"; none
+
+
+class PostgresRightFacts(Value):
+    exists: str  # yes | no: there is none, or the role has power over others
+    held: str | None = None  # yes | no: however the role came to it
+    given: str | None = None  # yes | no: to the role by its own name
 
 
 class PostgresSystemFacts(Value):

@@ -9,6 +9,7 @@ from typing import Any
 from app.host import (
     database_access,
     database_defaults,
+    database_rights,
     database_sequences,
     database_settings,
     database_shapes,
@@ -17,11 +18,12 @@ from app.host import (
 )
 from app.host.database_access import LostAccess
 from app.host.database_defaults import ChangedDefault
+from app.host.database_rights import MissingRight
 from app.host.database_sequences import LateSequence
 from app.host.database_settings import ChangedSetting
 from app.host.database_shapes import ReshapedTable
 from app.host.database_tables import LostTable, is_named_in
-from app.host.databases import NAMES
+from app.host.databases import NAMES, cluster
 from app.host.drift import Change
 from app.host.mariadb_access import LostLogin
 from app.host.view import HostView
@@ -34,6 +36,7 @@ Amiss = (
     LostAccess
     | ChangedDefault
     | LostLogin
+    | MissingRight
     | ChangedSetting
     | LostTable
     | LateSequence
@@ -85,8 +88,8 @@ def inside_subjects(case: HostCase) -> Iterable[Subject]:
     if not case.case.red:
         return
     for kind, one, own in (
-        *_access(case), *_defaults(case), *_logins(case), *_parameters(case), *_losses(case),
-        *_sequences(case), *_shapes(case),
+        *_access(case), *_rights(case), *_defaults(case), *_logins(case), *_parameters(case),
+        *_losses(case), *_sequences(case), *_shapes(case),
     ):  # fmt: skip
         facts, sources = case.common()
         checked = any(p.probe.subject == one.subject for p in case.red)
@@ -112,6 +115,32 @@ def _access(case: HostCase) -> Told:
     for one in database_access.lost(case.view, case.then):
         names = (one.database,) if one.kind == "door" else (one.role, one.table)
         yield "access", one, {"complaint": _denial(case, *names)}
+
+
+def _rights(case: HostCase) -> Told:
+    for one in database_rights.missing(case.view, case.then):
+        own = {
+            "complaint": _complaint(case, _refused_by(case, one)),
+            "given": [{"role": role} for role in one.roles],
+        }
+        yield "right", one, own
+
+
+def _refused_by(case: HostCase, one: MissingRight) -> str:
+    """What PostgreSQL says to a role that lacks a right: of a schema, that its tables are not."""
+    name = re.escape(one.own_name)
+    if one.of == "database":
+        telling = {"CONNECT": "permission denied for", "TEMPORARY": "temporary tables in"}
+        return rf"{telling[one.right]} database \W?{name}\b"
+    denied = rf"permission denied for (?:\w+ )?(?:schema|sequence|function|procedure) \W?{name}\b"
+    found = cluster(case.view, one.port)
+    inside = () if found is None or one.of != "schema" else found.tables
+    tables = "|".join(
+        re.escape(table.table.partition(".")[2])
+        for table in inside
+        if table.database == one.database and table.table.partition(".")[0] == one.name
+    )
+    return rf"{denied}|relation \W?(?:{tables})\W? does not exist" if tables else denied
 
 
 def _defaults(case: HostCase) -> Told:

@@ -25,7 +25,7 @@ _GENTLE = ("file.", "lock.", "access.", "mount.", "account.", "log.", "daemon.re
            "postgres.create_index", "postgres.set_autovacuum", "postgres.vacuum",
            "redis.set_maxmemory", "nginx.set_limit", "config.correct_word", "firewall.add_declared",
            "certificate.install", "postgres.grant", "postgres.set_role", "postgres.set_default",
-           "postgres.advance_sequence", "mariadb.grant",
+           "postgres.give_right", "postgres.advance_sequence", "mariadb.grant",
            "mariadb.move_account", "redis.set", "postgres.set_system", "job.run")  # fmt: skip
 """Actions that take nothing down. A repair made only of these is watched for a shorter time."""
 

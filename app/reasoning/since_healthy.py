@@ -17,6 +17,8 @@ from app.host import database_settings, databases, mariadb_access, network_state
 from app.host.database_access import LostAccess, lost
 from app.host.database_defaults import ChangedDefault, changed
 from app.host.database_losses import losses
+from app.host.database_rights import MissingRight
+from app.host.database_rights import lost as rights_lost
 from app.host.database_sequences import LateSequence, late
 from app.host.database_settings import ChangedSetting
 from app.host.database_shapes import reshaped
@@ -197,8 +199,11 @@ def _databases(case: HostCase) -> Iterable[Finding]:
 
 def _access(case: HostCase) -> Iterable[Finding]:
     """What roles of databases may no longer do, begin otherwise with, or are refused."""
-    found: tuple[LostAccess | ChangedDefault | LateSequence | LostLogin | ChangedSetting, ...] = (
+    found: tuple[
+        LostAccess | ChangedDefault | LateSequence | LostLogin | ChangedSetting | MissingRight, ...
+    ] = (
         *lost(case.view, case.then),
+        *rights_lost(case.view, case.then),
         *changed(case.view, case.then),
         *late(case.view, case.then),
         *mariadb_access.lost(case.view, case.then),

@@ -24,6 +24,7 @@ from app.host.database_facts import (
     SequenceBehind,
     TableWithoutVacuum,
 )
+from app.host.database_rights import MissingRight
 from app.host.database_sequences import LateSequence
 from app.host.database_settings import ChangedSetting
 from app.host.database_shapes import ReshapedTable
@@ -249,6 +250,8 @@ _OWN: Final[dict[str, Scope]] = {
         "a chain of rules", family=TEXT, table=TEXT, name=TEXT, file=TEXT, lost=each(LostRule),
         texts=TEXT, ran=TRUTH, for_ports=TRUTH)},
     "access": {"access": extended(LostAccess, _INSIDE)},
+    "right": {"right": extended(MissingRight, {
+        **_INSIDE, "given": each(made("a role", role=TEXT))})},
     "default": {"default": extended(ChangedDefault, _INSIDE)},
     "login": {"login": extended(LostLogin, _INSIDE)},
     "loss": {"loss": extended(LostTable, {**_INSIDE, "is_missed": TRUTH, "is_named": TRUTH})},

@@ -126,6 +126,7 @@ from .postgres_access import (
     postgres_set_role,
 )
 from .postgres_defaults import postgres_default, postgres_renew_sessions, postgres_set_default
+from .postgres_rights import postgres_give_right, postgres_right, postgres_take_right
 from .postgres_sequences import postgres_advance_sequence, postgres_sequence
 from .postgres_system import postgres_set_system, postgres_system
 from .postgres_upkeep import (
@@ -306,11 +307,13 @@ BUILTINS: dict[str, Builtin] = {
         postgres_default,
         postgres_drop_index,
         postgres_drop_slot,
+        postgres_give_right,
         postgres_grant,
         postgres_grants,
         postgres_index,
         postgres_renew_sessions,
         postgres_revoke,
+        postgres_right,
         postgres_role,
         postgres_sequence,
         postgres_session,
@@ -323,6 +326,7 @@ BUILTINS: dict[str, Builtin] = {
         postgres_state,
         postgres_system,
         postgres_table,
+        postgres_take_right,
         postgres_terminate_idle,
         postgres_terminate_session,
         postgres_vacuum,

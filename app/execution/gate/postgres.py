@@ -17,6 +17,7 @@ from .clusters import Cluster, ask, at_port, clusters, recovering
 from .places import Places
 from .postgres_access import DOORS, GRANTS, ROLES
 from .postgres_defaults import DEFAULTS
+from .postgres_rights import BARRED
 from .postgres_sequences import behind
 from .postgres_shapes import shapes
 from .postgres_system import SYSTEM
@@ -105,6 +106,7 @@ _STATE = f"""
 _TABLES = f"""
     SELECT json_build_object(
         'grants', (SELECT coalesce(json_agg(g), '[]') FROM ({GRANTS}) g),
+        'barred', (SELECT coalesce(json_agg(b), '[]') FROM ({BARRED}) b),
         'autovacuum_off', (SELECT coalesce(json_agg(t), '[]') FROM (
             SELECT n.nspname || '.' || c.relname AS "table", s.n_dead_tup AS dead,
                 s.n_live_tup AS live
@@ -235,7 +237,7 @@ def _idles(session: dict[str, Any], seconds: int) -> bool:
 def _of_tables(cluster: Cluster, databases: list[str], until: float) -> dict[str, Any]:
     """Tables, indexes and sequences of the newest databases, as far as the time goes."""
     found: dict[str, Any] = {"autovacuum_off": [], "indexes": [], "grants": [], "not_looked_at": []}
-    found |= {"behind": [], "tables": [], "tables_unseen": [], "shapes": []}
+    found |= {"behind": [], "tables": [], "tables_unseen": [], "shapes": [], "barred": []}
     for name in databases:
         try:
             seen = ask(cluster, _TABLES, name) if time.monotonic() < until else None
@@ -244,7 +246,7 @@ def _of_tables(cluster: Cluster, databases: list[str], until: float) -> dict[str
         if seen is None:
             found["not_looked_at"].append(name)
             continue
-        for part in ("autovacuum_off", "indexes", "grants"):
+        for part in ("autovacuum_off", "indexes", "grants", "barred"):
             found[part] += [{"database": name, **one} for one in seen[part]]
         with contextlib.suppress(Failed):  # what was seen of it besides stands
             found["shapes"] += [{"database": name, **one} for one in shapes(cluster, name)]
