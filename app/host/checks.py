@@ -27,6 +27,7 @@ from app.host import (
     may_write,
     mounts,
     network_state,
+    redis_writes,
     web_limits,
 )
 from app.host.drift import program
@@ -80,6 +81,7 @@ def learned(then: HostView) -> tuple[Probe, ...]:
         *(asked_of(then.host, datagrams.CHECK, subject) for subject in datagrams.taken(then)),
         *(asked_of(then.host, "cron", path) for path in _well_formed(then)),
         *(asked_of(then.host, "database", name) for name in _well_databases(then)),
+        *(asked_of(then.host, check, subject) for check, subject in redis_writes.learned(then)),
         *(asked_of(then.host, "clock", CHRONY) for _ in [0] if _follows(then)),
         *(asked_of(then.host, check, subject) for check, subject in network_state.learned(then)),
         *(asked_of(then.host, check, subject) for check, subject in load.learned(then)),
@@ -98,6 +100,7 @@ def declared(now: HostView) -> tuple[Probe, ...]:
         *load.declared(now),
         *mounts.declared(now),
         *job_scripts.declared(now),
+        *redis_writes.declared(now),
     )
     return tuple(asked_of(now.host, check, subject) for check, subject in pairs)
 

@@ -15,6 +15,7 @@ from app.host import (
     database_sequences,
     database_settings,
     mariadb_access,
+    redis_writes,
 )
 from app.host.databases import ACTIONS
 from app.host.view import HostView
@@ -29,6 +30,7 @@ JUDGED_BY: Mapping[str, Callable[[HostView, str], Said | None]] = {
     **mariadb_access.JUDGED_BY,
     **database_settings.JUDGED_BY,
     **database_rights.JUDGED_BY,
+    **redis_writes.JUDGED_BY,
 }
 """How each is answered from what a server tells of itself."""
 
@@ -67,4 +69,6 @@ def diagnostic_of(check: str, subject: str) -> str:
     """The diagnostic that tells one."""
     if check == database_settings.CHECK:
         return ACTIONS[subject.partition(":")[0]]
+    if check in redis_writes.JUDGED_BY:
+        return ACTIONS["redis"]
     return ACTIONS["mariadb" if check in mariadb_access.JUDGED_BY else "postgres"]

@@ -371,6 +371,10 @@ class RedisServer(Value):
     error: str | None = None
     role: str | None = None
     master_link_status: str | None = None
+    master_host: str | None = None  # of a replica
+    replicas: int | None = None  # that are connected
+    good_replicas: int | None = None  # of them those that are not late; None: not told apart
+    refused: dict[str, int] = Field(default_factory=dict)  # commands since the start, by error
     rdb_last_bgsave_status: str | None = None
     aof_last_write_status: str | None = None
     stop_writes_on_bgsave_error: str | None = None

@@ -11,26 +11,27 @@ from app.host import (
     database_defaults,
     database_rights,
     database_sequences,
-    database_settings,
     database_shapes,
     database_tables,
     mariadb_access,
 )
 from app.host.database_access import LostAccess
 from app.host.database_defaults import ChangedDefault
+from app.host.database_facts import RedisServer
 from app.host.database_rights import MissingRight
 from app.host.database_sequences import LateSequence
 from app.host.database_settings import ChangedSetting
 from app.host.database_shapes import ReshapedTable
 from app.host.database_tables import LostTable, is_named_in
-from app.host.databases import NAMES, cluster
+from app.host.databases import cluster, server
 from app.host.drift import Change
 from app.host.mariadb_access import LostLogin
+from app.host.redis_writes import refusals
 from app.host.view import HostView
-from app.knowledge.setting_meanings import normal
+from app.reasoning.database_files import edits, files_of
 from app.reasoning.host_case import HostCase
 from app.reasoning.subjects import Subject
-from app.reasoning.written import comments_of, settings_of
+from app.reasoning.written import comments_of, diff_ask
 
 Amiss = (
     LostAccess
@@ -64,9 +65,6 @@ _TOLD_OTHERWISE = {
     "default_transaction_read_only": r"read-only transaction",
 }
 """What logs say of a setting without its name."""
-
-_ALSO = {"binlog_expire_logs_seconds": ("expire_logs_days",)}
-"""Other names by which files give a setting."""
 
 _ANSWERED = 200
 _DUPLICATE = "duplicate key value"
@@ -156,26 +154,49 @@ def _logins(case: HostCase) -> Told:
 
 
 def _parameters(case: HostCase) -> Told:
-    changes = (case.drift or ((), 0))[0]
-    for one in database_settings.changed(case.view, case.then):
-        paths = [c.path for c in changes if any(name in c.path for name in NAMES[one.engine])]
-        own_file = next((c for c in changes if c.path in paths and _sets(case, c, one.name)), None)
-        words = [re.escape(one.name), _TOLD_OTHERWISE.get(one.name, "")]
+    for file, settings in edits(case):
+        told = {one.name: _told_of(case, one) for one in settings}
+        one = max(settings, key=lambda s: (told[s.name][0] != "", told[s.name][1] != ""))
+        explains, complaint = told[one.name]
         own = {
-            "number": int(one.was) if one.was.isdigit() and not one.is_word else None,
-            "complaint": _complaint(case, "|".join(word for word in words if word)),
-            "in_a_file": bool(paths),
-            "file": "" if own_file is None else own_file.path,
-            "comments": "" if own_file is None else _comments(case, own_file),
-            "change": None if own_file is None else own_file.model_dump(mode="json"),
+            "said": "; ".join(setting.said for setting in settings),
+            "number": _number(one),
+            "complaint": complaint,
+            "explains": explains,
+            "in_a_file": bool(files_of(case, one.engine)),
+            "file": "" if file is None else file.path,
+            "comments": "" if file is None else _comments(case, file),
+            "change": None if file is None else file.model_dump(mode="json"),
+            "numbers": [
+                {"name": s.name, "was": n} for s in settings if (n := _number(s)) is not None
+            ],
+            "words": [{"name": s.name, "was": s.was} for s in settings if s.is_word],
+            **_unread(case, one.engine),
         }
         yield "parameter", one, own
 
 
-def _sets(case: HostCase, change: Change, name: str) -> bool:
-    """Whether a changed file gives this very setting another value."""
-    named = {normal(name), *(normal(one) for one in _ALSO.get(name, ()))}
-    return not named.isdisjoint(settings_of(case, change))
+def _unread(case: HostCase, engine: str) -> dict[str, Any]:
+    """The first changed file of an engine of which it is not known what was written in it."""
+    for change in files_of(case, engine):
+        ask = diff_ask(case, change.model_dump(mode="json"))
+        if ask is not None and not case.view.asked(ask.action, **ask.params):
+            return {"unread": change.path, "unread_then": ask.params.get("sha256", "")}
+    return {"unread": "", "unread_then": ""}
+
+
+def _told_of(case: HostCase, one: ChangedSetting) -> tuple[str, str]:
+    """What a server refuses because of a setting, and the last line of a log that tells of it."""
+    found = server(case.view, f"{one.engine}:{one.port}")
+    refused = refusals(found.server) if found and isinstance(found.server, RedisServer) else ()
+    explains = "; ".join(refusal.said for refusal in refused if one.name in refusal.settings)
+    words = [re.escape(one.name), _TOLD_OTHERWISE.get(one.name, "")]
+    return explains, _complaint(case, "|".join(word for word in words if word))
+
+
+def _number(one: ChangedSetting) -> int | None:
+    """What a setting was, where that is a number."""
+    return int(one.was) if one.was.isdigit() and not one.is_word else None
 
 
 def _comments(case: HostCase, change: Change) -> str:

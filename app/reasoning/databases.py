@@ -20,6 +20,7 @@ from app.host.databases import (
     troubles,
     waiting_for,
 )
+from app.host.redis_writes import lacks_replicas, refusals, replicas_of
 from app.reasoning.host_case import HostCase
 from app.reasoning.port import Case
 from app.reasoning.subjects import Subject
@@ -41,7 +42,7 @@ def database_actions(case: Case, host: Host) -> Iterable[str]:
 def database_subjects(case: HostCase) -> Iterable[Subject]:
     """Servers with a trouble, and the sessions that are at its root."""
     for found in servers(case.view):
-        if not troubles(case.view, found):
+        if not (troubles(case.view, found) or _takes_no_writes(case, found)):
             continue
         yield _database(case, found)
         if isinstance(found.server, PostgresCluster):
@@ -101,8 +102,39 @@ def _database(case: HostCase, found: Found) -> Subject:
         slots = [s.model_dump(mode="json") for s in pinning(case.view, one)]
         facts["database"]["pinning"] = slots
     if isinstance(one, RedisServer):
-        facts["database"]["full"] = full(one)
+        facts["database"] |= _of_redis(case, found, one)
     return _subject(case, "database", found.subject, facts, sources, found.evidence_id)
+
+
+def _takes_no_writes(case: HostCase, found: Found) -> bool:
+    """Whether a redis refuses what it took while healthy; a replica only may be read, for good."""
+    one = found.server
+    if not isinstance(one, RedisServer) or not refusals(one):
+        return False
+    return one.role == "master" or _role_then(case, found) == "master"
+
+
+def _role_then(case: HostCase, found: Found) -> str | None:
+    before = None if case.then is None else server(case.then, found.subject)
+    one = None if before is None else before.server
+    return one.role if isinstance(one, RedisServer) else None
+
+
+def _of_redis(case: HostCase, found: Found, one: RedisServer) -> dict[str, Any]:
+    before = None if case.then is None else server(case.then, found.subject)
+    was = before.server if before is not None and isinstance(before.server, RedisServer) else None
+    setting = "min-replicas-to-write"
+    then = None if was is None else was.settings.get(setting)
+    wanted = one.settings.get(setting)
+    return {
+        "full": full(one),
+        "refuses": "; ".join(refusal.said for refusal in refusals(one)),
+        "lacks_replicas": lacks_replicas(one) and then in (None, wanted),
+        "replicas_there": replicas_of(one),
+        "replicas_wanted": wanted,
+        "replicas_wanted_then": then,
+        "role_then": _role_then(case, found),
+    }
 
 
 def _room(one: object) -> dict[str, Any]:

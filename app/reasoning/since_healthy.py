@@ -30,6 +30,7 @@ from app.host.network_state import text_of
 from app.host.ticket_pages import failing_requests
 from app.host.view import HostView, beneath
 from app.reasoning.change_subjects import is_code
+from app.reasoning.database_files import edits
 from app.reasoning.host_case import HostCase
 from app.reasoning.written import comments_of, diff_ask
 
@@ -140,6 +141,7 @@ def _programs(case: HostCase) -> list[Change]:
 
 
 def _changed(case: HostCase) -> Iterable[Finding]:
+    set_by = _set_by_files(case)
     for change in (*telling(case), *_programs(case)):
         assert case.drift is not None
         said = comments_of(case, change)
@@ -147,6 +149,8 @@ def _changed(case: HostCase) -> Iterable[Finding]:
         text = (
             f"{change.path} was changed since {case.host.name} was healthy: {how_changed(change)}"
         )
+        effects = "; ".join(one.said for one in set_by.get(change.path, ()))
+        text += f", and by it {effects}" if effects else ""
         ident = said[1] if said else case.drift[1]
         yield Finding(
             key=change.path,
@@ -154,6 +158,12 @@ def _changed(case: HostCase) -> Iterable[Finding]:
             evidence_id=ident,
             shared=shared_words(case, text + words),
         )
+
+
+def _set_by_files(case: HostCase) -> dict[str, tuple[ChangedSetting, ...]]:
+    """Settings of running servers, by the changed file that gave them: the two are one change."""
+    told = {change.path for change in telling(case)}
+    return {c.path: settings for c, settings in edits(case) if c is not None and c.path in told}
 
 
 def _new_rules(case: HostCase) -> Iterable[Finding]:
@@ -199,6 +209,7 @@ def _databases(case: HostCase) -> Iterable[Finding]:
 
 def _access(case: HostCase) -> Iterable[Finding]:
     """What roles of databases may no longer do, begin otherwise with, or are refused."""
+    by_files = {one.subject for ones in _set_by_files(case).values() for one in ones}
     found: tuple[
         LostAccess | ChangedDefault | LateSequence | LostLogin | ChangedSetting | MissingRight, ...
     ] = (
@@ -207,7 +218,7 @@ def _access(case: HostCase) -> Iterable[Finding]:
         *changed(case.view, case.then),
         *late(case.view, case.then),
         *mariadb_access.lost(case.view, case.then),
-        *database_settings.changed(case.view, case.then),
+        *(s for s in database_settings.changed(case.view, case.then) if s.subject not in by_files),
     )
     for one in found:
         text = f"on {case.host.name} {one.said}"

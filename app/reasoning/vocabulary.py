@@ -145,7 +145,9 @@ _DATABASE = Record(
            for name, kind in (type_of_model(model).fields or {}).items()},
         "engine": one_of("postgres", "mariadb", "redis"), "troubles": TEXTS, "free": NUMBER,
         "limit": NUMBER, "limit_then": NUMBER, "folder_then": type_of_model(Folder),
-        "pinning": each(ReplicationSlot), "full": TRUTH, "settings": ANY, "version": ANY,
+        "pinning": each(ReplicationSlot), "full": TRUTH, "refuses": TEXT, "lacks_replicas": TRUTH,
+        "replicas_there": NUMBER, "replicas_wanted": NUMBER, "replicas_wanted_then": NUMBER,
+        "role_then": TEXT, "refused": ANY, "settings": ANY, "version": ANY,
     },
 )  # fmt: skip
 
@@ -256,7 +258,10 @@ _OWN: Final[dict[str, Scope]] = {
     "login": {"login": extended(LostLogin, _INSIDE)},
     "loss": {"loss": extended(LostTable, {**_INSIDE, "is_missed": TRUTH, "is_named": TRUTH})},
     "parameter": {"change": _CHANGE, "parameter": extended(ChangedSetting, {
-        **_INSIDE, "number": NUMBER, "in_a_file": TRUTH, "file": TEXT, "comments": TEXT})},
+        **_INSIDE, "number": NUMBER, "in_a_file": TRUTH, "file": TEXT, "comments": TEXT,
+        "explains": TEXT, "unread": TEXT, "unread_then": TEXT,
+        "numbers": each(made("a setting", name=TEXT, was=NUMBER)),
+        "words": each(made("a setting", name=TEXT, was=TEXT))})},
     "shape": {"shape": extended(ReshapedTable, {
         **_INSIDE, "said": TEXT, "refuses": TRUTH, "is_named": TRUTH})},
     "sequence": {"sequence": extended(LateSequence, {

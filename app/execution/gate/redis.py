@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import socket
 import time
 from typing import Any, NamedTuple
@@ -58,7 +59,14 @@ _NUMBERS = (
     "rejected_connections",
     "evicted_keys",
 )
-_WORDS = ("role", "rdb_last_bgsave_status", "aof_last_write_status", "master_link_status")
+_WORDS = ("role", "rdb_last_bgsave_status", "aof_last_write_status", "master_link_status",
+          "master_host")  # fmt: skip
+_REPLICAS = {"connected_slaves": "replicas", "min_slaves_good_slaves": "good_replicas"}
+_ERRORS = ("NOREPLICAS", "MISCONF", "OOM", "READONLY", "MASTERDOWN", "CLUSTERDOWN", "NOAUTH",
+           "WRONGPASS", "NOPERM", "LOADING", "BUSY")  # fmt: skip
+"""Errors that a server itself gives: scripts may give others, with anybody's words in them."""
+
+_COUNT = re.compile(r"count=([0-9]{1,18})")
 
 
 class Server(NamedTuple):
@@ -218,6 +226,8 @@ def _told(server: Server) -> dict[str, Any]:
             told = _info(talk)
             facts |= {name: told[name] for name in _WORDS if name in told}
             facts |= {name: int(told[name]) for name in _NUMBERS if told.get(name, "").isdigit()}
+            facts |= {n: int(told[w]) for w, n in _REPLICAS.items() if told.get(w, "").isdigit()}
+            facts["refused"] = _refused(told)
             facts |= {name.replace("-", "_"): _setting(talk, name) for name in _SETTINGS}
             told = {name: _setting(talk, name) or "" for name in SETTABLE}
             facts["settings"] = {name: int(v) for name, v in told.items() if v.isdigit()}
@@ -231,6 +241,12 @@ def _told(server: Server) -> dict[str, Any]:
     for number in ("maxmemory", "maxclients"):
         facts[number] = int(facts[number]) if str(facts[number]).isdigit() else None
     return {**facts, "reachable": True, "folder": _folder(facts.get("dir"))}
+
+
+def _refused(told: dict[str, str]) -> dict[str, int]:
+    """How many commands a server has refused since its start, by the error that it gave."""
+    found = ((name, _COUNT.search(told.get(f"errorstat_{name}", ""))) for name in _ERRORS)
+    return {name: int(count[1]) for name, count in found if count is not None}
 
 
 def _folder(path: object) -> dict[str, str] | None:

@@ -44,6 +44,9 @@ class Talking(socketserver.StreamRequestHandler):
         if words[0] == "INFO":
             text = (
                 f"# Persistence\r\nrdb_last_bgsave_status:{state['saved']}\r\nused_memory:900\r\n"
+                "role:master\r\nconnected_slaves:2\r\nmin_slaves_good_slaves:1\r\n"
+                "errorstat_NOREPLICAS:count=12\r\nerrorstat_OURS:count=3\r\n"
+                "errorstat_OOM:count=many\r\n"
             )
             return f"${len(text)}\r\n{text}\r\n".encode()
         if words[0] == "BGSAVE":
@@ -91,6 +94,14 @@ def test_its_state_and_its_folder_are_told(
     assert (found.used_memory, found.maxmemory) == (900, 1000)
     assert found.folder is not None
     assert len(found.folder.mode) == 4
+
+
+def test_replicas_and_the_servers_own_errors_are_counted(
+    server: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = shown(capsys)
+    assert (found.role, found.replicas, found.good_replicas) == ("master", 2, 1)
+    assert found.refused == {"NOREPLICAS": 12}, "no script's words, nothing that is no number"
 
 
 def test_one_that_wants_a_password_is_left_at_that(

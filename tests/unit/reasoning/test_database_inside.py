@@ -15,8 +15,8 @@ from app.host.mariadb_access import CHECK, lost
 from app.host.view import HostView
 from app.reasoning.port import Advice
 from tests.unit.reasoning import cases
-from tests.unit.reasoning.cases import HOST, case
-from tests.unit.reasoning.test_builtin import steps
+from tests.unit.reasoning.cases import HEALTHY_LISTENERS, HOST, case, facts_of
+from tests.unit.reasoning.test_builtin import UP, asked, judge, steps
 from tests.unit.reasoning.test_database_access import judged_between, server
 
 PATH = {"role": "clerk", "database": "*", "name": "search_path", "value": "drafts"}
@@ -278,3 +278,111 @@ def test_only_what_is_known_of_both_times_has_changed(now: dict[str, int]) -> No
     assert (
         settings_changed(HostView(HOST, cases.evidence({"redis.state": of_redis(now)})), then) == ()
     )
+
+
+WANTS = {"min-replicas-to-write": 2, "min-replicas-max-lag": 20, "maxclients": 9}
+TOOK = {"min-replicas-to-write": 0, "min-replicas-max-lag": 10, "maxclients": 9}
+
+
+def master(settings: dict[str, int], words: dict[str, str] | None = None) -> dict[str, Any]:
+    found = of_redis(settings, words)
+    found["servers"][0] |= {"role": "master", "replicas": 1}
+    return found
+
+
+async def test_all_that_one_edit_of_a_file_set_goes_back_as_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    path = "/etc/redis/own.conf"
+    monkeypatch.setattr(cases, "FILES", (*cases.FILES, cases.file(path)))
+    written = "+min-replicas-to-write 2\n+min-replicas-max-lag 20\n+appendfsync always\n"
+    shown = {
+        "baseline.manifest": cases.manifest_now(cases.file(path, "b" * 64)),
+        f"file.diff path={path} sha256={'a' * 64}": {
+            "path": path, "diff": written, "comments": ["# for the second machine"],
+        },
+    }  # fmt: skip
+    now = master(WANTS, {"appendfsync": "always"})
+    then = master(TOOK, {"appendfsync": "everysec"})
+    judged = await judged_between(now, then, "redis.state", **shown)
+    assert [step.partition(" ")[0] for step in steps(judged)] == [
+        "file.restore", "redis.set", "redis.set", "redis.set_word",
+    ]  # fmt: skip
+    assert judged.repair is not None
+    assert judged.repair.requires_person is None
+    assert [h.mode for h in judged.hypotheses if h.mode != "unknown"] == [
+        "database-parameter-changed"
+    ]
+    assert "min-replicas-to-write = 2, was 0" in judged.statement
+    supports = judged.hypotheses[0].supports
+    assert any("NOREPLICAS" in support.statement for support in supports)
+
+
+async def test_a_file_that_may_have_set_it_is_read_before_anything_is_done(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    path = "/etc/redis/own.conf"
+    monkeypatch.setattr(cases, "FILES", (*cases.FILES, cases.file(path)))
+    shown = {"baseline.manifest": cases.manifest_now(cases.file(path, "b" * 64))}
+    judged = await judged_between(master(WANTS), master(TOOK), "redis.state", **shown)
+    assert judged.advice is Advice.DIAGNOSE
+    assert [c.params["path"] for c in judged.wanted if c.action == "file.diff"] == [path]
+
+
+async def test_what_waits_for_the_replicas_that_it_had_is_left_to_a_person() -> None:
+    judged = await judged_between(master(WANTS), master(WANTS), "redis.state")
+    assert judged.repair is None
+    assert judged.advice is Advice.HAND_OVER
+    assert "NOREPLICAS" in judged.statement
+
+
+async def test_where_nothing_is_known_of_before_a_person_says_how_many_replicas_there_must_be() -> (
+    None
+):
+    judged = await judged_between(master(WANTS), {"servers": []}, "redis.state")
+    assert steps(judged) == ["redis.set name=min-replicas-to-write port=6379 value=1"]
+    assert judged.repair is not None
+    assert judged.repair.requires_person
+
+
+async def test_a_master_that_was_made_a_replica_is_left_to_a_person() -> None:
+    follows = of_redis(TOOK, {"replica-read-only": "yes"})
+    follows["servers"][0] |= {"role": "slave", "master_host": "192.0.2.9"}
+    judged = await judged_between(follows, master(TOOK), "redis.state")
+    assert judged.repair is None
+    assert "READONLY" in judged.statement
+    assert "192.0.2.9" in judged.statement
+    kept = await judged_between(follows, follows, "redis.state")
+    assert "READONLY" not in kept.statement, "a replica may only be read, for good"
+
+
+async def test_a_file_that_cannot_be_appended_to_is_told() -> None:
+    full = master(TOOK)
+    full["servers"][0] |= {"aof_last_write_status": "err", "dir": "/srv/cache"}
+    judged = await judged_between(full, master(TOOK), "redis.state")
+    assert judged.repair is None
+    assert "MISCONF" in judged.statement
+
+
+async def test_an_edit_that_nobody_suffers_from_is_told_once_with_what_it_set(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    path = "/etc/redis/own.conf"
+    monkeypatch.setattr(cases, "FILES", (*cases.FILES, cases.file(path)))
+    written = {"path": path, "diff": "+timeout 30\n+tcp-keepalive 9\n", "comments": []}
+    facts = facts_of(UP, HEALTHY_LISTENERS) | asked(*UP) | {
+        "redis.state": master({"timeout": 30, "tcp-keepalive": 9}), "firewall.show": {"rules": []},
+        "baseline.manifest": cases.manifest_now(cases.file(path, "b" * 64)),
+        f"file.diff path={path} sha256={'a' * 64}": written,
+    }  # fmt: skip
+    given = case(facts)
+    (known,) = given.baselines
+    healthy = facts_of(UP, HEALTHY_LISTENERS) | {
+        "redis.state": master({"timeout": 0, "tcp-keepalive": 300})
+    }
+    known = known.model_copy(update={"evidence": cases.evidence(healthy)})
+    judged = await judge(given.model_copy(update={"baselines": (known,)}))
+    named = [h.key for h in judged.hypotheses if h.mode != "unknown"]
+    assert named == [f"changed@alpha:{path}"], judged.statement
+    assert "timeout = 30, was 0" in judged.statement
+    assert "tcp-keepalive = 9, was 300" in judged.statement
