@@ -8,7 +8,16 @@ from app.domain.action import ActionCall
 from app.domain.execution import Step
 from app.domain.host import Host
 from app.domain.probe import Probe, ProbeKind
-from app.host import checks, database_checks, failed_jobs, job_scripts, kept, may_write, web_limits
+from app.host import (
+    checks,
+    daemons,
+    database_checks,
+    failed_jobs,
+    job_scripts,
+    kept,
+    may_write,
+    web_limits,
+)
 from app.host.network_state import ABOUT_ARRIVING, ABOUT_FLAPPING, filters_of, text_of
 from app.host.probes import ABOUT_CERTIFICATES, certificates, derive
 from app.host.ticket_pages import (
@@ -154,7 +163,10 @@ async def ask_the_host(at: Progress, effects: Effects, key: str, host: Host) -> 
         case, view = at.known, HostView(host, at.known.evidence)
         own = HostCase(case, host.name)
     known = (*known, *failed_jobs.doubted(view, own.then))
-    doubted = checks.doubted(known, view, case.incident, own.touched)
+    of_its_kind = (
+        daemons.spoken_of(own.then, view, case.incident) if own.then is not None else frozenset()
+    )
+    doubted = checks.doubted(known, view, case.incident, own.touched | of_its_kind)
     doubted += _not_as_it_was(own)
     doubted += database_checks.doubted(
         view, own.then, case.incident, agreed=case.agreed, refused=_sending_fails(case)

@@ -23,6 +23,7 @@ from tests.unit.reasoning.cases import (
     manifest_now,
     nginx,
     tickets,
+    unit,
 )
 
 UP = [nginx(), tickets()]
@@ -617,3 +618,38 @@ async def test_what_a_page_says_of_maintenance_is_told_to_who_takes_over(
     judged = await judge(case(facts, status=503, body=body))
     assert judged.advice is Advice.HAND_OVER
     assert (body in judged.statement) is told
+
+
+@pytest.mark.parametrize(
+    ("notes", "mended"), [({}, True), ({"/etc/motd": "clerkd: CHG-41 maintenance"}, False)]
+)
+async def test_a_daemon_that_was_switched_off_is_switched_on_again(
+    notes: dict[str, str], mended: bool
+) -> None:
+    """Stopped and disabled, and nobody who is served misses it but by what it did for them."""
+    clerk = unit("clerkd.service", "inactive", "dead", unit_file_state="disabled")
+    stop = [{"template": "Stopped x", "example": "Stopped clerkd.service - Clerk.", "count": 1,
+             "identifier": "systemd"}]  # fmt: skip
+    facts = facts_of([*UP, clerk], HEALTHY_LISTENERS, enabled={"clerkd.service": "disabled"})
+    facts |= asked(*UP, clerk)
+    facts |= {"journal.unit unit=clerkd.service": {"source": "clerkd.service", "lines": stop}}
+    facts["persons.list"] = {"notes": notes}
+    given = case(facts, status=200)
+    (known,) = given.baselines
+    then = facts_of([*UP, unit("clerkd.service")], HEALTHY_LISTENERS)
+    known = known.model_copy(update={"evidence": cases.evidence(then, start=700)})
+    probe = next(p for p in checks.learned(known.view(cases.HOST)) if p.subject == "clerkd.service")
+    view = HostView(cases.HOST, given.evidence)
+    red = checks.answer(probe, view, taken_at=cases.NOW, simulated=False)
+    given = given.model_copy(update={"baselines": (known,), "probes": (*given.probes, red)})
+    judged = await judge(given)
+    assert judged.leader is not None
+    assert judged.leader.mode == "unit-stopped"
+    assert "disabled at boot" in judged.leader.text
+    if mended:
+        assert steps(judged) == [
+            "service.start unit=clerkd.service",
+            "service.enable unit=clerkd.service",
+        ]
+    else:
+        assert judged.repair is None
