@@ -39,6 +39,12 @@ def denials(view: HostView, units: Iterable[str]) -> Iterator[Denial]:
                 yield Denial(path=path, unit=name, user=user, line=said[:200], read_only=closed)
 
 
+def denied_paths(said: str) -> frozenset[str]:
+    """Every path that a log, as one text, says was refused to somebody for want of the right."""
+    lines = (line for line in said.splitlines() if _DENIED.search(line))
+    return frozenset(path for line in lines for path in _paths(line))
+
+
 def _paths(line: str) -> Iterator[str]:
     for path in _PATH.findall(line):
         if not _CODE.search(path) and not any(beneath(path, place) for place in _NO_DATA):

@@ -20,6 +20,7 @@ from app.host.network_state import text_of
 from app.host.view import beneath
 from app.reasoning.host_case import HostCase
 from app.reasoning.libraries import of_new_libraries
+from app.reasoning.shared_folders import left_behind, lost_setgid, shares_group
 from app.reasoning.subjects import Subject
 from app.reasoning.unit_facts import unit_facts
 from app.reasoning.written import comments_of, diff_of, names_page, quoted, sets_of, settings_of
@@ -174,6 +175,9 @@ def _subject(case: HostCase, change: Change, how: Relation, unit: str, *, alone:
         "access_differs": _access_differs(change),
         "still_readable": _still_readable(change),
         "settings": list(settings_of(case, change)),
+        "lost_setgid": lost_setgid(change),
+        "shares_group": shares_group(change),
+        "left_behind": left_behind(case, change),
         "others_refuted": any(key.startswith(f"{BY_RELOAD}@") for key in case.case.refuted),
     }
     sources |= unit_sources | {"change": case.drift[1]}

@@ -10,6 +10,7 @@ from typing import Any
 
 from app.domain.probe import ProbeResult
 from app.host import checks, job_scripts, kept
+from app.host.denials import denied_paths
 from app.host.drift import (
     Change,
     ChangeKind,
@@ -65,6 +66,7 @@ class HostCase:
         self.host = case.host_named(host)
         self.view = HostView(self.host, case.evidence)
         self._logs: dict[str, str] = {}
+        self._denied: dict[str, frozenset[str]] = {}
         self.baseline = case.baseline_of(host)
         self.then = None if self.baseline is None else self.baseline.view(self.host)
         self.red = tuple(p for p in case.red if p.probe.address == self.host.address)
@@ -301,7 +303,21 @@ class HostCase:
         found = [how for how in nearest if how is not None]
         if change.is_folder_gone and f"{change.path}/" in self.said(unit.name):
             found.append(Relation.NAMED)  # by the path of something that lay in it
+        if not found and self._closes(change, unit.name):
+            found.append(Relation.NAMED)
         return min(found, key=_NEAREST.index, default=None)
+
+    def _closes(self, change: Change, unit: str) -> bool:
+        """Whether a folder is other than it was in whose files a unit is refused something: who
+        may read them is told by it, too."""
+        folder = change.now
+        if change.kind is not ChangeKind.MODE or folder is None or folder.kind != "directory":
+            return False
+        if change.path.count("/") < 2:  # what closes /srv closes more than one unit's files
+            return False
+        if unit not in self._denied:
+            self._denied[unit] = denied_paths(self.said(unit))
+        return any(beneath(path, change.path) for path in self._denied[unit])
 
     def _relation(self, path: str, unit: UnitFacts) -> Relation | None:
         nginx = next((v.nginx[0] for v in (self.then, self.view) if v and v.nginx), None)

@@ -115,6 +115,8 @@ _OF_A_UNIT = extended(
         "dangling": TRUTH, "sets": TEXT, "named": TRUTH, "names_page": TEXT,
         "others_refuted": TRUTH, "diff": TEXT, "quoted": TEXT, "named_in_log": TRUTH,
         "access_differs": TRUTH, "settings": TEXTS,
+        "lost_setgid": TRUTH, "shares_group": TRUTH,
+        "left_behind": each(made("a file", path=TEXT, owner=TEXT, group=TEXT)),
     },
 )  # fmt: skip
 

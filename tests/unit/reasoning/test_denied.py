@@ -89,3 +89,81 @@ async def test_who_makes_it_so_again_and_again_is_put_back_too() -> None:
 async def test_what_is_not_its_own_or_not_denied_stays(more: dict[str, Any]) -> None:
     judged = await judged_of(**more)
     assert judged.repair is None or GIVE not in steps(judged)
+
+
+SHARED = "/srv/handover/slips"
+SLIP = f"{SHARED}/slip-7.txt"
+BEFORE, LATELY, NOW_ISO = (
+    "2025-12-01T00:00:00+00:00", "2025-12-31T22:00:00+00:00", "2026-01-01T00:00:00+00:00"
+)  # fmt: skip
+
+
+def slip(name: str, group: str = "scanner", *, at: str = LATELY, mode: str = "0640") -> Any:
+    shape = {"name": name, "kind": "file", "owner": "scanner", "group": group, "bytes": 4}
+    return shape | {"mode": mode, "modified": at}
+
+
+async def judged_of_folder(
+    now: dict[str, Any], entries: list[dict[str, Any]], then_mode: str = "2770"
+) -> Assessment:
+    """A folder that two services share, and a reader that is refused what lies in it."""
+    own = tickets(user="clerk")
+    facts = facts_of([nginx(), own], HEALTHY_LISTENERS)
+    facts |= asked(nginx(), own, log={"tickets.service": [f"Permission denied: '{SLIP}'"]})
+    page = "http.local host_header=tickets.example url=http://127.0.0.1:9100/"
+    facts[page] = {"url": "http://127.0.0.1:9100/", "status": 500}
+    facts[f"path.access path={SLIP} user=clerk"] = {
+        "path": SLIP, "user": "clerk", "exists": True, "readable": False, "writable": False,
+        "components": [
+            component(SHARED, "root", group="slips"),
+            component(SLIP, "scanner", kind="file", mode="0640", group="scanner", readable=False,
+                      writable=False),
+        ],
+    }  # fmt: skip
+    facts[f"folder.list path={SHARED}"] = {
+        "path": SHARED, "count": len(entries), "entries": entries,
+    }  # fmt: skip
+    shape = {"kind": "directory", "owner": "root", "group": "slips", "mode": then_mode}
+    facts["baseline.manifest"] = manifest_now(file(SHARED, None, **shape | now))
+    given = case(facts, status=500)
+    known = baseline()
+    files = (*known.manifest.files, file(SHARED, None, **shape))
+    manifest = known.manifest.model_copy(update={"files": files})
+    then = known.model_copy(update={"manifest": manifest, "taken_at": "2025-12-15T00:00:00+00:00"})
+    return await judge(given.model_copy(update={"baselines": (then,)}))
+
+
+SET = f"file.set_mode mode=2770 path={SHARED}"
+OLD = slip("slip-1.txt", "slips", at=BEFORE)
+
+
+async def test_a_folder_that_lost_its_setgid_bit_gets_it_back_and_so_do_files_made_since() -> None:
+    closed = slip("private.txt", mode="0600")
+    judged = await judged_of_folder({"mode": "0770"}, [slip("slip-7.txt"), closed, OLD])
+    assert steps(judged) == [SET, f"file.set_owner group=slips owner=scanner path={SLIP}"]
+    assert judged.leader is not None
+    assert "setgid" in judged.leader.text
+
+
+async def test_where_files_come_all_the_time_only_the_folder_is_put_right() -> None:
+    times = (NOW_ISO, "2025-12-31T23:59:56+00:00", "2025-12-31T23:59:52+00:00")
+    judged = await judged_of_folder({"mode": "0770"}, [slip(f"s{t}", at=t) for t in times])
+    assert steps(judged) == [SET]
+
+
+async def test_a_folder_of_another_group_gets_its_group_back() -> None:
+    judged = await judged_of_folder({"group": "clerks"}, [slip("slip-7.txt", "clerks"), OLD])
+    assert steps(judged) == [
+        f"file.set_owner group=slips owner=root path={SHARED}",
+        f"file.set_owner group=slips owner=scanner path={SLIP}",
+    ]
+
+
+async def test_many_files_are_not_given_away() -> None:
+    judged = await judged_of_folder({"mode": "0770"}, [slip(f"s{n}") for n in range(30)])
+    assert steps(judged) == [SET]
+
+
+async def test_a_folder_that_never_gave_its_group_leaves_files_as_they_are() -> None:
+    judged = await judged_of_folder({"mode": "0700"}, [slip("slip-7.txt")], then_mode="0770")
+    assert steps(judged) == [f"file.set_mode mode=0770 path={SHARED}"]
