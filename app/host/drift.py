@@ -31,6 +31,7 @@ class Change(Value):
     then: Manifest.File | None  # None: was not there
     now: Manifest.File | None  # None: is not there
     within: tuple[Manifest.File, ...] = ()  # what lay in a removed folder, the outermost first
+    renamed_to: str = ""  # where all of it stands now, beside its place; "": nowhere
 
     @property
     def paths(self) -> tuple[str, ...]:

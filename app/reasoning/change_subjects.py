@@ -156,6 +156,7 @@ def _subject(case: HostCase, change: Change, how: Relation, unit: str, *, alone:
         "how": how_changed(change),
         "then": None if change.then is None else change.then.model_dump(mode="json"),
         "now": None if change.now is None else change.now.model_dump(mode="json"),
+        "renamed_to": change.renamed_to,
         "within": [file.model_dump(mode="json") for file in change.within],
         "blamed": _blamed(case, change.paths, facts["unit"]),
         "alone": alone,

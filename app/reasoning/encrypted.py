@@ -29,6 +29,7 @@ def encrypted(changes: tuple[Change, ...]) -> SecuritySign | None:
     """What tells that somebody encrypted files, where it does."""
     gone = {c.path for c in changes if c.kind is ChangeKind.REMOVED}
     came = [c.path for c in changes if c.kind is ChangeKind.ADDED]
+    came += [c.renamed_to for c in changes if c.renamed_to]
     renamed: dict[str, list[str]] = defaultdict(list)
     for path in came:
         before = next((old for old in gone if path.startswith(f"{old}.")), None)

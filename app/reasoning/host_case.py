@@ -24,6 +24,7 @@ from app.host.drift import (
 from app.host.facts import Manifest, UnitFacts
 from app.host.hops import HopState, Layer, Walk
 from app.host.path import PathWalker
+from app.host.renames import with_renames
 from app.host.view import HostView, beneath
 from app.reasoning.port import Case
 
@@ -198,8 +199,18 @@ class HostCase:
         now = self.view.facts(Manifest, "baseline.manifest")
         if now is None or self.baseline is None:
             return None
-        found = changes(self.baseline.manifest, now[0])
+        found = with_renames(
+            changes(self.baseline.manifest, now[0]), self.baseline.manifest, now[0], self._in_use
+        )
         return tuple(change for change in found if not self._is_idle(change)), now[1]
+
+    @property
+    def _in_use(self) -> tuple[str, ...]:
+        """Paths that units run, read and work in."""
+        units = [unit for unit, _ in self.view.units.values()]
+        worked_in = (u.working_directory.lstrip("!-") for u in units if u.working_directory)
+        named = (path for u in units for path in (*u.exec_start, *u.environment_files))
+        return tuple(path for path in (*worked_in, *named) if path.startswith("/"))
 
     def _is_idle(self, change: Change) -> bool:
         """Whether it only brings a unit that was not there and does not run, which harms nobody, or

@@ -110,6 +110,8 @@ def restore_change(change: object, host: str) -> list[ActionCall] | None:
 
 def _put_back(change: Mapping[str, Any], host: str) -> list[ActionCall] | None:
     then, now, path = change.get("then"), change.get("now"), str(change.get("path"))
+    if change.get("renamed_to") and _family(path) == "file":
+        return [_call(host, "file.rename", {"path": str(change["renamed_to"]), "to": path})]
     match change.get("kind"):
         case "added" if now is not None and now.get("kind") == "file":
             params: Params = {"path": path, "sha256": now["sha256"]}

@@ -160,6 +160,7 @@ from .redis import (
     redis_word,
 )
 from .refusal import Failed
+from .renaming import file_rename
 from .routes import (
     route_add,
     route_block,
@@ -223,6 +224,7 @@ BUILTINS: dict[str, Builtin] = {
         file_remove,
         file_remove_folder,
         file_remove_link,
+        file_rename,
         file_restore,
         file_restore_folder,
         file_restore_link,

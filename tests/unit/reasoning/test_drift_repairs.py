@@ -188,6 +188,32 @@ async def test_an_empty_folder_where_data_may_have_lain_is_a_persons(
     assert (judged.repair.requires_person is not None) is asks
 
 
+@pytest.mark.parametrize("persons", [(), ("ann",)])
+async def test_a_folder_that_was_renamed_gets_its_name_back(
+    persons: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the program in it: nobody's release, only the name is another."""
+    was, now = "/srv/lib/tickets", "/srv/lib/tickets.unused"
+    down = tickets(
+        "activating", "auto-restart", result="exit-code", n_restarts=4, working_directory=was
+    )
+    facts = facts_of([nginx(), down], HEALTHY_LISTENERS[:1]) | asked(nginx(), down)
+    facts["persons.list"] = {"logged_in": list(persons)}
+    facts["baseline.manifest"] = manifest_now(folder(now), file(f"{now}/main.py"))
+    monkeypatch.setattr(cases, "FILES", (*cases.FILES, folder(was), file(f"{was}/main.py")))
+    judged = await judge(case(facts, status=502))
+    assert steps(judged) == [
+        f"file.rename path={now} to={was}",
+        "service.reset_failed unit=tickets.service",
+        "service.restart unit=tickets.service",
+    ]
+    assert judged.repair is not None
+    assert (judged.repair.requires_person is not None) is bool(persons)
+    assert judged.leader is not None
+    assert now in judged.leader.text
+    assert all(not h.subject.startswith(now) for h in judged.hypotheses)
+
+
 async def test_the_applications_own_code_is_left_to_its_owners() -> None:
     code = "/srv/app/tickets/main.py"
     facts = serving(file(code, "b" * 64), behind={"working_directory": "/srv/app/tickets"})

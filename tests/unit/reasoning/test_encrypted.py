@@ -32,6 +32,14 @@ def test_one_strange_ending_or_one_with_a_note(changes: tuple[Change, ...]) -> N
     assert "*.q7x" in found.subject
 
 
+def test_what_is_known_as_renamed_is_told_too() -> None:
+    changes = tuple(
+        Change(path=old, kind=ChangeKind.REMOVED, then=file(old), now=None, renamed_to=new)
+        for old, new in PAGES
+    )
+    assert encrypted(changes) is not None
+
+
 @pytest.mark.parametrize(
     "changes",
     [
