@@ -53,9 +53,9 @@ def test_neither_a_link_nor_what_lies_behind_one(tmp_path: Path, places: Places)
     (tmp_path / "link").symlink_to(tmp_path / "real")
     with pytest.raises(Failed, match="neither a folder nor a file"):
         file_rename({"path": str(tmp_path / "link"), "to": str(tmp_path / "plan")}, places)
-    behind = {"path": str(tmp_path / "link" / "a"), "to": str(tmp_path / "link" / "b")}
+    behind = tmp_path / "link"
     with pytest.raises(Failed):
-        file_rename(behind, places)
+        file_rename({"path": str(behind / "a"), "to": str(behind / "b")}, places)
 
 
 def test_one_that_is_not_there_is_told(tmp_path: Path, places: Places) -> None:

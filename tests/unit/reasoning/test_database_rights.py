@@ -74,7 +74,9 @@ async def test_temporary_tables_are_missed_only_by_who_complains_of_it() -> None
 
 
 async def test_a_note_on_the_host_hands_it_to_people() -> None:
-    persons = {"persons.list": {"logged_in": [], "notes": {"/etc/motd": "access was revoked"}}}
+    persons: dict[str, Any] = {
+        "persons.list": {"logged_in": [], "notes": {"/etc/motd": "access was revoked"}}
+    }
     now = server(barred=[SCHEMA], tables=TABLES)
     judged = await judged_between(now, server(barred=[]), **persons)
     assert judged.advice is Advice.HAND_OVER
