@@ -69,7 +69,9 @@ def test_a_forgotten_transaction_is_seen_and_only_exactly_it_is_ended(
     url: str, forgotten: psycopg.Connection, capsys: pytest.CaptureFixture[str]
 ) -> None:
     seen = cluster(url, capsys)
-    assert (seen.reachable, seen.status, seen.free) == (True, "ready", 96)
+    assert (seen.reachable, seen.status) == (True, "ready")
+    assert seen.max_connections is not None
+    assert seen.free == seen.max_connections - 4  # three are kept for superusers, one is held
     held = next(s for s in seen.sessions if s.pid == forgotten.info.backend_pid)
     assert (held.state, held.lock) == ("idle in transaction", "AccessExclusiveLock")
     with pytest.raises(Failed, match="not the one that was meant"):
