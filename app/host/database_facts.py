@@ -41,6 +41,16 @@ class PostgresSession(Value):
     state_seconds: float | None = None
     blocked_by: tuple[int, ...] | None = None
     lock: str | None = None  # the strongest that it holds on a table while idle in a transaction
+    work: str = ""  # what it does to tables at this moment: CREATE INDEX, ALTER TABLE, COPY ...
+
+
+class HeldTable(Value):
+    """A table from which a session keeps writers, or everybody, away."""
+
+    database: str
+    pid: int
+    mode: str
+    table: str  # with its schema
 
 
 class ReplicationSlot(Value):
@@ -188,6 +198,7 @@ class PostgresCluster(Value):
     doors: tuple[DatabaseDoor, ...] = ()
     grants: tuple[TableGrant, ...] = ()
     barred: tuple[BarredRole, ...] | None = None  # None: not told
+    held: tuple[HeldTable, ...] = ()
     defaults: tuple[DatabaseDefault, ...] = ()
     behind: tuple[SequenceBehind, ...] = ()
     system: dict[str, str] | None = None  # what ALTER SYSTEM has set; None: not told
@@ -305,6 +316,18 @@ class MariadbRightsFacts(Value):
     rights: str  # "SELECT,INSERT"; none
 
 
+class MariadbSession(Value):
+    """A connection that changes or copies tables, or waits for one that does."""
+
+    id: int
+    user: str | None = None
+    database: str | None = None
+    address: str | None = None
+    seconds: float = 0  # of what it runs
+    work: str = ""  # ALTER TABLE, OPTIMIZE TABLE ...
+    waits: bool = False  # for a lock on a table
+
+
 class MariadbServer(Value):
     """One running MariaDB or MySQL server."""
 
@@ -324,6 +347,7 @@ class MariadbServer(Value):
     uptime: int | None = None  # seconds
     connection_errors_max_connections: int | None = None
     groups: tuple[SessionGroup, ...] = ()
+    at_tables: tuple[MariadbSession, ...] = ()
     changed_while_running: tuple[str, ...] | None = None  # None: the server does not keep it
     waits: tuple[dict[str, int | None], ...] = ()
     accounts: tuple[MariadbAccount, ...] = ()

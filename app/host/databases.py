@@ -15,6 +15,7 @@ from app.host.database_facts import (
     RedisServer,
     ReplicationSlot,
 )
+from app.host.sessions_at_work import held_up
 from app.host.view import HostView
 
 ACTIONS = {"postgres": "postgres.state", "mariadb": "mariadb.state", "redis": "redis.state"}
@@ -150,6 +151,7 @@ def _of_postgres(view: HostView, cluster: PostgresCluster) -> Iterable[str]:
     if not cluster.reachable:
         yield f"PostgreSQL on port {cluster.port} is {cluster.status} and lets nobody in"
     yield from _no_room(cluster.free, cluster.max_connections)
+    yield from (one.said for one in held_up(cluster))
     for one in forgotten(cluster):
         held = f"{waiting_for(cluster, one.pid)} wait for it, lock {one.lock}"
         idle = f"is idle in a transaction for {one.state_seconds:.0f} s"
@@ -166,6 +168,7 @@ def _no_room(free: int | None, most: int | None) -> Iterable[str]:
 
 def _of_mariadb(one: MariadbServer) -> Iterable[str]:
     yield from _no_room(one.free, one.settings.get("max_connections"))
+    yield from (session.said for session in held_up(one))
     if not one.reachable and "too many connections" in (one.error or "").lower():
         yield f"MariaDB lets not even its own administrator in: {one.error}"
     told = one.replication or {}

@@ -37,6 +37,7 @@ from app.reasoning.space import cleaners_off, filler, foreign, journal_changes
 from app.reasoning.subjects import Subject
 from app.reasoning.unit_facts import unit_facts
 from app.reasoning.web_limits import limit_subjects
+from app.reasoning.working_sessions import working_subjects
 
 _NAMING_FILES = frozenset({"/etc/hosts", "/etc/resolv.conf", "/etc/nsswitch.conf"})
 
@@ -63,6 +64,7 @@ def subjects_of(case: HostCase) -> tuple[Subject, ...]:
         *ban_subjects(case),
         *library_subjects(case),
         *database_subjects(case),
+        *working_subjects(case),
         *inside_subjects(case),
         *table_subjects(case),
         *index_subjects(case),

@@ -59,6 +59,7 @@ from app.host.job_scripts import JobLock, JobScript
 from app.host.mariadb_access import LostLogin
 from app.host.mounts import AmissMount
 from app.host.process_facts import BusyProcess
+from app.host.sessions_at_work import AtWork
 from app.host.web_limits import LowLimit
 from app.knowledge.schema import ANY, NUMBER, TEXT, TRUTH, Listing, Record, Scope, Type, one_of
 from app.reasoning.fact_types import annotated, each, extended, made, misfits, type_of_model
@@ -222,7 +223,9 @@ _OWN: Final[dict[str, Scope]] = {
     "policy": {"policy": extended(PolicyRule, {"new": TRUTH, "covers": TEXT, **_MEANT})},
     "neighbour": {"neighbour": extended(NeighbourFacts, {"new": TRUTH, "covers": TEXT, **_MEANT})},
     "database": {"database": _DATABASE},
-    "session": {"session": extended(PostgresSession, {"port": NUMBER, "waiting": NUMBER})},
+    "session": {"session": Record("a session", {
+        **(type_of_model(PostgresSession).fields or {}),
+        **(type_of_model(AtWork).fields or {}), "said": TEXT, "note": TEXT})},
     "process": {"process": extended(BusyProcess, {"busy_then": TRUTH})},
     "difference": {"changes": each(Change), "difference": made(
         "what the ticket is about", theme=TEXT, paths=TEXT, how=TEXT, alone=TRUTH, refused=TRUTH,

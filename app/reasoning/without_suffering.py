@@ -6,10 +6,11 @@ import re
 from collections.abc import Iterable
 
 from app.domain.action import ActionCall, Params
+from app.domain.hypothesis import Hypothesis
 from app.host import load
 from app.host.facts import SharedFilesFacts
 from app.host.network_state import text_of
-from app.reasoning import damage, since_healthy
+from app.reasoning import damage, since_healthy, working_sessions
 from app.reasoning.host_case import HostCase
 from app.reasoning.odds import unknown
 from app.reasoning.port import Advice, Assessment, Case
@@ -63,6 +64,8 @@ def without_suffering(case: Case, hosts: tuple[HostCase, ...]) -> Assessment:
             f"people decide and do: what lies there now would be written over{_shared(hosts[0])}"
         )
         advice = Advice.HAND_OVER
+    elif (working := working_sessions.told(hosts))[0]:
+        return _worked_on(*working)
     elif found := since_healthy.findings(hosts[0]):
         return _served_yet_changed(hosts[0], found)
     elif (doing := _ABOUT_DOING.search(text_of(case.incident))) is not None:
@@ -135,6 +138,16 @@ def _served_yet_changed(host: HostCase, found: tuple[since_healthy.Finding, ...]
         statement=f"Users who can be asked are served. Not as it was: {said}",
         hypotheses=(*since_healthy.hypotheses(host, found), unknown(0.5)),
         recommended=(f"Judge whether the ticket is about this: {found[0].text}.",),
+    )
+
+
+def _worked_on(said: str, hypotheses: tuple[Hypothesis, ...]) -> Assessment:
+    """Somebody is at work, and whoever needs the same tables waits: that is for people to end."""
+    return Assessment(
+        advice=Advice.HAND_OVER,
+        statement=f"Users who can be asked are served. Somebody is at work on a database: {said}",
+        hypotheses=(*hypotheses, unknown(0.5)),
+        recommended=("Ask whoever is at work how long it takes; end nothing, restart nothing.",),
     )
 
 

@@ -1,6 +1,6 @@
 """MariaDB and MySQL from the inside: who holds the connections, which settings were changed.
 
-No text of a query is read.
+No text of a query is told, only which kind of change to tables it is.
 """
 
 from __future__ import annotations
@@ -45,6 +45,31 @@ _VARIABLES = (*SETTINGS, *WORDS, "read_only")
 _SWITCH = re.compile(r"ON|OFF|[0-9]+(?:\.[0-9]+)?")
 _STATUS = ("Threads_connected", "Threads_running", "Max_used_connections",
            "Connection_errors_max_connections", "Aborted_connects", "Uptime")  # fmt: skip
+_WORDS_OF_WORK = {
+    "ALTER TABLE": "ALTER{}((ONLINE|IGNORE){})*TABLE",
+    "CREATE INDEX": "CREATE{}((UNIQUE|FULLTEXT|SPATIAL){})*INDEX",
+    "DROP INDEX": "DROP{}INDEX",
+    "DROP TABLE": "DROP{}TABLE",
+    "RENAME TABLE": "RENAME{}TABLE",
+    "TRUNCATE": "TRUNCATE",
+    "OPTIMIZE TABLE": "OPTIMIZE{}((LOCAL|NO_WRITE_TO_BINLOG){})*TABLE",
+    "REPAIR TABLE": "REPAIR{}((LOCAL|NO_WRITE_TO_BINLOG){})*TABLE",
+    "LOCK TABLES": "LOCK{}TABLE",
+    "FLUSH TABLES": "FLUSH{}TABLE",
+    "LOAD DATA": "LOAD{}DATA",
+}
+_BEFORE = "^([[:space:]]|/[*]([^*]|[*]+[^*/])*[*]+/)*"  # blanks and comments
+_WORK = "CASE WHEN command <> 'Query' THEN '' {} ELSE '' END".format(
+    " ".join(
+        f"WHEN UPPER(info) REGEXP '{_BEFORE}{words.replace('{}', '[[:space:]]+')}' THEN '{work}'"
+        for work, words in _WORDS_OF_WORK.items()
+    )
+)
+"""What a connection does to tables, by the first words of what it runs: no word of it is told."""
+
+_WAITS = (
+    "COALESCE(state LIKE 'Waiting for table%lock%' OR state LIKE 'Waiting for%backup lock%', 0)"
+)
 _REPLICATION = ("Slave_IO_Running", "Slave_SQL_Running", "Replica_IO_Running",
                 "Replica_SQL_Running", "Seconds_Behind_Master", "Seconds_Behind_Source",
                 "Last_IO_Errno", "Last_SQL_Errno")  # fmt: skip
@@ -123,13 +148,15 @@ def _told(server: Server) -> dict[str, Any]:
     facts: dict[str, Any] = {"port": server.port, "unit": server.unit, "socket": server.socket}
     try:
         facts |= _settings(server)
-        groups = _grouped(_sessions(server))
+        sessions = _sessions(server)
+        groups = _grouped(sessions)
     except Failed as error:
         return {**facts, "reachable": False, "error": str(error)[:300]}
     return {
         **facts,
         "reachable": True,
         "groups": groups,
+        "at_tables": _at_tables(sessions),
         "changed_while_running": _changed_while_running(server),
         "waits": _waits(server),
         "replication": _replication(server),
@@ -179,7 +206,8 @@ def _sessions(server: Server) -> list[dict[str, Any]]:
     listed = rows(
         server,
         "SELECT JSON_OBJECT('id', id, 'user', user, 'host', host, 'database', db, "
-        "'command', command, 'seconds', time) FROM information_schema.processlist "
+        f"'command', command, 'seconds', time, 'work', {_WORK}, 'waits', {_WAITS}) "
+        "FROM information_schema.processlist "
         "WHERE id <> CONNECTION_ID() ORDER BY time DESC LIMIT 1000",
     )
     return [_session(json.loads(row[0])) for row in listed]
@@ -190,7 +218,15 @@ def _session(one: dict[str, Any]) -> dict[str, Any]:
     key = json.dumps([one["user"], one["database"], address])
     group = hashlib.sha256(key.encode()).hexdigest()
     seconds = max(int(one["seconds"] or 0), 0)
-    return {**one, "seconds": seconds, "address": address, "group": group}
+    told = {"seconds": seconds, "address": address, "group": group, "waits": bool(one["waits"])}
+    return {**one, **told}
+
+
+def _at_tables(sessions: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Connections that change or copy tables, and those that wait for such a one."""
+    names = ("id", "user", "database", "address", "seconds", "work", "waits")
+    found = [{name: one[name] for name in names} for one in sessions if one["work"] or one["waits"]]
+    return found[:50]
 
 
 def _grouped(sessions: list[dict[str, Any]]) -> list[dict[str, Any]]:

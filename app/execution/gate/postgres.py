@@ -1,7 +1,8 @@
 """PostgreSQL from the inside: who waits for whom, which slots are left, what pins the WAL.
 
-No text of a query is ever read: it may hold anybody's data. Sessions that end here are named so
-exactly that another one that took the number since is left alone.
+Of no query more is told than the first words of what changes tables: it may hold anybody's data.
+Sessions that end here are named so exactly that another one that took the number since is left
+alone.
 """
 
 from __future__ import annotations
@@ -50,8 +51,22 @@ _SESSION = f"""
 """
 _ACTIVITY = "pg_stat_activity a LEFT JOIN pg_roles r ON r.oid = a.usesysid"
 
+_SAID = r"""
+    regexp_replace(regexp_replace(a.query, '/\*.*?\*/', ' ', 'g'), '--[^\n]*', ' ', 'g')
+"""
+_WORK = rf"""
+    CASE WHEN a.state = 'active' AND a.application_name <> 'sre-agent' THEN coalesce(
+        regexp_replace(upper(substring({_SAID} FROM
+            '(?i)^\s*(create\s+(?:unique\s+)?index|reindex|vacuum(?:[\s(]+full)?|analyze|cluster'
+            '|alter\s+(?:table|index|materialized\s+view)|refresh\s+materialized\s+view'
+            '|truncate|copy|lock|drop\s+(?:table|index|schema|materialized\s+view))\M'
+        )), '[\s(]+', ' ', 'g'), '') ELSE '' END
+"""
+"""Of what a session runs its first words, and those only where they say that it changes how tables
+are made, or copies or locks them: no other word of it is told."""
+
 _SESSIONS = f"""
-    SELECT {_SESSION},
+    SELECT {_SESSION}, {_WORK} AS work,
         CASE WHEN a.wait_event_type = 'Lock' THEN pg_blocking_pids(a.pid) END AS blocked_by,
         CASE WHEN a.state LIKE 'idle in transaction%' THEN (
             SELECT l.mode FROM pg_locks l WHERE l.pid = a.pid AND l.granted
@@ -103,9 +118,22 @@ _STATE = f"""
     )
 """
 
+_HELD = """
+    SELECT l.pid, l.mode, n.nspname || '.' || c.relname AS "table"
+    FROM pg_locks l JOIN pg_class c ON c.oid = l.relation
+    JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE l.granted AND l.locktype = 'relation' AND c.relkind IN ('r', 'm', 'p')
+        AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+        AND l.mode IN ('AccessExclusiveLock', 'ExclusiveLock', 'ShareRowExclusiveLock', 'ShareLock')
+        AND n.nspname !~ '^(pg_|information_schema$)'
+    ORDER BY l.pid, 3 LIMIT 50
+"""
+"""Tables that sessions keep writers, or everybody, away from."""
+
 _TABLES = f"""
     SELECT json_build_object(
         'grants', (SELECT coalesce(json_agg(g), '[]') FROM ({GRANTS}) g),
+        'held', (SELECT coalesce(json_agg(h), '[]') FROM ({_HELD}) h),
         'barred', (SELECT coalesce(json_agg(b), '[]') FROM ({BARRED}) b),
         'autovacuum_off', (SELECT coalesce(json_agg(t), '[]') FROM (
             SELECT n.nspname || '.' || c.relname AS "table", s.n_dead_tup AS dead,
@@ -211,7 +239,7 @@ def _grouped(sessions: list[dict[str, Any]]) -> dict[str, Any]:
     telling = [
         s
         for s in sessions
-        if s["pid"] in blockers or s["blocked_by"] or "transaction" in str(s["state"])
+        if s["pid"] in blockers or s["blocked_by"] or s["work"] or "transaction" in str(s["state"])
     ]
     groups: dict[str, dict[str, Any]] = {}
     for one in sessions:
@@ -237,7 +265,14 @@ def _idles(session: dict[str, Any], seconds: int) -> bool:
 def _of_tables(cluster: Cluster, databases: list[str], until: float) -> dict[str, Any]:
     """Tables, indexes and sequences of the newest databases, as far as the time goes."""
     found: dict[str, Any] = {"autovacuum_off": [], "indexes": [], "grants": [], "not_looked_at": []}
-    found |= {"behind": [], "tables": [], "tables_unseen": [], "shapes": [], "barred": []}
+    found |= {
+        "behind": [],
+        "tables": [],
+        "tables_unseen": [],
+        "shapes": [],
+        "barred": [],
+        "held": [],
+    }
     for name in databases:
         try:
             seen = ask(cluster, _TABLES, name) if time.monotonic() < until else None
@@ -246,7 +281,7 @@ def _of_tables(cluster: Cluster, databases: list[str], until: float) -> dict[str
         if seen is None:
             found["not_looked_at"].append(name)
             continue
-        for part in ("autovacuum_off", "indexes", "grants", "barred"):
+        for part in ("autovacuum_off", "indexes", "grants", "barred", "held"):
             found[part] += [{"database": name, **one} for one in seen[part]]
         with contextlib.suppress(Failed):  # what was seen of it besides stands
             found["shapes"] += [{"database": name, **one} for one in shapes(cluster, name)]

@@ -18,7 +18,7 @@ from app.host.database_facts import MariadbAccountFacts, MariadbFacts
 
 PLACES = Places()
 SLEEPING = {"id": 7, "user": "batch", "host": "app1:5001", "database": "erp",
-            "command": "Sleep", "seconds": 900}  # fmt: skip
+            "command": "Sleep", "seconds": 900, "work": "", "waits": 0}  # fmt: skip
 
 
 class Client:
@@ -100,6 +100,19 @@ def test_who_holds_the_connections_and_what_was_changed_is_told(
     assert server.changed_while_running == ("max_connections",)
     assert [(g.user, g.idle, g.idle_seconds) for g in server.groups] == [("batch", 2, 900)]
     client.sessions[0]["id"] = 99
+
+
+def test_who_is_at_work_on_tables_and_who_waits_is_told_without_a_word_of_a_query(
+    client: Client, capsys: pytest.CaptureFixture[str]
+) -> None:
+    client.sessions[0] |= {"command": "Query", "work": "ALTER TABLE"}
+    client.sessions[1] |= {"command": "Query", "waits": 1}
+    mariadb.mariadb_state({}, PLACES)
+    (server,) = MariadbFacts.model_validate(told(capsys)).servers
+    assert [(s.id, s.work, s.waits) for s in server.at_tables] == [
+        (7, "ALTER TABLE", False), (8, "", True),
+    ]  # fmt: skip
+    assert [s.address for s in server.at_tables] == ["app1", "app1"]
 
 
 def test_a_setting_is_set_and_no_other_than_those_listed(client: Client) -> None:
