@@ -219,8 +219,9 @@ def _definition_files(unit: UnitFacts) -> tuple[str, ...]:
 
 def _bound_up(unit: UnitFacts) -> tuple[str, ...]:
     """A unit and what only stands for it: a timer is no better than what it starts, and a service
-    is started as its timer or socket says."""
-    return (unit.name, *unit.triggers, *unit.triggered_by)
+    is started as its timer or socket says. A socket may start one of a template for each call."""
+    each = (f"{program(unit.name)}@.service",) if unit.name.endswith(".socket") else ()
+    return (unit.name, *unit.triggers, *unit.triggered_by, *each)
 
 
 _UNIT_PLACES = tuple(

@@ -11,6 +11,13 @@ from pydantic import Field
 from app.domain.value import Value
 
 
+class SocketAddress(Value):
+    """A port on which a .socket unit has systemd listen."""
+
+    protocol: str  # tcp | udp
+    port: int
+
+
 class UnitFacts(Value):
     """One systemd unit as `systemctl show` has it."""
 
@@ -48,6 +55,7 @@ class UnitFacts(Value):
     conflicts: tuple[str, ...] = ()  # units of which one is stopped when the other starts
     triggered_by: tuple[str, ...] = ()
     triggers: tuple[str, ...] = ()
+    listens: tuple[SocketAddress, ...] = ()  # of a socket: ports where process 1 listens for it
     condition_failed: bool | None = None
     memory_bytes: int | None = None
     tasks: int | None = None

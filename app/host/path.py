@@ -104,7 +104,8 @@ class PathWalker:
             ask = self.vantage.ask("sockets.listening")
             return hop(Layer.LISTENER, f"tcp:{port}", None, "Listeners unknown", asks=[ask])
         ids = [self.view.listeners[1]] if self.view.listeners else []
-        foreign = [e for e in holders if unit is not None and e.unit not in (unit, None)]
+        stands_for = self.serving.stands_for
+        foreign = [e for e in holders if unit and e.unit and not stands_for(e.unit, unit)]
         if not holders:
             who = f"; {unit} should" if unit else ""
             text = f"Nothing listens on port {port}{who}"
@@ -115,7 +116,10 @@ class PathWalker:
         cut_off = failing.error in ("refused", "timeout", "unreachable")
         if cut_off and not (failing.error == "timeout" and port in self.answered):
             return self._cut_off(failing, port, holders, ids)
-        return hop(Layer.LISTENER, f"tcp:{port}", True, f"Port {port} is listened on", ids)
+        asks = []
+        if any(entry.pid == 1 and entry.unit is None for entry in holders):
+            asks.append(self.vantage.ask("units.show", pattern="*.socket"))
+        return hop(Layer.LISTENER, f"tcp:{port}", True, f"Port {port} is listened on", ids, asks)
 
     def _cut_off(
         self, failing: ProbeResult, port: int, holders: Iterable[Listener], ids: list[int]
@@ -185,6 +189,8 @@ class PathWalker:
         hops.extend(self._service(unit, Layer.APPLICATION if len(units) > 1 else Layer.SERVICE))
         if (failing.error or "").startswith("tls"):
             return  # refused before anything was passed on
+        for started in self.serving.started_by(unit):
+            self._follow(started, failing, hops, units)
         upstreams = self.proxying.upstreams(unit, failing)
         for upstream in upstreams:
             hop, behind = self.proxying.hop(unit, upstream, failing)

@@ -50,8 +50,32 @@ class Serving:
         exact = f"{wanted}.service"
         if exact in known:
             return exact
+        if f"{wanted.removesuffix('.socket')}.socket" in known:
+            return f"{wanted.removesuffix('.socket')}.socket"
         instances = [n for n in self.view.units if n.startswith(f"{wanted}@")]
         return instances[0] if instances else None
+
+    def stands_for(self, holder: str, expected: str) -> bool:
+        """Whether who listens is who should: a socket and what it starts are one."""
+        if holder == expected:
+            return True
+        ties = {
+            tied
+            for view in (self.view, self.then)
+            for name in (holder, expected)
+            if view is not None and name in view.units
+            for tied in (*view.units[name][0].triggers, *view.units[name][0].triggered_by)
+        }
+        return holder in ties or expected in ties
+
+    def started_by(self, unit: str) -> tuple[str, ...]:
+        """Services behind a .socket that were started. One that waits to be is well, and of one
+        that is made for each connection nothing stays to be looked at."""
+        found = self.view.units.get(unit)
+        if found is None or not unit.endswith(".socket"):
+            return ()
+        known = (n for n in found[0].triggers if n in self.view.units and "@" not in n)
+        return tuple(n for n in known if self.view.units[n][0].active_state != "inactive")
 
     def _nginx_serves(self, port: int) -> bool:
         for view in (self.view, self.then):

@@ -43,6 +43,9 @@ RECENT = timedelta(hours=1)
 SETTLED = timedelta(seconds=60)
 """How long a service that systemd had to restart must run before its running means anything."""
 
+_FIRST_PROCESS, _UNIT_OF_THE_FIRST = 1, "init.scope"
+"""systemd itself, which listens in place of what it starts for a connection."""
+
 
 class HostView:
     """The latest evidence on one host, by kind. Built anew whenever evidence arrives: it is cheap.
@@ -96,8 +99,22 @@ class HostView:
 
     @cached_property
     def listeners(self) -> tuple[tuple[Listener, ...], int] | None:
+        """What listens. Where process 1 does, it does so for a .socket unit: for that, if known."""
         found = self.facts(ListenersFacts, "sockets.listening")
-        return None if found is None else (found[0].listeners, found[1])
+        if found is None:
+            return None
+        return tuple(self._by_socket(entry) for entry in found[0].listeners), found[1]
+
+    def _by_socket(self, entry: Listener) -> Listener:
+        if entry.pid != _FIRST_PROCESS and entry.unit != _UNIT_OF_THE_FIRST:
+            return entry
+        holding = (
+            name
+            for name, (unit, _) in self.units.items()
+            for one in unit.listens
+            if (one.protocol, one.port) == (entry.protocol, entry.port)
+        )
+        return entry.model_copy(update={"unit": next(holding, None)})
 
     @cached_property
     def filesystems(self) -> tuple[tuple[Filesystem, ...], int] | None:

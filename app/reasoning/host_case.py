@@ -99,7 +99,7 @@ class HostCase:
     def failing(self) -> tuple[str, ...]:
         """Units of failing hops, in the order of the path."""
         failed = [h.subject for w in self.walks for h in w.hops if h.state is HopState.FAILED]
-        return tuple(dict.fromkeys(s for s in failed if s.endswith(".service")))
+        return tuple(dict.fromkeys(s for s in failed if s.endswith((".service", ".socket"))))
 
     @property
     def is_own(self) -> bool:

@@ -82,7 +82,13 @@ def _held(case: HostCase, name: str) -> Known:
     }
     if case.then is not None and case.then.listeners is not None:
         ports |= {e.port for e in case.then.listeners[0] if e.unit == name}
-    held = [e for e in listening if e.port in ports and e.protocol == "tcp" and e.unit != name]
+    held = [
+        e
+        for e in listening
+        if e.port in ports
+        and e.protocol == "tcp"
+        and not (case.serving.stands_for(e.unit, name) if e.unit else e.pid == 1)
+    ]
     facts = {
         "moved": _moved(case, name),
         "ports": sorted(ports),

@@ -71,7 +71,8 @@ _LOAD_STATES = one_of("stub", "loaded", "not-found", "bad-setting", "error", "me
 _ACTIVE_STATES = one_of("active", "reloading", "refreshing", "inactive", "failed", "activating",
                         "deactivating", "maintenance")  # fmt: skip
 _RESULTS = one_of("success", "resources", "protocol", "timeout", "exit-code", "signal", "core-dump",
-                  "watchdog", "exec-condition", "start-limit-hit", "oom-kill")  # fmt: skip
+                  "watchdog", "exec-condition", "start-limit-hit", "oom-kill",
+                  "trigger-limit-hit", "service-start-limit-hit")  # fmt: skip
 _RESTARTS = one_of("no", "on-success", "on-failure", "on-abnormal", "on-watchdog", "on-abort",
                    "always")  # fmt: skip
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from app.host.facts import UnitFacts, UnitsFacts
+from app.host.facts import SocketAddress, UnitFacts, UnitsFacts
 from app.host.parsers.moments import from_systemd
 from app.host.parsers.raw import ParseError, RawOutput
 
@@ -21,6 +21,9 @@ _NOT_SET = {"", "[not set]", "[no data]", "infinity", "18446744073709551615"}
 _EXIT_CODES = {"1": "exited", "2": "killed", "3": "dumped"}  # CLD_EXITED, CLD_KILLED, CLD_DUMPED
 #: How a command ended; `code=(null)` is one that never ran or runs still.
 _ENDED = re.compile(r" ; code=(\w+) ; status=(\d+)")
+#: `Listen=[::]:9100 (Stream)`; a path has no port.
+_PORT = re.compile(r"^[^/]*?:?(\d{1,5}) \((Stream|Datagram)\)$")
+_PROTOCOLS = {"Stream": "tcp", "Datagram": "udp"}
 _KEY = re.compile(r"[A-Z][A-Za-z0-9]*")
 
 
@@ -96,6 +99,7 @@ def _unit(block: Properties) -> UnitFacts:
         ),
         triggered_by=_words(block, "TriggeredBy"),
         triggers=_words(block, "Triggers"),
+        listens=_listens(block),
         condition_failed=_condition_failed(block),
         memory_bytes=_number(block, "MemoryCurrent"),
         tasks=_number(block, "TasksCurrent"),
@@ -152,6 +156,17 @@ def _environment_files(block: Properties) -> tuple[str, ...]:
         for path, _, may_fail in parts
         if path and not (may_fail.startswith("yes") and path.startswith("/run/"))
     )
+
+
+def _listens(block: Properties) -> tuple[SocketAddress, ...]:
+    """Ports of a .socket unit, each once. `Listen` repeats, and tells sockets that are files."""
+    found = (_PORT.search(line) for line in block.get("Listen", []))
+    ports = (
+        SocketAddress(protocol=_PROTOCOLS[match[2]], port=int(match[1]))
+        for match in found
+        if match is not None
+    )
+    return tuple(dict.fromkeys(ports))
 
 
 def _condition_failed(block: Properties) -> bool | None:

@@ -9,6 +9,7 @@ import pytest
 from app.domain.probe import ProbeResult
 from app.host.hops import HopState, Layer, Walk
 from app.host.path import PathWalker
+from app.host.serving import Serving
 from app.host.view import HostView
 from tests.unit.reasoning.cases import (
     ENV,
@@ -22,6 +23,7 @@ from tests.unit.reasoning.cases import (
     listener,
     nginx,
     tickets,
+    unit,
 )
 
 UP = [nginx(), tickets()]
@@ -143,3 +145,72 @@ def test_without_a_baseline_the_configuration_tells_whose_port_it_is() -> None:
     facts = facts_of([nginx("inactive", "dead"), tickets()], HEALTHY_LISTENERS[1:])
     found = walk(facts, error="refused", known_before=False)
     assert found.units[0] == "nginx.service"
+
+
+def first(port: int) -> dict[str, Any]:
+    """What process 1 listens on, as the host tells it."""
+    return listener(port, "init.scope", "systemd") | {"pid": 1}
+
+
+def socket_unit(active: str = "active", sub: str = "listening", **more: Any) -> dict[str, Any]:
+    ports = [{"protocol": "tcp", "port": 80}]
+    return unit("hatch.socket", active, sub, listens=ports, **more)
+
+
+def by_socket(
+    now: list[dict[str, Any]],
+    held: list[dict[str, Any]],
+    then: list[dict[str, Any]],
+    **answer: Any,
+) -> Walk:
+    """A port that a .socket unit held while the host was healthy."""
+    healthy = facts_of([], [first(80)]) | {"units.show pattern=*.socket": {"units": then}}
+    known = baseline().model_copy(update={"evidence": evidence(healthy)})
+    told = answer or {"error": "refused"}
+    failing = ProbeResult(probe=PROBE, ok=False, taken_at=NOW, simulated=False, **told)
+    view = HostView(HOST, evidence(facts_of(now, held)))
+    return PathWalker(view, known, "hatch", frozenset()).walk(failing)
+
+
+def test_where_process_1_listened_it_is_the_socket_unit_that_should() -> None:
+    found = by_socket([], [], [socket_unit()])
+    assert found.first_failed is not None
+    assert found.first_failed.subject == "hatch.socket"
+    assert {"unit": "hatch.socket"} in [a.params for a in found.asks if a.action == "unit.show"]
+    assert "init.scope" not in str(found.hops)
+
+
+def test_a_closed_socket_is_the_unit_that_is_down() -> None:
+    closed = socket_unit("failed", "failed", result="trigger-limit-hit")
+    found = by_socket([closed], [], [socket_unit()])
+    assert found.units == ("hatch.socket",)
+    assert [h.subject for h in found.failed] == ["hatch.socket", "hatch.socket"]
+
+
+def test_a_service_that_its_socket_has_started_holds_the_port_rightly() -> None:
+    started = unit("hatch.service", triggered_by=["hatch.socket"])
+    found = by_socket([socket_unit(), started], [listener(80, "hatch.service")], [socket_unit()])
+    assert all("held by" not in hop.statement for hop in found.hops)
+
+
+@pytest.mark.parametrize(
+    ("state", "followed"), [(("failed", "failed"), True), (("inactive", "dead"), False)]
+)
+def test_behind_a_socket_its_service_is_looked_at_once_it_was_started(
+    state: tuple[str, str], followed: bool
+) -> None:
+    services = ["hatch.service"]
+    behind = unit("hatch.service", *state, triggered_by=["hatch.socket"])
+    listening = socket_unit(triggers=services)
+    found = by_socket([listening, behind], [first(80)], [listening])
+    assert ("hatch.service" in found.units) is followed
+
+
+def test_a_socket_that_is_not_known_yet_is_asked_for() -> None:
+    found = by_socket([], [first(80)], [], status=500)
+    assert {"pattern": "*.socket"} in [a.params for a in found.asks if a.action == "units.show"]
+
+
+def test_a_service_that_a_ticket_names_may_be_a_socket() -> None:
+    serving = Serving(HostView(HOST, evidence(facts_of([socket_unit()], []))), None)
+    assert serving.unit_named("hatch") == "hatch.socket"

@@ -653,3 +653,40 @@ async def test_a_daemon_that_was_switched_off_is_switched_on_again(
         ]
     else:
         assert judged.repair is None
+
+
+@pytest.mark.parametrize(
+    ("state", "mode", "mended"),
+    [
+        (
+            {"active": "failed", "sub": "failed", "result": "trigger-limit-hit"},
+            "start-limit-hit",
+            ["service.reset_failed unit=hatch.socket", "service.start unit=hatch.socket"],
+        ),
+        (
+            {"active": "inactive", "sub": "dead"},
+            "unit-stopped",
+            ["service.start unit=hatch.socket"],
+        ),
+    ],
+)
+async def test_a_closed_socket_unit_is_opened_again(
+    state: dict[str, str], mode: str, mended: list[str]
+) -> None:
+    """No process is missing: systemd itself listened, and starts one for each connection."""
+    shape: dict[str, Any] = {"listens": [{"protocol": "tcp", "port": 80}], "type": None}
+    closed = unit("hatch.socket", **{**shape, **state})
+    facts = facts_of([], [], enabled={"hatch.socket": "enabled"}) | asked(closed)
+    facts["baseline.manifest"] = manifest_now()
+    given = case(facts, error="refused")
+    (known,) = given.baselines
+    held = listener(80, "init.scope", "systemd") | {"pid": 1}
+    then = facts_of([], [held], enabled={"hatch.socket": "enabled"})
+    then["units.show pattern=*.socket"] = {
+        "units": [unit("hatch.socket", sub="listening", **shape)]
+    }
+    known = known.model_copy(update={"evidence": cases.evidence(then, start=700)})
+    judged = await judge(given.model_copy(update={"baselines": (known,)}))
+    assert judged.leader is not None, judged.statement
+    assert (judged.leader.mode, judged.leader.subject) == (mode, "hatch.socket")
+    assert steps(judged) == mended

@@ -105,6 +105,16 @@ def test_a_pattern_gives_every_unit(kind: str, count: int) -> None:
     assert len({one.name for one in found}) == count
 
 
+def test_a_socket_tells_the_ports_on_which_process_1_listens_for_it() -> None:
+    text = (
+        "Id=hatch.socket\nListen=[::]:9100 (Stream)\nListen=0.0.0.0:9100 (Stream)\n"
+        "Listen=127.0.0.1:53 (Datagram)\nListen=/run/hatch 7 (Stream)\nResult=trigger-limit-hit\n"
+    )
+    found = parse_unit(RawOutput(stdout=text, exit_code=0))
+    assert [(one.protocol, one.port) for one in found.listens] == [("tcp", 9100), ("udp", 53)]
+    assert found.result == "trigger-limit-hit"
+
+
 def test_a_pattern_that_matches_nothing_gives_no_units() -> None:
     assert parse_units(said("")).units == ()
 
