@@ -18,6 +18,7 @@ from app.host import (
     redis_writes,
 )
 from app.host.databases import ACTIONS
+from app.host.network_state import ABOUT_SPEED, text_of
 from app.host.view import HostView
 
 Said = tuple[bool, str]
@@ -56,13 +57,22 @@ def doubted(
         return found
     more = [
         *((database_defaults.CHECK, one.subject) for one in database_defaults.changed(now, then)),
-        *((database_settings.CHECK, one.subject) for one in database_settings.changed(now, then)),
+        *((database_settings.CHECK, one.subject) for one in _settings(now, then, incident)),
         *((mariadb_access.CHECK, one.subject) for one in mariadb_access.lost(now, then)),
         *((database_rights.CHECK, one.subject) for one in database_rights.lost(now, then)),
         *((database_sequences.CHECK, one.subject) for one in database_sequences.late(now, then)),
     ]
     found += database_access.doubted(now, then)
     return (*found, *(asked_of(now.host, check, subject) for check, subject in more))
+
+
+def _settings(
+    now: HostView, then: HostView | None, incident: Incident
+) -> tuple[database_settings.ChangedSetting, ...]:
+    """Settings that may be what the ticket is about: how fast a server is only where it says so."""
+    about_speed = ABOUT_SPEED.search(text_of(incident)) is not None
+    found = database_settings.changed(now, then)
+    return tuple(s for s in found if about_speed or s.name not in database_settings.ONLY_PACE)
 
 
 def diagnostic_of(check: str, subject: str) -> str:

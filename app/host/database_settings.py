@@ -18,6 +18,16 @@ CHECK = "server-setting"
 
 NOT_SET = "none"
 
+ONLY_PACE = frozenset({
+    "sort_buffer_size", "join_buffer_size", "table_open_cache", "thread_cache_size",
+    "innodb_io_capacity", "innodb_thread_concurrency", "innodb_buffer_pool_size",
+    "key_buffer_size", "query_cache_size", "query_cache_type", "sync_binlog",
+    "innodb_flush_log_at_trx_commit", "concurrent_insert", "delay_key_write",
+    "low_priority_updates", "slow_query_log", "general_log", "appendfsync",
+    "lazyfree-lazy-eviction",
+})  # fmt: skip
+"""Settings by which a server is faster or slower, and which let nobody do more or less."""
+
 Said = tuple[bool, str]
 
 

@@ -23,6 +23,9 @@ _SET = re.compile(
 )
 """The first word of a line that gives it a value: `Name=x`, `name = x`, `name x;`, `name: x`."""
 
+_SWITCH = re.compile(r"^[+-]?[ \t]*(?P<name>[a-z][a-z0-9_-]{2,60})[ \t]*$", re.MULTILINE)
+"""A line that is one word: what such a file sets by naming it."""
+
 _HEADERS = re.compile(r"^(?:---|\+\+\+|@@).*$", re.MULTILINE)
 
 
@@ -40,16 +43,18 @@ def _shipped() -> tuple[tuple[re.Pattern[str], frozenset[str]], ...]:
     return tuple((re.compile(one.about), frozenset(one.sets)) for one in meanings)
 
 
-def settings_in(text: str, *, changed_only: bool) -> tuple[str, ...]:
+def settings_in(text: str, *, changed_only: bool, switches: bool = False) -> tuple[str, ...]:
     """The settings that a configuration's text gives a value, as the meanings have them.
 
-    `changed_only`: the text is a unified difference, and its context does not count.
+    `changed_only`: the text is a unified difference, and its context does not count. `switches`:
+    of a program that takes a setting without a value as one that is on.
     """
     plain = _HEADERS.sub("", text)
     lines = plain.splitlines()
     if changed_only:
         lines = [line for line in lines if line.startswith(("+", "-"))]
-    found = (normal(match["name"]) for match in _SET.finditer("\n".join(lines)))
+    forms = (_SET, _SWITCH) if switches else (_SET,)
+    found = (normal(m["name"]) for form in forms for m in form.finditer("\n".join(lines)))
     return tuple(dict.fromkeys(found))
 
 

@@ -13,6 +13,11 @@ _ALSO = {"binlog_expire_logs_seconds": ("expire_logs_days",)}
 """Other names by which files give a setting."""
 
 
+def names_of(setting: str) -> frozenset[str]:
+    """Every name by which files give a setting, as the meanings have them."""
+    return frozenset({normal(setting), *map(normal, _ALSO.get(setting, ()))})
+
+
 def files_of(case: HostCase, engine: str) -> tuple[Change, ...]:
     """What changed of the files by which an engine is configured."""
     changes = (case.drift or ((), 0))[0]
@@ -22,7 +27,7 @@ def files_of(case: HostCase, engine: str) -> tuple[Change, ...]:
 def file_of(case: HostCase, one: ChangedSetting) -> Change | None:
     """The changed file that gives a setting another value; None where none does, or none was
     looked at."""
-    named = {normal(one.name), *(normal(name) for name in _ALSO.get(one.name, ()))}
+    named = names_of(one.name)
     found = files_of(case, one.engine)
     return next((c for c in found if not named.isdisjoint(settings_of(case, c))), None)
 

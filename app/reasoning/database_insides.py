@@ -17,7 +17,7 @@ from app.host import (
 )
 from app.host.database_access import LostAccess
 from app.host.database_defaults import ChangedDefault
-from app.host.database_facts import RedisServer
+from app.host.database_facts import MariadbServer, RedisServer
 from app.host.database_rights import MissingRight
 from app.host.database_sequences import LateSequence
 from app.host.database_settings import ChangedSetting
@@ -28,10 +28,10 @@ from app.host.drift import Change
 from app.host.mariadb_access import LostLogin
 from app.host.redis_writes import refusals
 from app.host.view import HostView
-from app.reasoning.database_files import edits, files_of
+from app.reasoning.database_files import edits, files_of, names_of
 from app.reasoning.host_case import HostCase
 from app.reasoning.subjects import Subject
-from app.reasoning.written import comments_of, diff_ask
+from app.reasoning.written import comments_of, diff_ask, settings_of
 
 Amiss = (
     LostAccess
@@ -172,8 +172,22 @@ def _parameters(case: HostCase) -> Told:
             ],
             "words": [{"name": s.name, "was": s.was} for s in settings if s.is_word],
             **_unread(case, one.engine),
+            **_read_at_the_start(case, one, file),
         }
         yield "parameter", one, own
+
+
+def _read_at_the_start(case: HostCase, one: ChangedSetting, file: Change | None) -> dict[str, Any]:
+    """What a file sets beside what is told of the running server, and the unit that reads it."""
+    found = server(case.view, f"{one.engine}:{one.port}")
+    if file is None or found is None or not isinstance(found.server, MariadbServer | RedisServer):
+        return {"says_more": "", "unit": ""}
+    told = {
+        n for own in (found.server.settings, found.server.words) for s in own for n in names_of(s)
+    }
+    said = settings_of(case, file, switches=isinstance(found.server, MariadbServer))
+    more = ", ".join(name for name in said if name not in told)
+    return {"says_more": more, "unit": found.server.unit or ""}
 
 
 def _unread(case: HostCase, engine: str) -> dict[str, Any]:

@@ -265,7 +265,7 @@ _OWN: Final[dict[str, Scope]] = {
     "loss": {"loss": extended(LostTable, {**_INSIDE, "is_missed": TRUTH, "is_named": TRUTH})},
     "parameter": {"change": _CHANGE, "parameter": extended(ChangedSetting, {
         **_INSIDE, "number": NUMBER, "in_a_file": TRUTH, "file": TEXT, "comments": TEXT,
-        "explains": TEXT, "unread": TEXT, "unread_then": TEXT,
+        "explains": TEXT, "unread": TEXT, "unread_then": TEXT, "says_more": TEXT, "unit": TEXT,
         "numbers": each(made("a setting", name=TEXT, was=NUMBER)),
         "words": each(made("a setting", name=TEXT, was=TEXT))})},
     "shape": {"shape": extended(ReshapedTable, {

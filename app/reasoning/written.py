@@ -37,12 +37,12 @@ def comments_of(case: HostCase, change: Change) -> tuple[str, int] | None:
     return None if added is None else ("\n".join(_comments(added[0])), added[1])
 
 
-def settings_of(case: HostCase, change: Change) -> tuple[str, ...]:
+def settings_of(case: HostCase, change: Change, *, switches: bool = False) -> tuple[str, ...]:
     """The settings that a change gives another value, or gives one at all; none: not looked at."""
     diff, added = diff_of(case, change), text_of_added(case, change)
     if added is not None:
-        return settings_in(added[0], changed_only=False)
-    return () if diff is None else settings_in(diff[0].diff, changed_only=True)
+        return settings_in(added[0], changed_only=False, switches=switches)
+    return () if diff is None else settings_in(diff[0].diff, changed_only=True, switches=switches)
 
 
 def text_of_added(case: HostCase, change: Change) -> tuple[str, int] | None:

@@ -272,6 +272,46 @@ async def test_a_setting_and_the_file_that_sets_it_go_back_together(
         assert judged.repair.requires_person is None
 
 
+@pytest.mark.parametrize(
+    ("text", "asked"),
+    [
+        ("portal: access denied, nobody can log in", ["lock_wait_timeout"]),
+        ("portal is slow, access denied now and then", ["lock_wait_timeout", "thread_cache_size"]),
+    ],
+)
+def test_how_fast_a_server_is_counts_only_where_the_ticket_is_about_that(
+    text: str, asked: list[str]
+) -> None:
+    incident = case({}).incident.model_copy(update={"short_description": text})
+    now, then = (
+        HostView(HOST, cases.evidence({"mariadb.state": mariadb(LOGIN, settings=settings)}))
+        for settings in (
+            {"lock_wait_timeout": 1, "thread_cache_size": 9},
+            {"lock_wait_timeout": 50, "thread_cache_size": 151},
+        )
+    )
+    found = doubted(now, then, incident, agreed=False)
+    assert [(probe.subject or "").split()[1] for probe in found] == asked
+
+
+async def test_what_a_server_reads_at_its_start_only_goes_back_by_a_restart(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    path = "/etc/mysql/mariadb.conf.d/70-own.cnf"
+    monkeypatch.setattr(cases, "FILES", (*cases.FILES, cases.file(path)))
+    shown = {
+        "baseline.manifest": cases.manifest_now(cases.file(path, "b" * 64)),
+        f"file.diff path={path} sha256={'a' * 64}": {
+            "path": path,
+            "diff": " [mariadbd]\n+thread_cache_size = 9\n+skip-networking\n",
+        },
+    }
+    now, then = (mariadb(LOGIN, settings={"thread_cache_size": value}) for value in (9, 151))
+    judged = await judged_between(now, then, "mariadb.state", **shown)
+    assert [step.partition(" ")[0] for step in steps(judged)] == ["file.restore", "service.restart"]
+    assert f"{path} also sets skip_networking" in judged.statement
+
+
 @pytest.mark.parametrize("now", [{"maxclients": 10}, {"maxclients": 10, "timeout": 3}, {}])
 def test_only_what_is_known_of_both_times_has_changed(now: dict[str, int]) -> None:
     then = HostView(HOST, cases.evidence({"redis.state": of_redis({"maxclients": 10})}))
