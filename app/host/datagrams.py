@@ -35,7 +35,10 @@ def are_taken(view: HostView, subject: str) -> Said | None:
     if view.listeners is None:
         return None
     unit, _, port = subject.partition(" ")
-    return subject in taken(view), f"{unit} does not listen on UDP port {port} any more"
+    holds = subject in taken(view)
+    if unit.endswith(".socket"):  # process 1 does it for it, or the service that it has started
+        holds = any(e.protocol == "udp" and str(e.port) == port for e in view.listeners[0])
+    return holds, f"{unit} does not listen on UDP port {port} any more"
 
 
 def unit_of(subject: str) -> str:

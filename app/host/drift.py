@@ -146,6 +146,8 @@ def _kind(then: Manifest.File | None, now: Manifest.File | None) -> ChangeKind |
 
 def how_changed(change: Change) -> str:
     """In which way it is not as it was, as a few words."""
+    if change.renamed_to:
+        return f"renamed to {change.renamed_to}"
     then, now = change.then, change.now
     if then is None or now is None or change.kind is ChangeKind.CONTENT:
         return change.kind.value

@@ -30,7 +30,7 @@ from app.host.hops import Hop, HopState, Layer, Vantage, Walk
 from app.host.needs import Needs
 from app.host.proxying import Proxying
 from app.host.serving import Serving
-from app.host.view import HostView, config_test_of
+from app.host.view import FIRST_PROCESS, HostView, config_test_of
 
 _TOLD_BY_THEMSELVES = (
     "database", *database_checks.OF_NO_UNIT, load.CHECK, job_scripts.CHECK, job_scripts.PILES,
@@ -117,7 +117,7 @@ class PathWalker:
         if cut_off and not (failing.error == "timeout" and port in self.answered):
             return self._cut_off(failing, port, holders, ids)
         asks = []
-        if any(entry.pid == 1 and entry.unit is None for entry in holders):
+        if any(entry.pid == FIRST_PROCESS and entry.unit is None for entry in holders):
             asks.append(self.vantage.ask("units.show", pattern="*.socket"))
         return hop(Layer.LISTENER, f"tcp:{port}", True, f"Port {port} is listened on", ids, asks)
 

@@ -15,7 +15,7 @@ from app.domain.host import Host
 from app.domain.probe import Probe, ProbeKind
 from app.host.addresses import is_address
 from app.host.facts import Listener, NginxServer
-from app.host.view import HostView
+from app.host.view import FIRST_PROCESS, HostView
 
 HTTP_PORTS = {80: False, 443: True, 8080: False, 8443: True}
 """Ports on which a web server is usually asked, and whether with TLS."""
@@ -220,7 +220,8 @@ def _listeners(view: HostView) -> tuple[Listener, ...]:
 
 def _outside(entry: Listener) -> bool:
     """Whether others can reach it; sockets of no service (a client's own) are left out."""
-    if entry.protocol != "tcp" or entry.unit is None:
+    by_systemd = entry.pid == FIRST_PROCESS  # for some .socket, whichever it is
+    if entry.protocol != "tcp" or (entry.unit is None and not by_systemd):
         return False
     try:
         return not ipaddress.ip_address(entry.address.split("%")[0]).is_loopback

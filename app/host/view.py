@@ -43,7 +43,7 @@ RECENT = timedelta(hours=1)
 SETTLED = timedelta(seconds=60)
 """How long a service that systemd had to restart must run before its running means anything."""
 
-_FIRST_PROCESS, _UNIT_OF_THE_FIRST = 1, "init.scope"
+FIRST_PROCESS, _UNIT_OF_THE_FIRST = 1, "init.scope"
 """systemd itself, which listens in place of what it starts for a connection."""
 
 
@@ -106,7 +106,7 @@ class HostView:
         return tuple(self._by_socket(entry) for entry in found[0].listeners), found[1]
 
     def _by_socket(self, entry: Listener) -> Listener:
-        if entry.pid != _FIRST_PROCESS and entry.unit != _UNIT_OF_THE_FIRST:
+        if entry.pid != FIRST_PROCESS and entry.unit != _UNIT_OF_THE_FIRST:
             return entry
         holding = (
             name

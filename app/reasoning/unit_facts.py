@@ -15,6 +15,7 @@ from app.host.facts import (
 )
 from app.host.needs import FULL_PERCENT
 from app.host.probes import WEB_PROGRAMS, serves_nothing
+from app.host.view import FIRST_PROCESS
 from app.reasoning import damage
 from app.reasoning.host_case import HostCase
 
@@ -87,7 +88,7 @@ def _held(case: HostCase, name: str) -> Known:
         for e in listening
         if e.port in ports
         and e.protocol == "tcp"
-        and not (case.serving.stands_for(e.unit, name) if e.unit else e.pid == 1)
+        and not (case.serving.stands_for(e.unit, name) if e.unit else e.pid == FIRST_PROCESS)
     ]
     facts = {
         "moved": _moved(case, name),

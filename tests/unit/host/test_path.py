@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from app.domain.probe import ProbeResult
+from app.host import datagrams
 from app.host.hops import HopState, Layer, Walk
 from app.host.path import PathWalker
 from app.host.serving import Serving
@@ -214,3 +215,13 @@ def test_a_socket_that_is_not_known_yet_is_asked_for() -> None:
 def test_a_service_that_a_ticket_names_may_be_a_socket() -> None:
     serving = Serving(HostView(HOST, evidence(facts_of([socket_unit()], []))), None)
     assert serving.unit_named("hatch") == "hatch.socket"
+
+
+@pytest.mark.parametrize("holder", ["init.scope", "hatch.service"])
+def test_datagrams_at_a_socket_are_taken_by_whoever_it_is(holder: str) -> None:
+    held = listener(514, holder) | {"protocol": "udp", "pid": 1 if holder == "init.scope" else 9}
+    gone, there = (HostView(HOST, evidence(facts_of([], ports))) for ports in ([], [held]))
+    for view, taken in ((there, True), (gone, False)):
+        said = datagrams.are_taken(view, "hatch.socket 514")
+        assert said is not None
+        assert said[0] is taken
