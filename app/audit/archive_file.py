@@ -28,7 +28,8 @@ from app.audit.archives import sha256_of
 from app.audit.bundle import BundledRow
 from app.audit.entry import Entry
 from app.audit.gaps import Range, ranges_of
-from app.audit.key_file import Key, is_signed, key_id_of
+from app.audit.key_file import Key
+from app.audit.signed import Signed
 from app.domain.value import JsonObject, Value, canonical_json
 from app.errors import ConfigurationError, DatabaseNotReady
 
@@ -46,7 +47,7 @@ class ArchivedOne(Value):
     entries: int  # also the number of its last entry within the execution
 
 
-class ArchiveManifest(Value):
+class ArchiveManifest(Signed):
     """What the file beside it holds, and who says so."""
 
     version: int = VERSION
@@ -62,21 +63,6 @@ class ArchiveManifest(Value):
     head_seq: int  # the chain's end when it was archived
     head_hash: str
     archived_at: str  # ISO 8601, UTC
-    key_id: str
-    public_key: str
-    signature: str = ""
-
-    def signed_part(self) -> bytes:
-        """What the signature is taken over."""
-        return canonical_json(self.model_dump(exclude={"signature"})).encode("ascii")
-
-    def is_genuine(self) -> bool:
-        """Whether the signature is right, by the key whose id it names."""
-        try:
-            right_key = key_id_of(self.public_key) == self.key_id
-        except ValueError:
-            return False
-        return right_key and is_signed(self.signed_part(), self.signature, self.public_key)
 
 
 @dataclass

@@ -25,9 +25,10 @@ from app.audit.adopting import chained_tables
 from app.audit.archives import not_there
 from app.audit.chain import entry_of, head
 from app.audit.comparing import belonging
-from app.audit.key_file import Key, is_signed, key_id_of
+from app.audit.key_file import Key
 from app.audit.scanning import entries_of, raw_rows_of
 from app.audit.sealing import chain_id
+from app.audit.signed import Signed
 from app.domain.value import JsonObject, Value, canonical_json
 from app.errors import ConfigurationError
 from app.models.chain import AuditEntry
@@ -44,7 +45,7 @@ class BundledRow(Value):
     values: JsonObject
 
 
-class Manifest(Value):
+class Manifest(Signed):
     """What stands above it in the file, and who says so."""
 
     version: int = VERSION
@@ -56,21 +57,6 @@ class Manifest(Value):
     head_seq: int  # the chain's end when it was exported
     head_hash: str
     exported_at: str  # ISO 8601, UTC
-    key_id: str
-    public_key: str
-    signature: str = ""
-
-    def signed_part(self) -> bytes:
-        """What the signature is taken over."""
-        return canonical_json(self.model_dump(exclude={"signature"})).encode("ascii")
-
-    def is_genuine(self) -> bool:
-        """Whether the signature is right, by the key whose id it names."""
-        try:
-            right_key = key_id_of(self.public_key) == self.key_id
-        except ValueError:
-            return False
-        return right_key and is_signed(self.signed_part(), self.signature, self.public_key)
 
 
 async def export(database: Database, execution_id: int, path: Path) -> Manifest:

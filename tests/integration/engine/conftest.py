@@ -44,6 +44,11 @@ class Agent:
         self._output = output
 
     @property
+    def pid(self) -> int:
+        assert self._process.pid is not None
+        return self._process.pid
+
+    @property
     def worker_id(self) -> str:
         """Its id among the workers; "" until it is ready."""
         said = [line.split() for line in self.said().splitlines()]
@@ -81,8 +86,7 @@ class Agent:
         self._signal(signal.SIGCONT)
 
     def _signal(self, number: signal.Signals) -> None:
-        assert self._process.pid is not None
-        os.kill(self._process.pid, number)
+        os.kill(self.pid, number)
 
     async def _looked_at(self) -> Agent:
         assert self._process.is_alive(), self.said()
