@@ -86,8 +86,11 @@ async def _served(app: FastAPI, up: Service) -> AsyncIterator[None]:
     """From the first request to the last."""
     app.state.metrics = watching.metrics(up.parts)
     app.state.service = up
+    saying = asyncio.create_task(_say_who_may_knock(up))
+    if up.is_up.is_set():
+        await asyncio.wait([saying])  # before anybody is answered
     telling = [
-        asyncio.create_task(_say_who_may_knock(up)),
+        saying,
         asyncio.create_task(keep_telling(app.state.refusals, up.parts.records.events.tell)),
     ]
     try:
