@@ -77,8 +77,9 @@ class Sender:
         self,
     ) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
         """One that is free, or a new one; of an exchange that broke none is kept."""
-        # a server closes what it has heard nothing on for some seconds
-        self._idle = [one for one in self._idle if not one[0].at_eof()]
+        while self._idle and self._idle[-1][0].at_eof():
+            # the server closes what it has heard nothing on for some seconds
+            self._idle.pop()[1].close()
         streams = (
             self._idle.pop() if self._idle else await asyncio.open_connection(HOST, self._port)
         )
