@@ -25,7 +25,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from app.audit.archives import sha256_of
-from app.audit.bundle import BundledRow
+from app.audit.bundle import BundledRow, take_fact
 from app.audit.entry import Entry
 from app.audit.gaps import Range, ranges_of
 from app.audit.key_file import Key
@@ -170,12 +170,9 @@ def _take(contents: ArchiveContents, line: Any, number: int) -> None:
     if not isinstance(line, dict) or len(line) != 1:
         raise ValueError(f"line {number} is neither an entry nor a row nor a workflow")
     ((kind, told),) = line.items()
-    if kind == "entry":
-        contents.entries.append(Entry.model_validate(told))
-    elif kind == "row":
-        row = BundledRow.model_validate(told)
-        contents.rows[row.table, row.id] = row.values
-    elif kind == "beside":
+    if take_fact(kind, told, contents.entries, contents.rows):
+        return
+    if kind == "beside":
         contents.beside.append(told)
     elif kind == "workflow":
         contents.workflows.append(told)

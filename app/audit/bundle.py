@@ -17,6 +17,7 @@ import hashlib
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -25,6 +26,7 @@ from app.audit.adopting import chained_tables
 from app.audit.archives import not_there
 from app.audit.chain import entry_of, head
 from app.audit.comparing import belonging
+from app.audit.entry import Entry
 from app.audit.key_file import Key
 from app.audit.scanning import entries_of, raw_rows_of
 from app.audit.sealing import chain_id
@@ -43,6 +45,18 @@ class BundledRow(Value):
     table: str
     id: str
     values: JsonObject
+
+
+def take_fact(
+    kind: str, told: Any, entries: list[Entry], rows: dict[tuple[str, str], JsonObject]
+) -> bool:
+    """Whether a line of a file is an entry or a row, and was taken for one. Raises ValueError."""
+    if kind == "entry":
+        entries.append(Entry.model_validate(told))
+    elif kind == "row":
+        row = BundledRow.model_validate(told)
+        rows[row.table, row.id] = row.values
+    return kind in ("entry", "row")
 
 
 class Manifest(Signed):

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from app.audit import key_file
 from app.audit.anchoring import anchors_of, compare_anchor
-from app.audit.bundle import BundledRow, Manifest
+from app.audit.bundle import Manifest, take_fact
 from app.audit.comparing import compare
 from app.audit.entry import Entry
 from app.audit.findings import Fault, Findings, Report
@@ -93,12 +93,9 @@ def _take(contents: Contents, line: object, number: int) -> None:
     if not isinstance(line, dict) or len(line) != 1:
         raise ValueError(f"line {number} is neither an entry nor a row nor a manifest")
     ((kind, told),) = line.items()
-    if kind == "entry":
-        contents.entries.append(Entry.model_validate(told))
-    elif kind == "row":
-        row = BundledRow.model_validate(told)
-        contents.rows[row.table, row.id] = row.values
-    elif kind == "manifest":
+    if take_fact(kind, told, contents.entries, contents.rows):
+        return
+    if kind == "manifest":
         contents.manifest = Manifest.model_validate(told)
     else:
         raise ValueError(f"{kind!r} is no kind of line")
