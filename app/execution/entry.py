@@ -13,7 +13,7 @@ from app.domain.value import JsonObject, Value
 
 Scalar = str | int | bool | None
 
-EACH = "each"  # the placeholder for an item of a list
+EACH = "each"  # `{each}` is an item of the list that an undo goes through
 PLACEHOLDER = re.compile(r"\{([a-z_][a-z0-9_]*(?:\.[a-z_][a-z0-9_]*)?)\}")
 """`{unit}` is a parameter of the call, `{before.mode}` a field of what was captured before."""
 

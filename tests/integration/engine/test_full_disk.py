@@ -33,10 +33,9 @@ async def silent(site: Site) -> bool:
     return all(worker.heard_seconds > SILENT_SECONDS for worker in seen.workers)
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("moment", ["start", "end"])
 async def test_an_execution_waits_for_room_and_goes_on(site: Site, moment: str) -> None:
-    if not site.url.startswith("sqlite"):
-        pytest.skip("PostgreSQL's disk is PostgreSQL's own")
     site.folder.hold()
     execution_id = await site.accept()
     agent = await site.agent()
