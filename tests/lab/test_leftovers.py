@@ -25,11 +25,26 @@ def an_unproven_scenario(folder: Path) -> Path:
     return folder
 
 
-def wait_for_state(before: set[str], seconds: float = 60) -> str:
+def is_held_by(run_id: str, pid: int) -> bool:
+    """Whether that process holds the run's mark: other tests have runs of their own beside this."""
+    try:
+        mark = (RUNS / run_id / "held").stat().st_ino
+    except FileNotFoundError:
+        return False
+    held = [line.split() for line in Path("/proc/locks").read_text().splitlines()]
+    return any(
+        fields[4] == str(pid) and fields[5].split(":")[2] == str(mark)
+        for fields in held
+        if "->" not in fields
+    )
+
+
+def wait_for_state(process: subprocess.Popen[bytes], seconds: float = 60) -> str:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
-        for run_id in set(leftovers.known_runs()) - before:
-            if (RUNS / run_id / "state.json").exists():
+        for run_id in leftovers.known_runs():
+            up = (RUNS / run_id / "state.json").exists()
+            if up and is_held_by(run_id, process.pid):
                 return run_id
         time.sleep(0.1)
     raise AssertionError("no run came up")
@@ -59,11 +74,10 @@ NOTHING = {
 
 def test_what_a_killed_run_left_is_found_and_removed(tmp_path: Path) -> None:
     requirements.ensure()
-    before = set(leftovers.known_runs())
     process = subprocess.Popen(
         [*PROVE, str(an_unproven_scenario(tmp_path))], cwd=PROJECT, stderr=subprocess.DEVNULL
     )
-    run_id = wait_for_state(before)
+    run_id = wait_for_state(process)
     assert commands.down(run_id) == []  # it is still at work
     leaders = [int(note.read_text()) for note in (RUNS / run_id).glob("*/leader.pid")]
     process.send_signal(signal.SIGKILL)
@@ -76,11 +90,10 @@ def test_what_a_killed_run_left_is_found_and_removed(tmp_path: Path) -> None:
 
 def test_a_run_that_is_asked_to_stop_cleans_up_itself(tmp_path: Path) -> None:
     requirements.ensure()
-    before = set(leftovers.known_runs())
     process = subprocess.Popen(
         [*PROVE, str(an_unproven_scenario(tmp_path))], cwd=PROJECT, stderr=subprocess.DEVNULL
     )
-    run_id = wait_for_state(before)
+    run_id = wait_for_state(process)
     process.send_signal(signal.SIGTERM)
     assert process.wait(60) == 128 + signal.SIGTERM
     assert what_is_left(run_id) == NOTHING
