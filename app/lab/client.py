@@ -44,6 +44,10 @@ class Client:
 
     def __init__(self, service: Service) -> None:
         self.service = service
+        # made once, since each new one reads the machine's certificates; no connection is kept, as
+        # the service may be killed at any moment
+        limits = httpx.Limits(max_keepalive_connections=0)
+        self._http = httpx.Client(base_url=service.url, limits=limits)
 
     def take_baseline(self, host: str) -> None:
         """Let the agent look at a healthy host."""
@@ -101,9 +105,9 @@ class Client:
         headers = {"Authorization": f"Bearer {token or self.service.key}"}
         try:
             with inside(self.service.namespace):
-                answer = httpx.request(
+                answer = self._http.request(
                     method,
-                    self.service.url + path,
+                    path,
                     json=json,
                     params=params,
                     headers=headers,

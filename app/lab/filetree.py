@@ -10,11 +10,18 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+import time
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 GONE = "gone"
 OPAQUE = "trusted.overlay.opaque"
+
+LAYERS_REMEMBERED = 200_000
+"""Paths of layers whose state is kept: what lies beneath never changes, and each look asks anew."""
+DIGESTS_REMEMBERED = 50_000
+AT_REST = 2.0  # seconds since the last change, after which a file's stamps tell the next one
 
 
 def changed_files(upper: Path, lowers: Sequence[Path]) -> dict[str, str]:
@@ -25,7 +32,7 @@ def changed_files(upper: Path, lowers: Sequence[Path]) -> dict[str, str]:
         if _is_whiteout(path):
             changed.update(_all_gone(name, lowers))
             continue
-        now, before = _state(path), _lower_state(name, lowers)
+        now, before = _state(path), _lower_state(name, tuple(lowers))
         if now != before:
             changed[name] = now
         if stat.S_ISDIR(path.lstat().st_mode) and _is_opaque(path):
@@ -71,7 +78,10 @@ def _state(path: Path) -> str:
     if stat.S_ISLNK(info.st_mode):
         return f"{common} -> {path.readlink()}"
     if stat.S_ISREG(info.st_mode):
-        return f"{common} {_digest(path)}"
+        if time.time() - max(info.st_mtime, info.st_ctime) < AT_REST:
+            return f"{common} {_digest(path)}"
+        stamps = (info.st_dev, info.st_ino, info.st_size, info.st_mtime_ns, info.st_ctime_ns)
+        return f"{common} {_remembered_digest(path, stamps)}"
     return common
 
 
@@ -80,7 +90,13 @@ def _digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()[:20]
 
 
-def _lower_state(name: str, lowers: Sequence[Path]) -> str:
+@lru_cache(maxsize=DIGESTS_REMEMBERED)
+def _remembered_digest(path: Path, _stamps: tuple[int, ...]) -> str:
+    return _digest(path)
+
+
+@lru_cache(maxsize=LAYERS_REMEMBERED)
+def _lower_state(name: str, lowers: tuple[Path, ...]) -> str:
     for lower in lowers:
         path = lower / name.lstrip("/")
         if _hidden_on_the_way(lower, path):
@@ -101,7 +117,7 @@ def _hidden_on_the_way(lower: Path, path: Path) -> bool:
 
 def _all_gone(name: str, lowers: Sequence[Path]) -> dict[str, str]:
     """A removed path, and all that was beneath it."""
-    if _lower_state(name, lowers) == GONE:
+    if _lower_state(name, tuple(lowers)) == GONE:
         return {}
     gone = {name: GONE}
     for lower in lowers:

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from app.lab import cgroups, network
-from app.lab.machine import stop_process, unmount_beneath
+from app.lab.machine import kill_init, stop_process, unmount_beneath
 from app.lab.places import PREFIX, RUNS, database_folder
 from app.lab.process import attempt
 
@@ -68,6 +68,8 @@ def is_held(run_id: str) -> bool:
 def clean(run_id: str) -> None:
     """Remove all that a run left: processes, namespaces, groups, mounts, loops, files."""
     folder = RUNS / run_id
+    for note in sorted(folder.glob("*/leader.pid")):
+        kill_init(_noted(note), run_id)
     for note in [*sorted(folder.glob("*.pid")), *sorted(folder.glob("*/supervisor.pid"))]:
         _stop_noted(note, run_id)
     for name in cgroups.groups_of(run_id):
@@ -82,7 +84,7 @@ def clean(run_id: str) -> None:
 
 def _stop_noted(note: Path, run_id: str) -> None:
     """End a noted process, unless its id has meanwhile gone to someone else."""
-    pid = int(note.read_text().strip() or 0)
+    pid = _noted(note)
     try:
         line = Path(f"/proc/{pid}/cmdline").read_bytes()
         surroundings = Path(f"/proc/{pid}/environ").read_bytes()
@@ -90,6 +92,10 @@ def _stop_noted(note: Path, run_id: str) -> None:
         return
     if run_id.encode() in line or run_id.encode() in surroundings:
         stop_process(pid)
+
+
+def _noted(note: Path) -> int:
+    return int(note.read_text().strip() or 0)
 
 
 def _free_loops(folder: Path) -> None:

@@ -168,19 +168,21 @@ def _database_url(estate: Estate) -> str:
 
 def _wait_ready(service: Service) -> None:
     deadline = time.monotonic() + READY_SECONDS
-    while time.monotonic() < deadline:
-        if service.process.poll() is not None:
-            raise ServiceFailed(f"it ended with {service.process.returncode}: {tail(service.log)}")
-        if _answers(service):
-            return
-        time.sleep(0.1)
+    with httpx.Client(base_url=service.url, timeout=5) as http:
+        while time.monotonic() < deadline:
+            code = service.process.poll()
+            if code is not None:
+                raise ServiceFailed(f"it ended with {code}: {tail(service.log)}")
+            if _answers(service, http):
+                return
+            time.sleep(0.1)
     raise ServiceFailed(f"not ready after {READY_SECONDS:.0f} s: {tail(service.log)}")
 
 
-def _answers(service: Service) -> bool:
+def _answers(service: Service, http: httpx.Client) -> bool:
     try:
         with inside(service.namespace):
-            return httpx.get(f"{service.url}/readyz", timeout=5).status_code == httpx.codes.OK
+            return http.get("/readyz").status_code == httpx.codes.OK
     except httpx.TransportError:
         return False  # not listening yet
 

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from . import child
-from .builtin_table import run_builtin
+from .builtin_table import builtin, run_builtin
 from .places import Places
 from .request import Call
 
@@ -49,14 +49,15 @@ class Job:
 
     def start(self, places: Places) -> child.Child:
         self.started = time.monotonic()
-        work = (
-            child.program(self.call.argv)
-            if self.call.argv
-            else lambda: run_builtin(self.call.builtin, self.call.params, places)
-        )
-        started = child.start(work, self.call.account)
+        started = child.start(self._work(places), self.call.account)
         self.pid = started.pid
         return started
+
+    def _work(self, places: Places) -> Callable[[], int]:
+        if self.call.argv:
+            return child.program(self.call.argv)
+        function = builtin(self.call.builtin)  # read here: once for all children that need it
+        return lambda: run_builtin(function, self.call.params, places)
 
     def take(self, stream: str, chunk: bytes) -> None:
         """Keep what fits; whoever says more is cut, and ended where nothing is lost by that."""

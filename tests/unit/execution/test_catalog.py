@@ -57,10 +57,11 @@ def test_conditions_speak_of_fields_that_the_facts_have() -> None:
 
 
 def test_every_builtin_is_one_of_the_gate() -> None:
-    from app.execution.gate.builtin_table import BUILTINS
+    from app.execution.gate.builtin_table import MODULE_OF, builtin
 
     named = {entry.builtin for entry in CATALOG.actions.values() if entry.builtin}
-    assert named == set(BUILTINS)
+    assert named == set(MODULE_OF)
+    assert [name for name in MODULE_OF if builtin(name).__name__ != name] == []
 
 
 @pytest.mark.parametrize(
