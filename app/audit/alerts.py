@@ -86,7 +86,12 @@ class Alerts(Writer):
                 select(AlertRow)
                 .where(
                     AlertRow.notice.is_not(None),
-                    or_(AlertRow.next_try_at.is_(None), AlertRow.next_try_at <= now),
+                    or_(
+                        AlertRow.next_try_at.is_(None),
+                        AlertRow.next_try_at <= now,
+                        # the clock was set back since it was put off
+                        AlertRow.next_try_at > now + timedelta(seconds=LONGEST_PAUSE_SECONDS),
+                    ),
                 )
                 .order_by(AlertRow.id)
                 .limit(limit)

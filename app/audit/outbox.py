@@ -10,6 +10,9 @@ finds `attempts` above one looks on the ticket for the marker before it sends ag
 worth something only once nothing of the earlier attempt can arrive any more: no claim is taken over
 before that, not even a dead worker's, and where a connection was cut nothing is sent again before
 `unsure_until`, whoever looks.
+
+Nothing is put off for more than FARTHEST. A row that is said to be due later than that was written
+before the database's clock was set back, and does not wait until the clock is there again.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 from typing import TypedDict, Unpack
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
@@ -30,6 +33,8 @@ from app.models.database import database_now
 from app.models.operations import Worker
 from app.models.sre_execution import Execution
 from app.models.tickets import OutboxRow, TicketRow
+
+FARTHEST = timedelta(hours=1)
 
 
 class Which(TypedDict, total=False):
@@ -63,6 +68,11 @@ class Outbox(Writer):
 
         async def work(session: AsyncSession) -> tuple[Delivery, ...]:
             now = await database_now(session)
+            await session.execute(
+                update(OutboxRow)
+                .where(OutboxRow.state == OutboxState.SENDING, _clock_was_set_back(now))
+                .values(next_try_at=now, claimed_until=now + timedelta(seconds=seconds))
+            )
             free = _due(now, most, gone, late_seconds)
             rows = (await session.execute(free.with_for_update(skip_locked=True))).scalars().all()
             for row in rows:
@@ -73,7 +83,7 @@ class Outbox(Writer):
             known = await _sys_ids(session, [row.incident_number for row in rows])
             return tuple(
                 _value(row, known.get(row.incident_number)).model_copy(
-                    update={"unsure_seconds": _unsure(row, now)}
+                    update={"unsure_seconds": min(_unsure(row, now), late_seconds)}
                 )
                 for row in rows
             )
@@ -122,6 +132,7 @@ class Outbox(Writer):
     ) -> None:
         """Try a claimed row again later, unless the claim was lost to another meanwhile.
 
+        `seconds` above FARTHEST count as that.
         `unsure_seconds`: for so long what was sent now, and not answered, may still arrive.
         """
 
@@ -131,7 +142,7 @@ class Outbox(Writer):
                 return
             now = await database_now(session)
             row.state, row.last_error = OutboxState.PENDING, error
-            row.next_try_at = now + timedelta(seconds=seconds)
+            row.next_try_at = now + min(timedelta(seconds=seconds), FARTHEST)
             row.claimed_by = row.claimed_until = None
             if unsure_seconds is not None:
                 row.unsure_until = now + timedelta(seconds=unsure_seconds)
@@ -195,8 +206,13 @@ class Outbox(Writer):
         async with self._database.reading() as session:
             claimants = (await session.execute(sending.distinct())).scalars().all()
             dead = frozenset(worker for worker in claimants if worker and gone(worker))
-            wanted = _due(await database_now(session), 1, dead, late_seconds)
+            now = await database_now(session)
+            wanted = _due(now, 1, dead, late_seconds)
             found = (await session.execute(wanted)).first() is not None
+            ahead = select(OutboxRow.id).where(
+                OutboxRow.state == OutboxState.SENDING, _clock_was_set_back(now)
+            )
+            found = found or (await session.execute(ahead.limit(1))).first() is not None
         return found, dead
 
     async def _move(
@@ -239,13 +255,19 @@ def _due(now: datetime, most: int, gone: Collection[str], late_seconds: float) -
         )
         .exists()
     )
-    free = and_(OutboxRow.state == OutboxState.PENDING, OutboxRow.next_try_at <= now)
+    free = and_(
+        OutboxRow.state == OutboxState.PENDING,
+        or_(OutboxRow.next_try_at <= now, _clock_was_set_back(now)),
+    )
     # a delivery is several requests: its last may have left long after the claim, so it is the
     # worker's last beat that counts, and the claim where that is later or there is no beat
     quiet_since = now - timedelta(seconds=late_seconds)
     heard_since = (
         select(Worker.executor_id)
-        .where(Worker.executor_id == OutboxRow.claimed_by, Worker.heartbeat > quiet_since)
+        .where(
+            Worker.executor_id == OutboxRow.claimed_by,
+            Worker.heartbeat.between(quiet_since, now + FARTHEST),
+        )
         .exists()
     )
     quiet = and_(OutboxRow.claimed_by.in_(gone), OutboxRow.next_try_at <= quiet_since, ~heard_since)
@@ -256,6 +278,10 @@ def _due(now: datetime, most: int, gone: Collection[str], late_seconds: float) -
         .order_by(OutboxRow.next_try_at, OutboxRow.id)
         .limit(most)
     )
+
+
+def _clock_was_set_back(now: datetime) -> ColumnElement[bool]:
+    return OutboxRow.next_try_at > now + FARTHEST
 
 
 def is_stuck() -> ColumnElement[bool]:

@@ -1,4 +1,4 @@
-"""Workers: which processes are alive, by the one clock that they share, the database's.
+"""Workers: which processes are alive, and when each was heard of last, by the database's clock.
 
 A worker that was given up stays dead under its id, since its executions went to others. It learns
 so from its next beat and must end itself.
@@ -6,7 +6,7 @@ so from its next beat and must end itself.
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime
 
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -64,43 +64,32 @@ class Workers(Writer):
             alive = select(Worker.executor_id).where(Worker.dead.is_(False))
             return frozenset((await session.execute(alive)).scalars())
 
+    async def beats(self) -> dict[str, datetime]:
+        """The last beat of each worker that nobody has given up, by the database's clock."""
+        async with self._database.reading() as session:
+            rows = select(Worker.executor_id, Worker.heartbeat).where(Worker.dead.is_(False))
+            return {row[0]: row[1] for row in await session.execute(rows)}
+
     async def live_epochs(self) -> frozenset[str]:
         """The versions of the graph that live workers go on with."""
         async with self._database.reading() as session:
             epochs = select(Worker.epoch).where(Worker.dead.is_(False)).distinct()
             return frozenset(epoch for epoch in (await session.execute(epochs)).scalars() if epoch)
 
-    async def mark_late_dead(self, after_seconds: float, *, judge: str) -> frozenset[str]:
-        """Give up the workers that were not heard of for so long. The ids of the newly dead.
+    async def give_up(self, executor_id: str, *, beaten_at: datetime | None = None) -> bool:
+        """Declare a worker lost; False: it was not alive, or has beaten since `beaten_at`.
 
-        Never `judge` itself, who asks: on a starved machine its own beat of this very pass may be
-        that old, and who judges lives.
+        `beaten_at`: its last beat that was seen, where its silence is all that is known.
         """
 
-        async def work(session: AsyncSession) -> frozenset[str]:
-            oldest = await database_now(session) - timedelta(seconds=after_seconds)
-            late = (
-                update(Worker)
-                .where(
-                    Worker.dead.is_(False),
-                    Worker.heartbeat < oldest,
-                    Worker.executor_id != judge,
-                )
-                .values(dead=True, lost_at=DatabaseNow())
-                .returning(Worker.executor_id)
-            )
-            return frozenset((await session.execute(late)).scalars())
-
-        return await self._write("The death of late workers", work)
-
-    async def give_up(self, executor_id: str) -> None:
-        """Declare a worker lost whose process is known to be gone. Once is enough."""
-
-        async def work(session: AsyncSession) -> None:
+        async def work(session: AsyncSession) -> bool:
             gone = update(Worker).where(Worker.executor_id == executor_id, Worker.dead.is_(False))
-            await session.execute(gone.values(dead=True, lost_at=DatabaseNow()))
+            if beaten_at is not None:
+                gone = gone.where(Worker.heartbeat == beaten_at)
+            lost = gone.values(dead=True, lost_at=DatabaseNow()).returning(Worker.executor_id)
+            return (await session.execute(lost)).first() is not None
 
-        await self._write(f"The loss of {executor_id}", work)
+        return await self._write(f"The loss of {executor_id}", work)
 
     async def all_gone(self) -> None:
         """Declare every worker lost: of a copy of the database, whose workers are none of it."""

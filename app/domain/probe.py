@@ -58,6 +58,7 @@ class ProbeResult(Value):
     error: str | None = None
     detail: str = ""  # one sentence: what was seen against what was expected
     body: str = ""  # the first 2 KiB of the body, redacted
+    reached: bool = False  # HTTP: whether a connection came about, also where no answer came then
     seconds: float = 0.0
     taken_at: datetime
     simulated: bool

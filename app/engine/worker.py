@@ -9,6 +9,7 @@ level-triggered: a pass that failed is simply made again.
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import signal
 import socket
@@ -20,6 +21,7 @@ from app.engine.durable import Durable
 from app.engine.handover import Handover
 from app.engine.housekeeping import Housekeeping
 from app.engine.identity import surely_gone
+from app.engine.lateness import Lateness
 from app.engine.parts import Records
 from app.engine.queue import Queue
 from app.engine.resuming import Resuming
@@ -64,17 +66,17 @@ class Worker:
         self._retention = retention
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        self._last_beat = time.time()
-        self._judge_from = 0.0
-        self._swept_at = 0.0
-        self._archive_at = 0.0
+        self._lateness = Lateness(DEAD_AFTER_SECONDS)
+        # by the steady clock: the machine's may be set while this works
+        self._last_beat = time.monotonic()
+        self._sweep_at = self._archive_at = -math.inf
         self._archiving: asyncio.Task[None] | None = None
 
     @property
     def alive(self) -> bool:
         """Whether it has beaten lately; what /readyz asks."""
         running = self._task is not None and not self._task.done()
-        return running and time.time() - self._last_beat < DEAD_AFTER_SECONDS
+        return running and time.monotonic() - self._last_beat < DEAD_AFTER_SECONDS
 
     async def register(self) -> None:
         """The first beat. It comes before DBOS takes any work, or peers would take it away."""
@@ -143,34 +145,34 @@ class Worker:
         known = await self._records.workers.beat(
             self.id, hostname=socket.gethostname(), pid=os.getpid(), epoch=GRAPH_EPOCH
         )
-        now = time.time()
+        now = time.monotonic()
         if now - self._last_beat > DEAD_AFTER_SECONDS / 2:
-            self._judge_from = now + DEAD_AFTER_SECONDS
+            self._lateness.begin_anew()
         self._last_beat = now
         return known
 
     async def _give_up_the_dead(self) -> None:
-        for other in await self._records.workers.live():
-            if other != self.id and surely_gone(other):
-                logger.info("a worker is gone", worker=other)
-                await self._records.workers.give_up(other)
-        if time.time() >= self._judge_from:
-            workers = self._records.workers
-            for late in await workers.mark_late_dead(DEAD_AFTER_SECONDS, judge=self.id):
+        workers = self._records.workers
+        others = {worker: at for worker, at in (await workers.beats()).items() if worker != self.id}
+        for gone in filter(surely_gone, others):
+            logger.info("a worker is gone", worker=gone)
+            await workers.give_up(gone)
+        for late, beat in self._lateness.late(others).items():
+            if await workers.give_up(late, beaten_at=beat):
                 logger.warning("a worker was not heard of and is given up", worker=late)
 
     async def _sweep(self) -> None:
-        if time.time() - self._swept_at >= SWEEP_SECONDS:
-            self._swept_at = time.time()
+        if time.monotonic() >= self._sweep_at:
+            self._sweep_at = time.monotonic() + SWEEP_SECONDS
             await self._handover.look()
             await self._queue.sweep()
 
     def _archive(self) -> None:
         """Begin to archive where it is time; the beat goes on meanwhile."""
-        if self._retention is None or time.time() < self._archive_at:
+        if self._retention is None or time.monotonic() < self._archive_at:
             return
         if self._archiving is None or self._archiving.done():
-            self._archive_at = time.time() + ARCHIVE_SECONDS
+            self._archive_at = time.monotonic() + ARCHIVE_SECONDS
             archiving = self._archive_older_than(self._retention)
             self._archiving = asyncio.create_task(archiving, name="engine-archiving")
 
@@ -178,7 +180,7 @@ class Worker:
         try:
             done = await self._housekeeping.archive(retention)
         except SreAgentError as error:
-            self._archive_at = time.time() + ARCHIVE_AGAIN_SECONDS
+            self._archive_at = time.monotonic() + ARCHIVE_AGAIN_SECONDS
             logger.warning("archiving failed; it is tried again", reason=str(error))
         else:
             logger.info("archived what is old", executions=done.executions, kept=done.kept)

@@ -161,10 +161,15 @@ class SshHosts:
         except HostUnreachable as error:
             return self._all_failed(calls, f"{error.code}: {error}")
         silence = "timeout: the deadline passed" if done.timed_out else CONNECTION_LOST
-        return {
-            index: self._observed(calls[index], answers.get(place), silence)
-            for place, index in enumerate(indexes)
-        }
+
+        def read() -> dict[int, Observation]:
+            return {
+                index: self._observed(calls[index], answers.get(place), silence)
+                for place, index in enumerate(indexes)
+            }
+
+        # apart from the loop: some outputs take a tenth of a second, and incidents wait meanwhile
+        return await asyncio.to_thread(read)
 
     def _observed(
         self, call: ActionCall, answer: dict[str, object] | None, silence: str

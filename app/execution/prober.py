@@ -38,6 +38,15 @@ may take once it has begun. A stream without an end has no length and is not tim
 
 NOTHING = Answer(None, "")
 
+_SOONER = 0.05  # seconds before a probe's own deadline, so that what is known then is told
+
+
+class _Silent(NotServed):
+    """A connection came about, and no answer on it."""
+
+    def __init__(self) -> None:
+        super().__init__("timeout", "connected, and no answer came")
+
 
 class HttpProber:
     """A `Prober` that really asks."""
@@ -58,7 +67,8 @@ class HttpProber:
             async with asyncio.timeout(probe.timeout_seconds):
                 answer = self._redacted(await _ASK[probe.kind](probe))
         except NotServed as error:
-            return self._result(probe, started, error=error.word, detail=error.detail)
+            said = self._result(probe, started, error=error.word, detail=error.detail)
+            return said.model_copy(update={"reached": isinstance(error, _Silent)})
         except (OSError, httpx.HTTPError, ssl.SSLError) as error:
             return self._result(probe, started, error=told(error), detail=str(error)[:200])
         failing = why_not(probe, answer, monotonic() - started)
@@ -156,7 +166,20 @@ async def _http(probe: Probe) -> Answer:
     ) as client:
         request = client.build_request("GET", url, headers=headers)
         request.extensions["sni_hostname"] = name
-        response = await client.send(request, stream=True)
+        reached = asyncio.Event()
+
+        async def seen(event: str, _: object) -> None:
+            if event == "connection.connect_tcp.complete":
+                reached.set()
+
+        request.extensions["trace"] = seen
+        try:
+            async with asyncio.timeout(max(probe.timeout_seconds - _SOONER, _SOONER)):
+                response = await client.send(request, stream=True)
+        except TimeoutError:
+            if reached.is_set():
+                raise _Silent from None
+            raise
         try:
             body = await _body(response, whole=probe.whole)
             return Answer(response.status_code, body, noticed(response.headers))

@@ -328,6 +328,33 @@ class MariadbSession(Value):
     waits: bool = False  # for a lock on a table
 
 
+class MariadbForgotten(Value):
+    """A connection that sleeps in a transaction."""
+
+    id: int
+    started: int  # microseconds since the epoch, to the second: when its transaction began
+    user: str | None = None
+    database: str | None = None
+    address: str | None = None
+    seconds: float = 0  # since it did anything
+    transaction_seconds: float | None = None
+    rows_changed: int | None = None
+    rows_locked: int | None = None
+
+
+class MariadbSessionFacts(Value):
+    state: str  # idle in transaction; gone: it sleeps in no such transaction
+    id: int | None = None
+    started: int | None = None
+    user: str | None = None
+    database: str | None = None
+    address: str | None = None
+    seconds: float | None = None
+    transaction_seconds: float | None = None
+    rows_changed: int | None = None
+    rows_locked: int | None = None
+
+
 class MariadbServer(Value):
     """One running MariaDB or MySQL server."""
 
@@ -350,6 +377,7 @@ class MariadbServer(Value):
     at_tables: tuple[MariadbSession, ...] = ()
     changed_while_running: tuple[str, ...] | None = None  # None: the server does not keep it
     waits: tuple[dict[str, int | None], ...] = ()
+    forgotten: tuple[MariadbForgotten, ...] = ()
     accounts: tuple[MariadbAccount, ...] = ()
     tables: tuple[DatabaseTable, ...] | None = None  # None: they could not be listed
     shapes: tuple[TableShape, ...] | None = None  # None: not told

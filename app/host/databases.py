@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from app.domain.value import Value
 from app.host.database_facts import (
     MariadbFacts,
+    MariadbForgotten,
     MariadbServer,
     PostgresCluster,
     PostgresFacts,
@@ -123,6 +124,30 @@ def waiting_for(cluster: PostgresCluster, pid: int) -> int:
     return sum(pid in (session.blocked_by or ()) for session in cluster.sessions)
 
 
+def slept_on(server: MariadbServer) -> tuple[MariadbForgotten, ...]:
+    """Connections asleep in a transaction for which others wait."""
+    return tuple(
+        one
+        for one in server.forgotten
+        if one.seconds >= FORGOTTEN_SECONDS and waiting_for_sleeper(server, one)
+    )
+
+
+def waiting_for_sleeper(server: MariadbServer, one: MariadbForgotten) -> int:
+    """How many connections wait for one that sleeps: for rows that it has locked, or for a table.
+
+    Whose lock on a table it is the server does not tell: it counts where this is the only one that
+    sleeps in a transaction there, and has since before they began to wait.
+    """
+    waiting = {wait.get("waiting") for wait in server.waits if wait.get("blocking") == one.id}
+    alone = sum(other.database == one.database for other in server.forgotten) == 1
+    since = one.transaction_seconds or 0
+    for other in server.at_tables:
+        if alone and other.waits and other.database == one.database and other.seconds < since:
+            waiting.add(other.id)
+    return len(waiting)
+
+
 def pinning(view: HostView, cluster: PostgresCluster) -> tuple[ReplicationSlot, ...]:
     """Slots that nobody reads and that keep much of the volume for themselves."""
     volume = view.filesystem_of(cluster.data)
@@ -169,6 +194,10 @@ def _no_room(free: int | None, most: int | None) -> Iterable[str]:
 def _of_mariadb(one: MariadbServer) -> Iterable[str]:
     yield from _no_room(one.free, one.settings.get("max_connections"))
     yield from (session.said for session in held_up(one))
+    for sleeper in slept_on(one):
+        asleep = f"sleeps in a transaction for {sleeper.seconds:.0f} s"
+        waiting = waiting_for_sleeper(one, sleeper)
+        yield f"connection {sleeper.id} of {sleeper.user} {asleep}; {waiting} wait for it"
     if not one.reachable and "too many connections" in (one.error or "").lower():
         yield f"MariaDB lets not even its own administrator in: {one.error}"
     told = one.replication or {}

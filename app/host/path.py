@@ -114,9 +114,11 @@ class PathWalker:
             text = f"Port {port} is held by {foreign[0].unit}, not by {unit}"
             return hop(Layer.LISTENER, unit or f"tcp:{port}", False, text, ids)
         cut_off = failing.error in ("refused", "timeout", "unreachable")
-        if cut_off and not (failing.error == "timeout" and port in self.answered):
+        silent = failing.error == "timeout" and (failing.reached or port in self.answered)
+        if cut_off and not silent:
             return self._cut_off(failing, port, holders, ids)
-        asks = []
+        # a connection is made by the kernel: what comes after it may still be lost on the way
+        asks = self._of_the_way() if failing.reached else []
         if any(entry.pid == FIRST_PROCESS and entry.unit is None for entry in holders):
             asks.append(self.vantage.ask("units.show", pattern="*.socket"))
         return hop(Layer.LISTENER, f"tcp:{port}", True, f"Port {port} is listened on", ids, asks)
@@ -132,9 +134,12 @@ class PathWalker:
             subject = next((e.unit for e in listeners if e.unit), None) or f"tcp:{port}"
             return self.vantage.hop(Layer.LISTENER, subject, False, text, ids)
         text = f"Port {port} is listened on, yet from outside it is {failing.error}"
-        asks = [self.vantage.ask("firewall.show"), self.vantage.ask("network.show")]
-        asks = [ask for ask in asks if not self.view.asked(ask.action)]
+        asks = self._of_the_way()
         return self.vantage.hop(Layer.NETWORK, f"tcp:{port}", False, text, ids, asks)
+
+    def _of_the_way(self) -> list[ActionCall]:
+        asks = [self.vantage.ask("firewall.show"), self.vantage.ask("network.show")]
+        return [ask for ask in asks if not self.view.asked(ask.action)]
 
     def _pace(self, failing: ProbeResult) -> Iterable[Hop]:
         """Where an answer comes late: whether the host's own traffic is slowed on its way out."""

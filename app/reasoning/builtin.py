@@ -7,6 +7,7 @@ if one stands out, say its repair; if nothing does, say what was seen and hand o
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 
 from app.domain.hypothesis import Hypothesis
@@ -33,14 +34,19 @@ class BuiltinReasoner:
         self.library = library
 
     async def assess(self, case: Case, nudges: Mapping[str, float] | None = None) -> Assessment:
-        """Judge a case; see the module's docstring. `nudges`: advice (app/reasoning/rivals.py)."""
+        """Judge a case; see the module's docstring. `nudges`: advice (app/reasoning/rivals.py).
+
+        It is done apart from the loop, on which incidents come in meanwhile.
+        """
+        return await asyncio.to_thread(self._judged, case, nudges or {})
+
+    def _judged(self, case: Case, nudges: Mapping[str, float]) -> Assessment:
         hosts = host_cases(case)
         stops = self._halting(hosts)
         if stops is not None:
             return on_leader(stops, hypotheses_of([stops], case.refuted))
         if not case.red:
             return without_suffering(case, hosts)
-        nudges = nudges or {}
         found = tie_broken(case, self._candidates(case, hosts), nudges)
         hypotheses = hypotheses_of(found, case.refuted, self.library.calibration)
         leader = leader_of(found, hypotheses)

@@ -6,7 +6,13 @@ from collections.abc import Iterable
 from typing import Any
 
 from app.domain.host import Host
-from app.host.database_facts import MariadbServer, PostgresCluster, PostgresSession, RedisServer
+from app.host.database_facts import (
+    MariadbForgotten,
+    MariadbServer,
+    PostgresCluster,
+    PostgresSession,
+    RedisServer,
+)
 from app.host.database_losses import INDEX, UPKEEP, lost_indexes, unvacuumed
 from app.host.databases import (
     ACTIONS,
@@ -17,8 +23,10 @@ from app.host.databases import (
     pinning,
     server,
     servers,
+    slept_on,
     troubles,
     waiting_for,
+    waiting_for_sleeper,
 )
 from app.host.redis_writes import lacks_replicas, refusals, replicas_of
 from app.reasoning.host_case import HostCase
@@ -47,7 +55,10 @@ def database_subjects(case: HostCase) -> Iterable[Subject]:
         yield _database(case, found)
         if isinstance(found.server, PostgresCluster):
             for session in forgotten(found.server):
-                yield _session(case, found, found.server, session)
+                yield _session(case, found, _of_postgres(found.server, session))
+        if isinstance(found.server, MariadbServer):
+            for sleeper in slept_on(found.server):
+                yield _session(case, found, _of_mariadb(found.server, sleeper))
 
 
 def table_subjects(case: HostCase) -> Iterable[Subject]:
@@ -156,18 +167,39 @@ def _then(case: HostCase, found: Found) -> dict[str, Any]:
     return told
 
 
-def _session(
-    case: HostCase, found: Found, cluster: PostgresCluster, session: PostgresSession
-) -> Subject:
+def _session(case: HostCase, found: Found, session: dict[str, Any]) -> Subject:
     facts, sources = case.common()
-    facts["session"] = session.model_dump(mode="json") | {
-        "port": cluster.port,
+    facts["session"] = session | {"engine": found.engine, "port": found.server.port}
+    name = f"{found.subject}/{session['pid']}"
+    return _subject(case, "session", name, facts, sources, found.evidence_id)
+
+
+def _of_postgres(cluster: PostgresCluster, session: PostgresSession) -> dict[str, Any]:
+    return session.model_dump(mode="json") | {
         "waiting": waiting_for(cluster, session.pid),
         "application": session.application or "a program without a name",
         "address": session.address or "this host",
     }
-    name = f"{found.subject}/{session.pid}"
-    return _subject(case, "session", name, facts, sources, found.evidence_id)
+
+
+def _of_mariadb(one: MariadbServer, sleeper: MariadbForgotten) -> dict[str, Any]:
+    return {
+        "pid": sleeper.id,
+        "started": sleeper.started,
+        "user": sleeper.user or "",
+        "database": sleeper.database or "",
+        "application": "a connection, which MariaDB gives no name",
+        "address": sleeper.address or "this host",
+        "state": "idle in transaction",
+        "kind": "client backend",
+        "state_seconds": sleeper.seconds,
+        "transaction_seconds": sleeper.transaction_seconds,
+        "lock": f"locks on {sleeper.rows_locked or 0} rows",
+        "superuser": sleeper.user == "root",
+        "backup": False,
+        "work": "",
+        "waiting": waiting_for_sleeper(one, sleeper),
+    }
 
 
 def _subject(

@@ -1,4 +1,5 @@
-"""python -m tests.chaos [--incidents N] [--hosts N] [--kills N] [--restarts N] [--seed N] WHERE
+"""python -m tests.chaos [--incidents N] [--hosts N] [--kills N] [--restarts N] [--jumps N]
+                      [--seed N] WHERE
 
 WHERE is postgres (one API, three workers), sqlite (one process), or both. Prints the figures; exit
 code 1 where something does not hold, 2 where it did not come to its end.
@@ -20,7 +21,13 @@ from tests.chaos.storm import Told
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
     parser.add_argument("where", choices=("postgres", "sqlite", "both"))
-    for name, default in (("incidents", 1000), ("hosts", 200), ("kills", 50), ("restarts", 5)):
+    for name, default in (
+        ("incidents", 1000),
+        ("hosts", 200),
+        ("kills", 50),
+        ("restarts", 5),
+        ("jumps", 0),
+    ):
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=3600, help="given up after so long")
@@ -52,7 +59,8 @@ def _run(where: str, given: argparse.Namespace) -> int:
 
 async def _storm(where: str, folder: Path, given: argparse.Namespace) -> Told:
     much = {
-        name: getattr(given, name) for name in ("incidents", "hosts", "kills", "seed", "seconds")
+        name: getattr(given, name)
+        for name in ("incidents", "hosts", "kills", "jumps", "seed", "seconds")
     }
     if where == "postgres":
         return await on_postgres(folder, restarts=given.restarts, **much)

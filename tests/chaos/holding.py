@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations, groupby
 from pathlib import Path
 
 from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.domain.execution import ACTIVE, Outcome
 from app.domain.intent import IntentState
+from app.models.chain import AuditEntry
 from app.models.database import Database
 from app.models.operations import CommandIntent
 from app.models.sre_execution import Execution
@@ -23,13 +26,14 @@ async def broken(database: Database, root: Path, numbers: Sequence[str]) -> list
         executions = (await session.execute(select(Execution).order_by(Execution.id))).scalars()
         intents = (await session.execute(select(CommandIntent))).scalars()
         rows, changes = list(executions), list(intents)
+        begun = await _begun(session)
     hosts = {folder.name: folder for folder in sorted((root / "hosts").iterdir())}
     return [
         *_each_ended_once(rows, numbers),
         *_sent_once(hosts),
         *_told_truly(rows, changes, hosts),
         *(wrong for folder in hosts.values() for wrong in _one_at_a_time(folder)),
-        *(wrong for name in hosts for wrong in _in_order([r for r in rows if r.host == name])),
+        *(wrong for n in hosts for wrong in _in_order([r for r in rows if r.host == n], begun)),
     ]
 
 
@@ -84,13 +88,21 @@ def _one_at_a_time(folder: Path) -> Iterator[str]:
         yield f"{folder.name}: executions amid each other: {blocks}"
 
 
-def _in_order(rows: Sequence[Execution]) -> Iterator[str]:
+async def _begun(session: AsyncSession) -> dict[int, int]:
+    """Where in the audit's chain each execution began: its order is not that of any clock."""
+    wanted = select(AuditEntry).where(AuditEntry.about == Execution.__tablename__)
+    begun: dict[int, int] = {}
+    for entry in (await session.execute(wanted.order_by(AuditEntry.seq))).scalars():
+        if json.loads(entry.content)["running_at"] is not None:
+            begun.setdefault(int(entry.row_id), entry.seq)
+    return begun
+
+
+def _in_order(rows: Sequence[Execution], begun: Mapping[int, int]) -> Iterator[str]:
     """Who came first began first, but for those that waited for a person."""
-    plain = [row for row in rows if not needs_person(row.id) and row.running_at is not None]
+    plain = [row for row in rows if not needs_person(row.id) and row.id in begun]
     for first, second in combinations(plain, 2):
-        assert first.running_at is not None
-        assert second.running_at is not None
-        if second.running_at < first.running_at:
+        if begun[second.id] < begun[first.id]:
             yield f"{first.host}: execution {second.id} began before {first.id}"
 
 

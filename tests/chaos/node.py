@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -72,3 +73,7 @@ async def _work(settings: Settings, root: Path) -> None:
     wrap = partial(stand_in, root=root)
     async with service(settings, Files.load(settings), wrap=wrap, graph=restart_both):
         await told.wait()
+
+
+if __name__ == "__main__":
+    run(Role(sys.argv[1]), sys.argv[2], Path(sys.argv[3]), int(sys.argv[4]))

@@ -1,19 +1,22 @@
-"""The storm: incidents come in, people answer, processes and the database are killed meanwhile."""
+"""The storm: incidents come in, people answer; meanwhile processes and the database are killed, or
+their clocks are set."""
 
 from __future__ import annotations
 
 import asyncio
 import multiprocessing
+import os
 import random
 import socket
+import subprocess
+import sys
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import httpx
 from sqlalchemy import func, select
@@ -24,6 +27,7 @@ from app.models.database import Database
 from app.models.operations import CommandIntent
 from app.models.sre_execution import Execution
 from tests.chaos import node
+from tests.chaos.clocks import Clocks
 from tests.chaos.estate import PERSON, TOKEN, build, host_names
 from tests.chaos.holding import broken
 from tests.chaos.node import Role
@@ -31,6 +35,8 @@ from tests.chaos.node import Role
 FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload([node.__name__])
 LOOK_SECONDS = 0.2
+HOUR, DAY = 3600, 86400
+STEPS = (-3 * DAY, -HOUR, -90, -7, 7, 90, HOUR, 3 * DAY)  # seconds off the machine's clock
 Seen = TypeVar("Seen")
 ENDED = (ExecutionStatus.COMPLETED, ExecutionStatus.FAILED, ExecutionStatus.CANCELLED)
 
@@ -47,6 +53,7 @@ class Plan:
     roles: tuple[Role, ...]
     seconds: float  # after which it is given up
     duplicates: float = 0.3  # of the deliveries, on top
+    jumps: int = 0  # of one clock, a process's or the database server's
 
 
 @dataclass
@@ -57,6 +64,7 @@ class Told:
     seconds: float
     killed: Counter[str] = field(default_factory=Counter)
     restarted: int = 0
+    set_clocks: Counter[str] = field(default_factory=Counter)
     ended_by_itself: int = 0  # given up by its peers, on a machine too busy to beat
     deliveries: int = 0
     outcomes: Counter[str] = field(default_factory=Counter)
@@ -68,6 +76,7 @@ class Told:
             f"{ended} executions in {self.seconds:.0f} s, {60 * ended / self.seconds:.0f} a minute",
             f"deliveries    {self.deliveries}",
             f"killed        {dict(self.killed)}; the database server restarted {self.restarted} x",
+            f"clocks set    {dict(self.set_clocks)}",
             f"given up      {self.ended_by_itself} x by its peers",
             f"outcomes      {dict(self.outcomes)}",
             f"changes known {dict(self.settled)}",
@@ -77,20 +86,54 @@ class Told:
         return "\n".join(lines)
 
 
+class Running(Protocol):
+    """A process of the service."""
+
+    def kill(self) -> None: ...
+
+    def join(self) -> object: ...
+
+    def is_alive(self) -> bool: ...
+
+
+class Program:
+    """One that is begun anew, since what is in its environment must be there from the first."""
+
+    def __init__(self, given: Sequence[str], environment: Mapping[str, str]) -> None:
+        command = [sys.executable, "-m", node.__name__, *given]
+        self._process = subprocess.Popen(command, env={**os.environ, **environment})
+
+    def kill(self) -> None:
+        self._process.kill()
+
+    def join(self) -> int:
+        return self._process.wait()
+
+    def is_alive(self) -> bool:
+        return self._process.poll() is None
+
+
 class Storm:
     """One run over one database."""
 
     def __init__(
-        self, plan: Plan, url: str, root: Path, restart: Callable[[], None] | None = None
+        self,
+        plan: Plan,
+        url: str,
+        root: Path,
+        restart: Callable[[], None] | None = None,
+        clocks: Clocks | None = None,
     ) -> None:
+        """`clocks`: by which the processes run; that of a database server is named SERVER."""
         self._plan = plan
         self._url = url
         self._root = root
         self._restart = restart
+        self._clocks = clocks
         self._draw = random.Random(plan.seed)
         self._port = _free_port()
         self._settings = node.settings_of(url, root, self._port)
-        self._processes: list[tuple[Role, BaseProcess]] = []
+        self._processes: list[tuple[Role, Running]] = []
         self.told = Told(broken=[], seconds=0)
 
     async def run(self) -> Told:
@@ -99,7 +142,7 @@ class Storm:
         began = time.monotonic()
         database = Database(self._settings)
         try:
-            self._processes = [(role, self._start(role)) for role in self._plan.roles]
+            self._processes = [(role, self._start(i)) for i, role in enumerate(self._plan.roles)]
             async with asyncio.timeout(self._plan.seconds):
                 numbers = await self._weather(database)
             self.told.seconds = time.monotonic() - began
@@ -183,6 +226,7 @@ class Storm:
     async def _strike(self, database: Database) -> None:
         """Each blow once so much of the work is done, so that they fall on all of it."""
         blows = [self._kill] * self._plan.kills + [self._restart_server] * self._plan.restarts
+        blows += [self._set_a_clock] * self._plan.jumps
         self._draw.shuffle(blows)
         for index, blow in enumerate(blows):
             await self._until_ended(database, index * self._plan.incidents * 0.9 / len(blows))
@@ -198,7 +242,7 @@ class Storm:
             for at, (role, process) in enumerate(self._processes):
                 if not process.is_alive():
                     self.told.ended_by_itself += 1
-                    self._processes[at] = (role, self._start(role))
+                    self._processes[at] = (role, self._start(at))
             await asyncio.sleep(LOOK_SECONDS)
 
     async def _kill(self) -> None:
@@ -207,14 +251,25 @@ class Storm:
         process.kill()
         process.join()  # at once: it cannot refuse, and nobody else may see it gone meanwhile
         self.told.killed[role.value] += 1
-        self._processes[at] = (role, self._start(role))
+        self._processes[at] = (role, self._start(at))
 
     async def _restart_server(self) -> None:
         assert self._restart is not None
         await asyncio.to_thread(self._restart)
         self.told.restarted += 1
 
-    def _start(self, role: Role) -> BaseProcess:
+    async def _set_a_clock(self) -> None:
+        assert self._clocks is not None
+        names = self._clocks.names  # each in its turn
+        name = names[sum(self.told.set_clocks.values()) % len(names)]
+        self._clocks.set(name, self._draw.choice(STEPS))
+        self.told.set_clocks[name] += 1
+
+    def _start(self, at: int) -> Running:
+        role = self._plan.roles[at]
+        if self._clocks is not None:
+            given = (role, self._url, str(self._root), str(self._port))
+            return Program(given, self._clocks.environment(f"{role}-{at}"))
         process = FORKS.Process(target=node.run, args=(role, self._url, self._root, self._port))
         process.start()
         return process

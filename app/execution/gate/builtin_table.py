@@ -148,6 +148,10 @@ _MODULES: dict[str, tuple[str, ...]] = {
         "mariadb_rights",
         "mariadb_set_account",
     ),
+    "mariadb_sessions": (
+        "mariadb_session",
+        "mariadb_terminate_session",
+    ),
     "misspelt": (
         "access_correct_word",
         "config_correct_word",

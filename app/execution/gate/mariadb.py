@@ -13,6 +13,7 @@ from typing import Any
 from .answers import Params, answer
 from .mariadb_accounts import accounts
 from .mariadb_client import Server, ask, at_port, rows, servers, value_of
+from .mariadb_sessions import forgotten
 from .mariadb_shapes import shapes
 from .places import Places
 from .refusal import Failed
@@ -159,6 +160,7 @@ def _told(server: Server) -> dict[str, Any]:
         "at_tables": _at_tables(sessions),
         "changed_while_running": _changed_while_running(server),
         "waits": _waits(server),
+        "forgotten": forgotten(server),
         "replication": _replication(server),
         "accounts": _accounts(server),
         "tables": _tables(server),
@@ -244,18 +246,24 @@ def _grouped(sessions: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _waits(server: Server) -> list[dict[str, Any]]:
-    """Who waits for whose row lock; empty where the server does not tell it this way."""
-    statement = (
+    """Who waits for whose row lock; empty where the server does not tell it."""
+    of_mariadb = (
         "SELECT JSON_OBJECT('waiting', r.trx_mysql_thread_id, 'blocking', b.trx_mysql_thread_id, "
         "'seconds', TIMESTAMPDIFF(SECOND, r.trx_wait_started, NOW())) "
         "FROM information_schema.innodb_lock_waits w "
         "JOIN information_schema.innodb_trx r ON r.trx_id = w.requesting_trx_id "
         "JOIN information_schema.innodb_trx b ON b.trx_id = w.blocking_trx_id LIMIT 50"
     )
-    try:
-        return [json.loads(row[0]) for row in rows(server, statement)]
-    except Failed:
-        return []
+    of_mysql = (
+        "SELECT JSON_OBJECT('waiting', waiting_pid, 'blocking', blocking_pid, "
+        "'seconds', wait_age_secs) FROM sys.innodb_lock_waits LIMIT 50"
+    )
+    for statement in (of_mariadb, of_mysql):
+        try:
+            return [json.loads(row[0]) for row in rows(server, statement)]
+        except Failed:
+            continue  # the other of the two keeps it elsewhere
+    return []
 
 
 def _accounts(server: Server) -> list[dict[str, Any]]:

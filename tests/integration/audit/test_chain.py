@@ -74,11 +74,11 @@ DOORS = {
     model_calls.ModelCalls: {"keep"},
     leases.Leases: {"acquire", "renew", "release", "release_all", "raise_fences"},
     events.Events: {"tell", "change_key"},
-    workers.Workers: {"beat", "mark_late_dead", "give_up", "leave", "all_gone"},
+    workers.Workers: {"beat", "give_up", "leave", "all_gone"},
 }  # fmt: skip
 READS = {
     "get", "latest", "listed", "to_resume", "of_execution", "unsettled", "recent", "holder", "live",
-    "live_epochs", "anchor_line", "head", "newest_closed", "all", "resets", "spent",
+    "beats", "live_epochs", "anchor_line", "head", "newest_closed", "all", "resets", "spent",
 }  # fmt: skip
 
 

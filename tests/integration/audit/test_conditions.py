@@ -155,7 +155,7 @@ async def test_a_worker_that_was_lost_and_one_that_left(database: Database) -> N
     await workers.leave("w-1")
     await workers.give_up("w-2")
     assert await found(database) == [(AlertKind.WORKER_LOST, "worker w-2")]
-    assert await workers.mark_late_dead(-1, judge="w-0") == {"w-3"}
+    assert await workers.give_up("w-3", beaten_at=(await workers.beats())["w-3"])
     await workers.give_up("w-1")  # it left in good order; it is not lost after that
     lost = {subject for _, subject in await found(database)}
     assert lost == {"worker w-2", "worker w-3"}

@@ -305,10 +305,47 @@ async def test_a_dead_workers_claim_waits_until_nothing_that_it_sent_can_arrive(
     assert await due(outbox, "w2", late=60) == (False, frozenset({"w2"})), "its own time began"
 
 
+async def test_what_was_put_off_before_the_clock_was_set_back_is_due(
+    database: Database, journal: Journal, outbox: Outbox
+) -> None:
+    await begun(journal)
+    (row,) = await claim(outbox)
+    await outbox.postpone(row, worker="w1", seconds=60, error="503", unsure_seconds=60)
+    for column in ("next_try_at", "unsure_until"):
+        await moved(database, update(OutboxRow), column, timedelta(days=3))
+    assert await due(outbox) == (True, frozenset())
+    (again,) = await claim(outbox, late_seconds=60)
+    assert again.id == row.id
+    assert 0 < again.unsure_seconds <= 60
+
+
+async def test_a_dead_workers_claim_outlives_no_clock_that_was_set_back(
+    database: Database, journal: Journal, outbox: Outbox
+) -> None:
+    workers = Workers(database)
+    await workers.beat("w1", hostname="here", pid=1)
+    await begun(journal)
+    (first,) = await claim(outbox, "w1")
+    for column in ("next_try_at", "claimed_until"):
+        await moved(database, update(OutboxRow), column, timedelta(days=3))
+    await moved(database, update(Worker), "heartbeat", timedelta(days=3))
+    assert await due(outbox, "w1", late=60) == (True, frozenset({"w1"}))
+    assert await claim(outbox, "w2", gone=["w1"], late_seconds=60) == (), "its time begins anew"
+    assert await due(outbox, "w1", late=60) == (False, frozenset({"w1"}))
+    await an_hour_ago(database, update(OutboxRow), "next_try_at")
+    (second,) = await claim(outbox, "w2", gone=["w1"], late_seconds=60)
+    assert (second.id, second.attempts) == (first.id, 2)
+
+
 async def an_hour_ago(database: Database, change: Update, column: str) -> None:
+    await moved(database, change, column, -timedelta(hours=1))
+
+
+async def moved(database: Database, change: Update, column: str, by: timedelta) -> None:
+    """Write so much later than now into a column."""
     async with database.transaction() as session:
-        earlier = await database_now(session) - timedelta(hours=1)
-        await session.execute(change.values({column: earlier}))
+        then = await database_now(session) + by
+        await session.execute(change.values({column: then}))
 
 
 async def test_two_at_once_never_claim_the_same_row(

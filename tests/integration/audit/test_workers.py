@@ -1,4 +1,4 @@
-"""Who is alive, by the database's clock."""
+"""Who is alive, and who is given up."""
 
 from __future__ import annotations
 
@@ -17,32 +17,28 @@ def workers(database: Database) -> Workers:
 
 async def test_who_beats_lives(workers: Workers) -> None:
     assert await workers.beat("w-1", hostname="here", pid=7)
+    (first,) = (await workers.beats()).values()
     assert await workers.beat("w-1", hostname="here", pid=7)
-    assert await workers.mark_late_dead(60, judge="w-0") == frozenset()
+    assert not await workers.give_up("w-1", beaten_at=first)  # it has beaten since
     assert await workers.live() == {"w-1"}
 
 
-async def test_who_is_late_is_dead_for_good(workers: Workers) -> None:
+async def test_who_is_given_up_is_dead_for_good(workers: Workers) -> None:
     await workers.beat("w-1", hostname="here", pid=7)
-    assert await workers.mark_late_dead(-1, judge="w-0") == {"w-1"}
-    assert await workers.mark_late_dead(-1, judge="w-0") == frozenset()
+    beats = await workers.beats()
+    assert await workers.give_up("w-1", beaten_at=beats["w-1"])
+    assert not await workers.give_up("w-1", beaten_at=beats["w-1"])
     assert not await workers.beat("w-1", hostname="here", pid=7)
     assert await workers.live() == frozenset()
+    assert await workers.beats() == {}
     assert await workers.beat("w-2", hostname="here", pid=8)
-
-
-async def test_nobody_gives_itself_up(workers: Workers) -> None:
-    await workers.beat("w-1", hostname="here", pid=7)
-    await workers.beat("w-2", hostname="here", pid=8)
-    assert await workers.mark_late_dead(-1, judge="w-1") == {"w-2"}
-    assert await workers.live() == {"w-1"}
 
 
 async def test_who_leaves_need_not_be_missed(workers: Workers) -> None:
     await workers.beat("w-1", hostname="here", pid=7)
     await workers.leave("w-1")
-    assert await workers.live() == frozenset()
-    assert await workers.mark_late_dead(-1, judge="w-0") == frozenset()
+    assert await workers.beats() == {}
+    assert not await workers.give_up("w-1")
 
 
 async def test_of_two_reapers_one_finds_the_dead(
@@ -50,7 +46,6 @@ async def test_of_two_reapers_one_finds_the_dead(
 ) -> None:
     reapers = [Workers(database), Workers(other_database)]
     await reapers[0].beat("w-1", hostname="here", pid=7)
-    found = await asyncio.gather(
-        *(reaper.mark_late_dead(-1, judge="w-0") for reaper in reapers * 3)
-    )
-    assert sum(len(dead) for dead in found) == 1
+    (beat,) = (await reapers[1].beats()).values()
+    found = await asyncio.gather(*(reaper.give_up("w-1", beaten_at=beat) for reaper in reapers * 3))
+    assert sum(found) == 1

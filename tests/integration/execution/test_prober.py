@@ -97,7 +97,8 @@ async def test_nobody_listens() -> None:
 async def test_nobody_answers() -> None:
     async with listening(silence) as port:
         result = await ask(http(port, timeout_seconds=0.2))
-    assert (result.ok, result.error) == (False, "timeout")
+    assert (result.ok, result.error, result.reached) == (False, "timeout", True)
+    assert result.detail == "timeout: connected, and no answer came"
 
 
 async def test_hung_up_in_the_middle() -> None:

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from app.execution.gate import mariadb, mariadb_accounts, mariadb_client
+from app.execution.gate import mariadb, mariadb_accounts, mariadb_client, mariadb_sessions
 from app.execution.gate.mariadb_client import Server
 from app.execution.gate.places import Places
 from app.execution.gate.refusal import Failed
-from app.host.database_facts import MariadbAccountFacts, MariadbFacts
+from app.host.database_facts import MariadbAccountFacts, MariadbFacts, MariadbSessionFacts
 
 PLACES = Places()
 SLEEPING = {"id": 7, "user": "batch", "host": "app1:5001", "database": "erp",
@@ -33,6 +33,7 @@ class Client:
         self.rights = "SELECT"
         self.tables = [{"database": "erp", "table": "stock", "rows": 7}]
         self.there = "1"
+        self.asleep: list[dict[str, Any]] = []
 
     def say(self, statement: str) -> list[str]:
         """As the client that is kept: the names of columns, then rows."""
@@ -49,6 +50,8 @@ class Client:
             self.done.append(statement)
             self.limit = int(statement.split()[-1]) if statement.startswith("SET") else self.limit
             return 0, "", ""
+        if "innodb_trx t" in statement:
+            return 0, "".join(json.dumps(one) + "\n" for one in self.asleep), ""
         if "processlist" in statement:
             return 0, "".join(json.dumps(one) + "\n" for one in self.sessions), ""
         if "FROM performance_schema" in statement or "REPLICA" in statement:
@@ -202,6 +205,35 @@ def test_only_sleepers_of_the_group_are_ended(
     assert client.done == ["KILL CONNECTION 8"]
     with pytest.raises(Failed, match="no connection of that group"):
         mariadb.mariadb_terminate_idle({**asked, "idle_seconds": 1000}, PLACES)
+
+
+IN_TRANSACTION = {"id": 7, "user": "clerk", "host": "app1:5001", "database": "erp", "seconds": 50,
+                  "transaction_seconds": 60, "started": 1767225600, "rows_changed": 1,
+                  "rows_locked": 3}  # fmt: skip
+
+
+def test_who_sleeps_in_a_transaction_is_told_and_only_that_very_one_is_ended(
+    client: Client, capsys: pytest.CaptureFixture[str]
+) -> None:
+    client.asleep = [IN_TRANSACTION]
+    mariadb.mariadb_state({}, PLACES)
+    (server,) = MariadbFacts.model_validate(told(capsys)).servers
+    (sleeper,) = server.forgotten
+    assert (sleeper.id, sleeper.address, sleeper.started) == (7, "app1", 1767225600000000)
+    asked: dict[str, str | int] = {"port": 3399, "connection": 7, "started": sleeper.started}
+    mariadb_sessions.mariadb_session(asked, PLACES)
+    assert MariadbSessionFacts.model_validate(told(capsys)).state == "idle in transaction"
+    with pytest.raises(Failed, match="not the one that was meant"):
+        mariadb_sessions.mariadb_terminate_session(asked | {"started": 1}, PLACES)
+    assert client.done == []
+    mariadb_sessions.mariadb_terminate_session(asked, PLACES)
+    assert client.done == ["KILL CONNECTION 7"]
+    client.asleep = []
+    capsys.readouterr()
+    mariadb_sessions.mariadb_session(asked, PLACES)
+    assert told(capsys) == {"state": "gone"}
+    with pytest.raises(Failed, match="not the one that was meant"):
+        mariadb_sessions.mariadb_terminate_session(asked, PLACES)
 
 
 CLERK: dict[str, str | int] = {"port": 3399, "user": "clerk", "host": "192.0.2.%"}

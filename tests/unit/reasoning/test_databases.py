@@ -176,6 +176,53 @@ async def test_a_limit_that_was_lowered_while_it_ran_goes_back_to_what_it_was() 
     assert judged.repair.requires_person
 
 
+SLEEPER = {"id": 41, "started": 5_000_000, "user": "buchhaltung", "database": "erp",
+           "address": "app7", "seconds": 50, "transaction_seconds": 60}  # fmt: skip
+BEHIND = {"waiting": 52, "blocking": 41, "seconds": 9}
+
+
+@pytest.mark.parametrize(
+    ("more", "ended"),
+    [
+        ({"forgotten": [SLEEPER], "waits": [BEHIND]}, True),
+        ({"forgotten": [SLEEPER], "waits": []}, False),  # asleep, and in nobody's way
+        ({"forgotten": [SLEEPER | {"seconds": 1}], "waits": [BEHIND]}, False),  # at work
+        (
+            {
+                "forgotten": [SLEEPER],
+                "at_tables": [{"id": 53, "database": "erp", "seconds": 20, "waits": True}],
+            },
+            True,
+        ),
+        (
+            {
+                "forgotten": [SLEEPER, SLEEPER | {"id": 42}],  # whose lock it is nobody knows
+                "at_tables": [{"id": 53, "database": "erp", "seconds": 20, "waits": True}],
+            },
+            False,
+        ),
+        (
+            {
+                "forgotten": [SLEEPER],  # it came after them
+                "at_tables": [{"id": 53, "database": "erp", "seconds": 80, "waits": True}],
+            },
+            False,
+        ),
+    ],
+)
+async def test_a_sleeper_in_a_transaction_is_ended_where_others_wait_for_it(
+    more: dict[str, Any], *, ended: bool
+) -> None:
+    given = told("mariadb:3399", {"mariadb__state": mariadb(90, **more)})
+    judged = await settled(given)
+    if not ended:
+        assert judged.advice is not Advice.REMEDIATE
+        return
+    assert steps(judged) == ["mariadb.terminate_session connection=41 port=3399 started=5000000"]
+    assert judged.repair is not None
+    assert "buchhaltung" in str(judged.repair.requires_person)
+
+
 def redis(owner: str, status: str, mode: str = "0750") -> dict[str, Any]:
     folder = {"owner": owner, "group": owner, "mode": mode}
     shape = {"port": 6390, "account": "cache", "reachable": True, "dir": "/var/lib/cache"}
