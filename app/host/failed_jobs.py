@@ -10,6 +10,9 @@ from app.host.view import HostView
 CHECK = "ended"
 """The check that a job ended well the last time."""
 
+AT_REST = "at rest"
+"""The check that a job is not at work just now: how it ends is not known before."""
+
 Said = tuple[bool, str]
 
 
@@ -31,6 +34,28 @@ def ended_well(view: HostView, unit: str) -> Said | None:
     found = view.units[unit][0]
     how = f"{found.result or 'failed'}, status {found.exec_main_status}"
     return not _failed(found), f"the job {unit} fails ({how}), and did not while healthy"
+
+
+def at_work(now: HostView, then: HostView | None) -> tuple[Probe, ...]:
+    """Whether jobs that are at work just now, and were not while healthy, have ended.
+
+    systemd forgets how a job ended the last time once it is started anew.
+    """
+    known = {} if then is None else then.units
+    working = [name for name, (unit, _) in now.units.items() if _works(unit)]
+    new = (name for name in working if name not in known or not _works(known[name][0]))
+    return tuple(asked_of(now.host, AT_REST, name) for name in new)
+
+
+def is_at_rest(view: HostView, unit: str) -> Said | None:
+    """Whether a job is not at work; None where it is not known."""
+    if unit not in view.units:
+        return None
+    return not _works(view.units[unit][0]), f"the job {unit} is at work"
+
+
+def _works(unit: UnitFacts) -> bool:
+    return unit.type == "oneshot" and unit.active_state == "activating"
 
 
 def _failed(unit: UnitFacts) -> bool:

@@ -44,6 +44,9 @@ FLAPPING_SECONDS = 20.0
 AGREED_TIMES = 3
 """So much longer it is waited for the next failure, where a person agreed to the repair of one."""
 
+JOB_SECONDS = 12.0
+"""How long the end of a job is waited for that is at work when its host is looked at."""
+
 LOG_LINES, MOST_LOGS = 200, 3
 """How much of a service's log is read, and of how many services, where requests failed."""
 
@@ -150,6 +153,7 @@ async def ask_the_hosts_behind(at: Progress, effects: Effects, key: str) -> Prog
 
 async def ask_the_host(at: Progress, effects: Effects, key: str, host: Host) -> Progress:
     """Where users are served, ask what the ticket may be about and no user would notice."""
+    at = await _let_jobs_end(at, effects, key, host)
     case = at.known
     baseline = case.baseline_of(host.name)
     view = HostView(host, case.evidence)
@@ -176,6 +180,18 @@ async def ask_the_host(at: Progress, effects: Effects, key: str, host: Host) -> 
     if doubted:
         at = await _check(at, effects, f"{key}.checks", doubted)
     return at if at.known.red else await _ask_what_was_set(at, effects, key, doubted, host)
+
+
+async def _let_jobs_end(at: Progress, effects: Effects, key: str, host: Host) -> Progress:
+    """Where a job is at work just now: how does it end? A long one is not waited for."""
+    own = HostCase(at.known, host.name)
+    working = failed_jobs.at_work(own.view, own.then)
+    if not working:
+        return at
+    await effects.watch(f"{key}.rest", working, grace_seconds=JOB_SECONDS, seconds=0.0)
+    call = ActionCall(action="units.show", host=host.name, params={"pattern": "*.service"})
+    why = "How did the jobs end that were at work?"
+    return at.with_evidence(await effects.observe(f"{key}.ended", Step.ANALYZE, [call], why))
 
 
 def _sending_fails(case: Case) -> bool:

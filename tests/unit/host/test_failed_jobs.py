@@ -61,3 +61,12 @@ def test_a_port_for_datagrams_that_is_gone_is_told() -> None:
         False,
         "chrony.service does not listen on UDP port 123 any more",
     )
+
+
+def test_a_job_at_work_that_was_not_while_healthy_is_waited_for() -> None:
+    now = units(job("pack.service", "activating"), job("long.service", "activating"))
+    (probe,) = failed_jobs.at_work(now, units(job("long.service", "activating")))
+    assert probe.subject == "pack.service"
+    assert checks.judge(probe, now) == (False, "the job pack.service is at work")
+    assert (checks.judge(probe, units(job("pack.service"))) or (False,))[0]
+    assert failed_jobs.at_work(units(unit("web.service", "activating", "start")), None) == ()

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import pytest
 
 from app.domain.execution import Outcome
 from app.domain.host import Host
 from app.domain.probe import Probe, ProbeKind, ProbeResult
+from app.host import failed_jobs
 from app.services.asking import (
     CALM_SECONDS,
     FLAPPING_SECONDS,
@@ -128,6 +132,44 @@ async def test_users_of_others_are_asked_too_where_a_host_only_says_that_it_is_a
     world.stop()
     await run_execution(world, world.given(), LIMITS)
     assert "analyze-1.needing" in world.keys
+
+
+class JobAtWork(World):
+    """A job is at work when the host is looked at, and then ends."""
+
+    def __init__(self, active: str, result: str) -> None:
+        super().__init__()
+        self.units["tolls.service"] = told.unit("tolls.service", "activating", "start",
+                                                type="oneshot")  # fmt: skip
+        self.ended = told.unit("tolls.service", active, "dead", result, type="oneshot")
+
+    async def watch(
+        self, key: str, probes: Sequence[Probe], **pace: Any
+    ) -> tuple[ProbeResult, ...]:
+        if any(probe.check == failed_jobs.AT_REST for probe in probes):
+            self.units["tolls.service"] = self.ended
+        return await super().watch(key, probes, **pace)
+
+    def _asked(self, probe: Probe) -> ProbeResult:
+        found = super()._asked(probe)
+        fails = probe.check == failed_jobs.CHECK and self.ended["active_state"] == "failed"
+        return found.model_copy(update={"ok": False, "error": "check"} if fails else {})
+
+
+@pytest.mark.parametrize(
+    ("active", "result", "outcome"),
+    [
+        ("inactive", "success", Outcome.NO_FAULT),
+        ("failed", "exit-code", Outcome.ESCALATED),
+    ],
+)
+async def test_how_a_job_ends_that_is_at_work_is_waited_for(
+    active: str, result: str, outcome: Outcome
+) -> None:
+    """systemd tells nothing of its last end meanwhile, and all looks well."""
+    world = JobAtWork(active, result)
+    ending = await run_execution(world, world.given(), LIMITS)
+    assert ending.outcome is outcome
 
 
 @pytest.mark.parametrize(
