@@ -53,6 +53,15 @@ class HeldTable(Value):
     table: str  # with its schema
 
 
+class PreparedTransaction(Value):
+    """A transaction of two-phase commit, neither committed nor rolled back; no process has it."""
+
+    name: str
+    user: str
+    database: str
+    seconds: float = 0  # since it was prepared
+
+
 class ReplicationSlot(Value):
     name: str
     kind: str = ""
@@ -190,6 +199,7 @@ class PostgresCluster(Value):
     sessions: tuple[PostgresSession, ...] = ()
     groups: tuple[SessionGroup, ...] = ()
     slots: tuple[ReplicationSlot, ...] = ()
+    prepared: tuple[PreparedTransaction, ...] = ()
     pending_restart: tuple[str, ...] = ()
     file_problems: tuple[FileProblem, ...] = ()
     autovacuum_off: tuple[TableWithoutVacuum, ...] = ()

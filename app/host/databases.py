@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 
 from app.domain.value import Value
@@ -12,6 +13,7 @@ from app.host.database_facts import (
     PostgresCluster,
     PostgresFacts,
     PostgresSession,
+    PreparedTransaction,
     RedisFacts,
     RedisServer,
     ReplicationSlot,
@@ -39,6 +41,9 @@ FORGOTTEN_SECONDS = 3.0
 
 _STRONG = frozenset({"AccessExclusiveLock", "ExclusiveLock", "ShareRowExclusiveLock", "ShareLock"})
 """Locks on a whole table that keep writers, or everybody, away from it."""
+
+_OF_NOBODY = 0
+"""The process by which PostgreSQL says that what holds a lock is a prepared transaction."""
 
 _PINNED_SHARE, _PINNED_BYTES = 0.1, 1024**3
 _FULL_SHARE = 0.98
@@ -148,6 +153,17 @@ def waiting_for_sleeper(server: MariadbServer, one: MariadbForgotten) -> int:
     return len(waiting)
 
 
+def in_doubt(cluster: PostgresCluster) -> tuple[tuple[PreparedTransaction, int], ...]:
+    """Prepared transactions of databases in which somebody waits for one, and how many do.
+
+    Which one of several it is PostgreSQL does not tell: it names the process 0.
+    """
+    waiting = Counter(
+        one.database for one in cluster.sessions if _OF_NOBODY in (one.blocked_by or ())
+    )
+    return tuple((one, waiting[one.database]) for one in cluster.prepared if waiting[one.database])
+
+
 def pinning(view: HostView, cluster: PostgresCluster) -> tuple[ReplicationSlot, ...]:
     """Slots that nobody reads and that keep much of the volume for themselves."""
     volume = view.filesystem_of(cluster.data)
@@ -181,6 +197,9 @@ def _of_postgres(view: HostView, cluster: PostgresCluster) -> Iterable[str]:
         held = f"{waiting_for(cluster, one.pid)} wait for it, lock {one.lock}"
         idle = f"is idle in a transaction for {one.state_seconds:.0f} s"
         yield f"session {one.pid} of {one.user} {idle}; {held}"
+    for transaction, waiting in in_doubt(cluster):
+        since = f"is prepared since {transaction.seconds:.0f} s and not ended"
+        yield f"the transaction {transaction.name} {since}; {waiting} wait for it"
     for slot in pinning(view, cluster):
         kept = f"keeps {(slot.retained_bytes or 0) // 2**20} MiB of WAL"
         yield f"the replication slot {slot.name} is inactive and {kept}"

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from app.domain.value import Value
+from app.host.drift import program
+from app.host.facts import ProcessesFacts
 from app.host.view import HostView, beneath
 
 _DENIED = re.compile(r"permission denied|errno 13\b|\beacces\b|operation not permitted", re.I)
@@ -29,14 +32,30 @@ class Denial(Value):
 def denials(view: HostView, units: Iterable[str]) -> Iterator[Denial]:
     """Every such path of services that run as somebody, of each the newest lines first."""
     for name in units:
-        unit, log = view.units.get(name), view.log(name)
-        user = None if unit is None else unit[0].user
-        if log is None or not user or user == "root":
+        log, user = view.log(name), account_of(view, name)
+        if log is None or user is None:
             continue
         for line in reversed(log[0].lines):
             said, closed = line.example, _READ_ONLY.search(line.example) is not None
             for path in _paths(said) if closed or _DENIED.search(said) else ():
                 yield Denial(path=path, unit=name, user=user, line=said[:200], read_only=closed)
+
+
+def account_of(view: HostView, unit: str) -> str | None:
+    """Whom a service does its work as; None for root, or where that is not known.
+
+    Some are started as root and hand their work to processes of another account.
+    """
+    found = view.units.get(unit)
+    user = None if found is None else found[0].user
+    if user and user != "root":
+        return user
+    if program(unit) == "nginx" and view.nginx is not None:
+        return view.nginx[0].user
+    listed = view.facts(ProcessesFacts, "processes.list")
+    processes = () if listed is None else listed[0].processes
+    workers = Counter(p.user for p in processes if p.unit == unit and p.user != "root")
+    return workers.most_common(1)[0][0] if workers else None
 
 
 def denied_paths(said: str) -> frozenset[str]:

@@ -78,19 +78,32 @@ class UnitsFacts(Value):
 
 
 class FailingRequest(Value):
-    """A request that users made and that was answered with 500 or above, or 413, lately."""
+    """A request that users made and that was answered with 500 or above, or 413, lately, or that
+    they gave up (499); or that was answered with 403, 404 or 410, and well before that."""
 
     method: str
     path: str  # without its query
     failed: int = 0
     answered: int = 0  # with anything else
+    served: bool = False  # whether it was answered well before, as far back as the log tells
     last_ago: float  # seconds
     last_status: int
 
     @property
     def fails_still(self) -> bool:
         """Whether the last time it was made it failed."""
-        return self.last_status >= 500 or self.too_large
+        return self.last_status >= 500 or self.too_large or self.withdrawn or self.given_up
+
+    @property
+    def given_up(self) -> bool:
+        """Whether who asked for a page did not wait for it any longer: such a page is late, or the
+        user was in a hurry. What was sent tells nothing so."""
+        return self.last_status == 499 and self.method == "GET"
+
+    @property
+    def withdrawn(self) -> bool:
+        """Whether it was answered well, and is not there or not allowed now."""
+        return self.served and self.last_status in (403, 404, 410)
 
     @property
     def too_large(self) -> bool:

@@ -61,6 +61,10 @@ _MADE_BY_PROGRAMS = re.compile(r"\b(?:DOCKER|docker|br-[0-9a-f]|f2b-|KUBE-|cni)"
 
 TURNING_AWAY = frozenset({"drop", "reject"})
 
+LEADING_ELSEWHERE = frozenset({"dnat", "redirect"})
+"""What makes another port or host answer than was asked. Every network of containers lives by it:
+only what was not there while healthy is in question."""
+
 
 def text_of(incident: Incident) -> str:
     """What a ticket says, in lower case."""
@@ -99,7 +103,7 @@ def filters_of(host: Host, now: HostView, then: HostView | None) -> tuple[Probe,
     return tuple(
         asked_of(host, FILTER, rule.text)
         for rule in (() if found is None else found[0])
-        if rule.verdict in TURNING_AWAY
+        if rule.verdict in TURNING_AWAY | LEADING_ELSEWHERE
     )
 
 

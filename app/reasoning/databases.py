@@ -11,6 +11,7 @@ from app.host.database_facts import (
     MariadbServer,
     PostgresCluster,
     PostgresSession,
+    PreparedTransaction,
     RedisServer,
 )
 from app.host.database_losses import INDEX, UPKEEP, lost_indexes, unvacuumed
@@ -20,6 +21,7 @@ from app.host.databases import (
     Found,
     forgotten,
     full,
+    in_doubt,
     pinning,
     server,
     servers,
@@ -56,6 +58,8 @@ def database_subjects(case: HostCase) -> Iterable[Subject]:
         if isinstance(found.server, PostgresCluster):
             for session in forgotten(found.server):
                 yield _session(case, found, _of_postgres(found.server, session))
+            for transaction, waiting in in_doubt(found.server):
+                yield _session(case, found, _prepared(transaction, waiting))
         if isinstance(found.server, MariadbServer):
             for sleeper in slept_on(found.server):
                 yield _session(case, found, _of_mariadb(found.server, sleeper))
@@ -170,7 +174,7 @@ def _then(case: HostCase, found: Found) -> dict[str, Any]:
 def _session(case: HostCase, found: Found, session: dict[str, Any]) -> Subject:
     facts, sources = case.common()
     facts["session"] = session | {"engine": found.engine, "port": found.server.port}
-    name = f"{found.subject}/{session['pid']}"
+    name = f"{found.subject}/{session['pid'] or session['prepared']}"
     return _subject(case, "session", name, facts, sources, found.evidence_id)
 
 
@@ -179,6 +183,15 @@ def _of_postgres(cluster: PostgresCluster, session: PostgresSession) -> dict[str
         "waiting": waiting_for(cluster, session.pid),
         "application": session.application or "a program without a name",
         "address": session.address or "this host",
+    }
+
+
+def _prepared(transaction: PreparedTransaction, waiting: int) -> dict[str, Any]:
+    """No process runs it any more: it is told by its name."""
+    return transaction.model_dump(mode="json", exclude={"name"}) | {
+        "pid": 0,
+        "prepared": transaction.name,
+        "waiting": waiting,
     }
 
 

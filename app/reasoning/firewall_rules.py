@@ -40,13 +40,15 @@ def _in_question(case: HostCase) -> Iterable[tuple[FirewallRule, tuple[FirewallR
     found = case.view.facts(FirewallFacts, "firewall.show")
     if found is None or not cut_off:
         return
+    then = _then(case)
+    new = network_state.new_rules(case.view, case.then)
     turning = [
         rule
         for rule in found[0].rules
         if rule.verdict in network_state.TURNING_AWAY
-        and (not rule.ports or ports & {*rule.ports} or rule.text in doubted)
+        or (rule.verdict in network_state.LEADING_ELSEWHERE and new and rule in new[0])
+        if not rule.ports or ports & {*rule.ports} or rule.text in doubted
     ]
-    then = _then(case)
     told: set[str] = set()
     for rule in turning:
         if then is None or then.has(rule):

@@ -226,7 +226,7 @@ _OWN: Final[dict[str, Scope]] = {
     "database": {"database": _DATABASE},
     "session": {"session": Record("a session", {
         **(type_of_model(PostgresSession).fields or {}),
-        **(type_of_model(AtWork).fields or {}), "said": TEXT, "note": TEXT})},
+        **(type_of_model(AtWork).fields or {}), "said": TEXT, "note": TEXT, "prepared": TEXT})},
     "process": {"process": extended(BusyProcess, {"busy_then": TRUTH})},
     "difference": {"changes": each(Change), "difference": made(
         "what the ticket is about", theme=TEXT, paths=TEXT, how=TEXT, alone=TRUTH, refused=TRUTH,

@@ -245,6 +245,7 @@ async def _ask_what_stopped_them(at: Progress, effects: Effects, key: str, host:
         if unit in own.view.units
         for action in ("unit.logs", "journal.unit")
     ]
+    calls.append(ActionCall(action="processes.list", host=own.host.name))  # as whom they work
     why = "What do services say of requests that failed?"
     return at.with_evidence(await effects.observe(f"{key}.logs", Step.ANALYZE, calls, why))
 

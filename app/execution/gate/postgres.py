@@ -87,6 +87,12 @@ _SLOTS = """
     FROM pg_replication_slots s ORDER BY s.restart_lsn NULLS LAST LIMIT 50
 """
 
+_PREPARED = """
+    SELECT x.gid AS name, x.owner AS user, x.database,
+        round(extract(epoch FROM now() - x.prepared)::numeric, 1)::float AS seconds
+    FROM pg_prepared_xacts x ORDER BY x.prepared LIMIT 20
+"""
+
 _STATE = f"""
     SELECT json_build_object(
         'version', current_setting('server_version_num')::int,
@@ -100,6 +106,7 @@ _STATE = f"""
         'wal_bytes', (SELECT sum(size)::bigint FROM pg_ls_waldir()),
         'sessions', (SELECT coalesce(json_agg(s), '[]') FROM ({_SESSIONS}) s),
         'slots', (SELECT coalesce(json_agg(s), '[]') FROM ({_SLOTS}) s),
+        'prepared', (SELECT coalesce(json_agg(p), '[]') FROM ({_PREPARED}) p),
         'pending_restart', (SELECT coalesce(json_agg(name), '[]') FROM pg_settings
             WHERE pending_restart),
         'file_problems', (SELECT coalesce(json_agg(p), '[]') FROM (

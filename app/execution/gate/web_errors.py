@@ -37,12 +37,19 @@ _MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 _TOO_LARGE = 413
 """The server's own limit refused it: nothing of it arrives at the application."""
 
+_WITHDRAWN = frozenset({403, 404, 410})
+"""Nobody's loss where it was never answered otherwise: strangers ask for what is not there."""
+
+_GIVEN_UP = 499
+"""Written by nginx: the user did not wait for the answer any longer."""
+
 _OURS = "sre-agent"
 """Stands in our own requests: what they were answered is not what users were."""
 
 
 def web_errors(_: Params, __: Places) -> int:
-    """WebErrorFacts: what was answered 500 and above, or 413, in the last 15 minutes."""
+    """WebErrorFacts: what was answered 500 and above, or 413, or given up by who asked for it (499)
+    in the last 15 minutes; and what was answered well before, and now as not there or forbidden."""
     now = time.time()
     found: dict[tuple[str, str], dict[str, Any]] = {}
     answers, logs = 0, _logs()
@@ -56,19 +63,23 @@ def web_errors(_: Params, __: Places) -> int:
             if told is None or _OURS in line:
                 continue
             ago = now - _time(told)
-            if ago <= _LATELY_SECONDS:
-                answers += 1
-                _note(found, told, max(ago, 0.0))
+            answers += ago <= _LATELY_SECONDS
+            _note(found, told, max(ago, 0.0))
     failing = [one for one in found.values() if one["failed"]]
     failing.sort(key=lambda one: (-one["failed"], one["path"]))
     return answer({"logs": logs, "answers": answers, "failing": failing[:_MOST_LINES]})
 
 
 def _note(found: dict[tuple[str, str], dict[str, Any]], told: re.Match[str], ago: float) -> None:
+    """Of what is long past only that it was answered well."""
     method, path, status = told[10], told[11], int(told[12])
-    fresh = {"method": method, "path": path, "failed": 0, "answered": 0, "last_ago": ago}
-    one = found.setdefault((method, path), fresh)
-    one["failed" if status >= 500 or status == _TOO_LARGE else "answered"] += 1
+    fresh = {"method": method, "path": path, "failed": 0, "answered": 0, "served": False}
+    one = found.setdefault((method, path), {**fresh, "last_ago": ago, "last_status": status})
+    if ago <= _LATELY_SECONDS:
+        withdrawn = status in _WITHDRAWN and one["served"]
+        fails = status >= 500 or status in (_TOO_LARGE, _GIVEN_UP) or withdrawn
+        one["failed" if fails else "answered"] += 1
+    one["served"] = one["served"] or status < 400
     if ago <= one["last_ago"]:
         one["last_ago"], one["last_status"] = round(ago, 1), status
 

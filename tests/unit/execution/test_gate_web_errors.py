@@ -60,6 +60,25 @@ def test_what_fails_is_told_by_method_and_path_and_how_it_went_last(
     assert 25 <= facts.failing[0].last_ago <= 40
 
 
+def test_what_was_served_and_is_withdrawn_and_what_users_gave_up_is_told(
+    logs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (logs / "access.log").write_text(
+        line(200, "GET /forms/leave.pdf", ago=3000)
+        + line(404, "GET /forms/leave.pdf", ago=20)
+        + line(404, "GET /wp-login.php", ago=15)  # it was never there
+        + line(403, "GET /back", ago=14)
+        + line(200, "GET /back", ago=12)
+        + line(499, "GET /slow", ago=10)
+        + line(499, "POST /slow", ago=9)
+    )
+    assert {(f.method, f.path): f.fails_still for f in told(capsys).failing} == {
+        ("GET", "/forms/leave.pdf"): True,
+        ("GET", "/slow"): True,
+        ("POST", "/slow"): False,
+    }
+
+
 def test_zones_ages_and_our_own_requests_are_minded(
     logs: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

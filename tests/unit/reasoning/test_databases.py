@@ -88,6 +88,17 @@ async def test_a_backup_that_others_wait_for_is_left_alone() -> None:
     assert judged.advice is Advice.HAND_OVER
 
 
+IN_DOUBT = {"name": "settle-7", "user": "erp", "database": "sales", "seconds": 900}
+
+
+@pytest.mark.parametrize("blocked_by", [[0], []])
+async def test_a_transaction_in_doubt_is_told_and_left_to_its_owner(blocked_by: list[int]) -> None:
+    waits = {"pid": 9, "started": 6, "state": "active", "database": "sales"}
+    judged = await of_postgres(prepared=[IN_DOUBT], sessions=[waits | {"blocked_by": blocked_by}])
+    assert judged.advice is Advice.HAND_OVER
+    assert ("settle-7" in judged.statement) is bool(blocked_by)
+
+
 async def test_of_used_up_connections_the_one_that_holds_most_gives_its_idle_ones() -> None:
     judged = await of_postgres(used=37, groups=[group()])
     assert steps(judged) == [
