@@ -124,15 +124,15 @@ def _nft(text: str) -> Iterator[tuple[str, str]]:
         yield f"nft:{name.strip()}", rules.strip()
 
 
+_COMES_AND_GOES = re.compile(r"\bveth[0-9a-f]+(?![0-9a-z])")
+"""Devices that an engine makes anew for a container at each start."""
+
+
 def _sysctl(text: str) -> Iterator[tuple[str, str]]:
     for line in text.splitlines():
         name, _, value = line.partition(" = ")
-        if not any(counter in name for counter in COUNTERS):
+        if not (_COMES_AND_GOES.search(name) or any(counter in name for counter in COUNTERS)):
             yield f"sysctl:{name.strip()}", value
-
-
-_COMES_AND_GOES = re.compile(r"\bveth[0-9a-f]+\b")
-"""Devices that an engine makes anew for a container at each start."""
 
 
 def _route(text: str) -> Iterator[tuple[str, str]]:
