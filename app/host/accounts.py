@@ -9,7 +9,7 @@ from app.host.facts import Account, AccountsFacts
 from app.host.kept import ABOUT_LOGINS
 from app.host.view import HostView
 
-ASKED, CHECK = "accounts.list", "account"
+ASKED, CHECK, BELONGS = "accounts.list", "account", "belongs"
 ABOUT = re.compile(ABOUT_LOGINS)
 
 Said = tuple[bool, str]
@@ -26,6 +26,35 @@ def learned(then: HostView) -> Iterable[tuple[str, str]]:
     for one in known(then).values():
         if one.may_log_in == "yes" and one.shell_exists == "yes" and one.expired == "no":
             yield CHECK, one.name
+
+
+def memberships(then: HostView) -> Iterable[tuple[str, str]]:
+    """Pairs of the check and an account with its groups, of those that could be logged into."""
+    for one in known(then).values():
+        if one.may_log_in == "yes" and one.groups and one.name != "root":
+            yield BELONGS, f"{one.name} {one.groups}"
+
+
+def left(now: Account, groups: str | None) -> tuple[str, ...]:
+    """The groups, of those that are named, in which an account no longer is."""
+    if now.groups is None or not groups:
+        return ()
+    return tuple(sorted({*groups.split(",")} - {now.group, *now.groups.split(",")}))
+
+
+def name_of(subject: str) -> str:
+    """The account that a check is about."""
+    return subject.partition(" ")[0]
+
+
+def belongs(view: HostView, subject: str) -> Said | None:
+    """Whether an account is in all the groups in which it was."""
+    name, _, groups = subject.partition(" ")
+    one = known(view).get(name)
+    if one is None or one.groups is None:
+        return None
+    out = left(one, groups)
+    return not out, f"the account {name} is no longer in {', '.join(out)}, as it was while healthy"
 
 
 def can_log_in(view: HostView, name: str) -> Said | None:

@@ -48,6 +48,7 @@ _ABOUT = {
     "clock": re.compile(r"\b(clock\w*|time|ntp|chrony|sync\w*|drift\w*|kerberos|token)\b"),
     load.CHECK: load.ABOUT_LOAD,
     accounts.CHECK: accounts.ABOUT,
+    accounts.BELONGS: accounts.ABOUT,
     **network_state.ABOUT,
 }
 """How people speak of what a check is about."""
@@ -87,6 +88,7 @@ def learned(then: HostView) -> tuple[Probe, ...]:
         *(asked_of(then.host, check, subject) for check, subject in load.learned(then)),
         *(asked_of(then.host, check, subject) for check, subject in mounts.learned(then)),
         *(asked_of(then.host, check, subject) for check, subject in accounts.learned(then)),
+        *(asked_of(then.host, check, subject) for check, subject in accounts.memberships(then)),
         *(asked_of(then.host, check, subject) for check, subject in job_scripts.learned(then)),
         *(asked_of(then.host, check, subject) for check, subject in job_scripts.piles(then)),
     ]
@@ -328,6 +330,7 @@ _ASKED_BY: dict[str, _Asks] = {
     "config": lambda unit: (config_test_of(unit) or "", {}),
     load.CHECK: _whole(load.ASKED),
     accounts.CHECK: _whole(accounts.ASKED),
+    accounts.BELONGS: _whole(accounts.ASKED),
     job_scripts.CHECK: _whole(job_scripts.ASKED),
     job_scripts.PILES: _whole(job_scripts.ASKED),
     web_limits.CHECK: _whole(web_limits.ASKED),
@@ -354,6 +357,7 @@ _JUDGED_BY: dict[str, Callable[[HostView, str], Said | None]] = {
     "config": _config_passes,
     load.CHECK: load.nothing_runs_away,
     accounts.CHECK: accounts.can_log_in,
+    accounts.BELONGS: accounts.belongs,
     job_scripts.CHECK: job_scripts.is_free,
     job_scripts.PILES: job_scripts.runs_alone,
     web_limits.CHECK: web_limits.takes,

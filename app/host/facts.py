@@ -185,6 +185,7 @@ class Account(Value):
     uid: int
     gid: int
     group: str  # the name of its first group; "" where no group has that id
+    groups: str | None = None  # the names of the others, "adm,video"; None: not told
     home: str
     shell: str
     shell_exists: str  # yes | no
@@ -195,6 +196,13 @@ class Account(Value):
 
 class AccountsFacts(Value):
     accounts: tuple[Account, ...] = ()
+
+
+class MembershipFacts(Value):
+    """Whether an account is in a group, besides its first one."""
+
+    exists: str  # yes | no: the account, or the group, is not there
+    member: str  # yes | no
 
 
 class AccountStateFacts(Value):

@@ -7,10 +7,43 @@ from collections.abc import Iterable
 
 from app.domain.action import ActionCall
 from app.host import accounts
+from app.host.denials import account_of
 from app.host.facts import Account
 from app.reasoning.host_case import HostCase
 from app.reasoning.subjects import Subject
 from app.reasoning.unit_facts import unit_facts
+
+_GROUPS = "/etc/group"
+
+WITH_POWER = frozenset(
+    [
+        "root",
+        "sudo",
+        "wheel",
+        "adm",
+        "admin",
+        "docker",
+        "lxd",
+        "lxc",
+        "incus",
+        "incus-admin",
+        "libvirt",
+        "libvirtd",
+        "kvm",
+        "shadow",
+        "disk",
+        "kmem",
+        "tty",
+        "staff",
+        "users",
+        "nogroup",
+        "ssh_keys",
+        "systemd-journal",
+        "crontab",
+        "mail",
+    ]
+)
+"""Groups that let their members rule others, or read what is theirs: people put somebody there."""
 
 _NO_SUCH_USER, _NO_SUCH_GROUP = 217, 216
 """Exit codes of systemd where it cannot become the unit's user or group."""
@@ -23,8 +56,12 @@ def account_subjects(case: HostCase) -> Iterable[Subject]:
         return
     for name, then in accounts.known(case.then).items():
         fault = _fault(then, now.get(name))
-        users = [unit for unit in case.units if _runs_as(case, unit, name)]
-        checked = any(p.probe.check == accounts.CHECK and p.probe.subject == name for p in case.red)
+        users = [unit for unit in case.units if _runs_as(case, unit, name, fault)]
+        checked = any(
+            p.probe.check in (accounts.CHECK, accounts.BELONGS)
+            and accounts.name_of(p.probe.subject or "") == name
+            for p in case.red
+        )
         jobs = [table for table in _tables_of(case, name) if fault == "expired"]
         if fault and (users or checked or jobs):
             yield _subject(case, fault, then, now.get(name), users, jobs=jobs, checked=checked)
@@ -33,6 +70,9 @@ def account_subjects(case: HostCase) -> Iterable[Subject]:
 def account_asks(case: HostCase) -> Iterable[ActionCall]:
     """What tells the accounts, where a unit could not become its user, or cron may not."""
     if any(p.probe.check == "cron" and "has expired" in p.detail for p in case.red):
+        yield ActionCall(action=accounts.ASKED, host=case.host.name)
+        return
+    if case.red and any(change.path == _GROUPS for change in (case.drift or ((), 0))[0]):
         yield ActionCall(action=accounts.ASKED, host=case.host.name)
         return
     for name in case.units:
@@ -55,13 +95,17 @@ def _fault(then: Account, now: Account | None) -> str | None:
         return "missing"
     if then.expired == "no" and now.expired == "yes":
         return "expired"
-    return "no-shell" if then.shell_exists == "yes" and now.shell_exists == "no" else None
+    if then.shell_exists == "yes" and now.shell_exists == "no":
+        return "no-shell"
+    return "out-of-group" if accounts.left(now, then.groups) else None
 
 
-def _runs_as(case: HostCase, unit: str, account: str) -> bool:
-    """Whether a unit that does not run well is to run as that account."""
-    found = case.view.units.get(unit)
-    return found is not None and found[0].user == account and not case.view.steady(unit)
+def _runs_as(case: HostCase, unit: str, account: str, fault: str | None) -> bool:
+    """Whether a unit that does not run well is to run as that account; out of a group it may well
+    run, and be denied what it needs."""
+    if account_of(case.view, unit) != account:
+        return False
+    return not case.view.steady(unit) or (fault == "out-of-group" and unit in case.failing)
 
 
 def _subject(
@@ -75,6 +119,7 @@ def _subject(
     checked: bool,
 ) -> Subject:
     facts, sources = case.common()
+    out = () if now is None else accounts.left(now, then.groups)
     facts["account"] = {
         "name": then.name,
         "fault": fault,
@@ -83,6 +128,8 @@ def _subject(
         "used_by": ", ".join(users),
         "jobs": ", ".join(jobs),
         "is_checked": checked,
+        "left": ", ".join(out),
+        "may_join": [{"group": group} for group in out if group not in WITH_POWER],
     }
     facts["units"] = [unit_facts(case, name)[0] for name in users]
     asked = case.view.evidence(accounts.ASKED)

@@ -238,7 +238,9 @@ _OWN: Final[dict[str, Scope]] = {
     "mounting": {"change": _CHANGE, "units": each(_UNIT), "mounting": extended(AmissMount, {
         "is_checked": TRUTH, "using": TEXT, "complaint": TEXT, "entries": NUMBER, "damage": TEXT})},
     "account": {"units": each(_UNIT), "account": made(
-        "an account", name=TEXT, fault=one_of("missing", "no-shell", "expired"),
+        "an account", name=TEXT,
+        fault=one_of("missing", "no-shell", "expired", "out-of-group"), left=TEXT,
+        may_join=each(made("a group", group=TEXT)),
         then=type_of_model(Account), now=type_of_model(Account), used_by=TEXT, jobs=TEXT,
         is_checked=TRUTH)},
     "table": {"table": extended(TableWithoutVacuum, {"name": TEXT, "port": NUMBER})},

@@ -43,6 +43,7 @@ PAGES_ASKED = 2
 
 _OF_NO_UNIT = frozenset({
     kept.CHECK, job_scripts.CHECK, job_scripts.PILES, web_limits.CHECK, accounts.CHECK,
+    accounts.BELONGS,
     *database_checks.OF_NO_UNIT,
 })  # fmt: skip
 """Checks that say all there is to say: where only they fail, no unit need be looked at closely."""

@@ -17,6 +17,7 @@ from .request import load_config
 
 USERADD, USERDEL, USERMOD = "/usr/sbin/useradd", "/usr/sbin/userdel", "/usr/sbin/usermod"
 GROUPADD, GROUPDEL = "/usr/sbin/groupadd", "/usr/sbin/groupdel"
+GPASSWD = "/usr/bin/gpasswd"
 NO_LOGIN = frozenset({"nologin", "false", "sync", "shutdown", "halt"})
 NEVER = "never"
 _SHADOW, _DAY = "/etc/shadow", 86400
@@ -118,6 +119,41 @@ def account_set_expiry(params: Params, places: Places) -> int:
     return answer({"account": name, "until": until})
 
 
+def account_membership(params: Params, _: Places) -> int:
+    """MembershipFacts: whether an account is in a group, besides its first one."""
+    name, group = str(params["account"]), str(params["group"])
+    found = next((one for one in _accounts() if one["name"] == name), None)
+    there = found is not None and group in _groups()
+    member = found is not None and group in str(found["groups"]).split(",")
+    return answer({"exists": "yes" if there else "no", "member": "yes" if member else "no"})
+
+
+def account_join_group(params: Params, places: Places) -> int:
+    """Add an account to a group that is there; what it is in besides stays."""
+    name, group = _of_membership(params, places)
+    made.note(f"member {name} {group}", places)
+    _run(USERMOD, "--append", "--groups", group, "--", name)
+    return answer({"account": name, "group": group})
+
+
+def account_leave_group(params: Params, places: Places) -> int:
+    """Take an account out of a group into which this gate has put it."""
+    name, group = _of_membership(params, places)
+    if made.noted(f"member {name} {group}", places) is None:
+        raise Failed(f"the gate has not put {name} into {group}; it is left there")
+    _run(GPASSWD, "--delete", name, group)
+    made.forget(f"member {name} {group}", places)
+    return answer({"account": name, "group": group})
+
+
+def _of_membership(params: Params, places: Places) -> tuple[str, str]:
+    name, group = str(params["account"]), str(params["group"])
+    _require_not_ours(name, places)
+    if group not in _groups() or not any(one["name"] == name for one in _accounts()):
+        raise Failed(f"there is no account {name}, or no group {group}")
+    return name, group
+
+
 def has_expired(name: str) -> bool:
     """Whether an account may no longer be used: PAM starts nothing as it, cron's jobs neither."""
     day = _last_days().get(name)
@@ -139,6 +175,7 @@ def _require_not_ours(name: str, places: Places) -> None:
 def _accounts() -> list[Facts]:
     names = {gid: name for name, gid in _groups().items()}
     days, today = _last_days(), time.time() // _DAY
+    members = _members()
     found = []
     for line in text_at("/etc/passwd", 1 << 20).splitlines():
         fields = line.split(":")
@@ -151,6 +188,7 @@ def _accounts() -> list[Facts]:
                 "uid": int(fields[2]),
                 "gid": int(fields[3]),
                 "group": names.get(int(fields[3]), ""),
+                "groups": ",".join(sorted(members.get(fields[0], ()))),
                 "home": fields[5],
                 "shell": shell,
                 "shell_exists": "yes" if os.access(shell, os.X_OK) else "no",
@@ -164,6 +202,15 @@ def _accounts() -> list[Facts]:
 
 def _as_date(day: int | None) -> str:
     return NEVER if day is None else str(date(1970, 1, 1) + timedelta(day))
+
+
+def _members() -> dict[str, set[str]]:
+    """The groups of each account besides its first one."""
+    found: dict[str, set[str]] = {}
+    for fields in (line.split(":") for line in text_at("/etc/group", 1 << 20).splitlines()):
+        for member in fields[3].split(",") if len(fields) > 3 else ():
+            found.setdefault(member.strip(), set()).add(fields[0])
+    return found
 
 
 def _groups() -> dict[str, int]:

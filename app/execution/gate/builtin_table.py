@@ -21,6 +21,9 @@ _MODULES: dict[str, tuple[str, ...]] = {
     ),
     "accounts": (
         "account_create",
+        "account_join_group",
+        "account_leave_group",
+        "account_membership",
         "account_remove",
         "account_set_expiry",
         "account_set_shell",

@@ -118,6 +118,31 @@ def test_a_ticket_about_logins_doubts_accounts_without_a_shell(
     assert ("robot" in {c.subject for c in found}) is doubted
 
 
+MEMBER = PERSON | {"groups": "adm,render"}
+
+
+@pytest.mark.parametrize(("now", "doubted"), [("adm,render", False), ("adm", True), ("", True)])
+def test_a_ticket_about_logins_doubts_accounts_that_are_out_of_a_group(
+    now: str, doubted: bool
+) -> None:
+    given = was(login(ROOT, PERSON | {"groups": now}), ROOT, MEMBER)
+    told = given.incident.model_copy(update={"short_description": "robot cannot log in"})
+    (known,) = given.baselines
+    view = HostView(HOST, given.evidence)
+    found = checks.doubted(checks.learned(known.view(HOST)), view, told)
+    assert (accounts.BELONGS in {c.check for c in found}) is doubted
+
+
+async def test_who_fell_out_of_a_group_is_put_back_if_a_person_agrees() -> None:
+    given = was(login(ROOT, PERSON | {"groups": ""}), ROOT, MEMBER)
+    said = "the account robot is no longer in adm, render"
+    judged = await judge(failing(given, accounts.BELONGS, "robot adm,render", said))
+    assert steps(judged) == ["account.join_group account=robot group=render"]
+    assert judged.repair is not None
+    assert judged.repair.requires_person
+    assert "adm, render" in judged.statement
+
+
 ANN = account("ann", uid=1009, gid=1009)
 TABLE = "/etc/cron.d/tally"
 
