@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterable
 from typing import Any
 
@@ -78,7 +79,7 @@ def difference_subjects(case: HostCase) -> Iterable[Subject]:
             "looked_at": all(case.view.asked(ask.action, **ask.params) for ask in asks),
             "words_unread": len(said) < len(asks),
             "comments": "\n".join(text for text, _ in said),
-            "timers": _timers(changes),
+            "timers": _timers(case, changes),
             "jobs": _jobs(case, changes),
             "of_a_unit": any(c.path.startswith(_UNIT_FILES) for c in changes),
             "reloaded": _readers(case, theme, changes, reload=True),
@@ -154,6 +155,12 @@ def _jobs(case: HostCase, changes: tuple[Change, ...]) -> list[dict[str, Any]]:
     return [{"unit": name} for name in dict.fromkeys(ran)]
 
 
-def _timers(changes: tuple[Change, ...]) -> list[dict[str, Any]]:
-    names = (timer_of(change.path) for change in changes)
+def _timers(case: HostCase, changes: tuple[Change, ...]) -> list[dict[str, Any]]:
+    """Timers that changed, and those that ran and do not since the job that they start changed."""
+    names = [timer_of(change.path) for change in changes]
+    down = {p.probe.subject for p in case.red if p.probe.check == "runs"}
+    known = {} if case.then is None else case.then.units
+    for unit in (posixpath.basename(change.path) for change in changes):
+        if unit in known:
+            names += [name for name in known[unit][0].triggered_by if name in down]
     return [{"unit": name} for name in dict.fromkeys(names) if name is not None]
