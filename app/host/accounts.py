@@ -12,6 +12,36 @@ from app.host.view import HostView
 ASKED, CHECK, BELONGS = "accounts.list", "account", "belongs"
 ABOUT = re.compile(ABOUT_LOGINS)
 
+WITH_POWER = frozenset(
+    [
+        "root",
+        "sudo",
+        "wheel",
+        "adm",
+        "admin",
+        "docker",
+        "lxd",
+        "lxc",
+        "incus",
+        "incus-admin",
+        "libvirt",
+        "libvirtd",
+        "kvm",
+        "shadow",
+        "disk",
+        "kmem",
+        "tty",
+        "staff",
+        "users",
+        "nogroup",
+        "ssh_keys",
+        "systemd-journal",
+        "crontab",
+        "mail",
+    ]
+)
+"""Groups that let their members rule others, or read what is theirs: people put somebody there."""
+
 Said = tuple[bool, str]
 
 
@@ -29,10 +59,12 @@ def learned(then: HostView) -> Iterable[tuple[str, str]]:
 
 
 def memberships(then: HostView) -> Iterable[tuple[str, str]]:
-    """Pairs of the check and an account with its groups, of those that could be logged into."""
+    """Pairs of the check and an account with its groups, but for those with power over others, of
+    the accounts that could be logged into."""
     for one in known(then).values():
-        if one.may_log_in == "yes" and one.groups and one.name != "root":
-            yield BELONGS, f"{one.name} {one.groups}"
+        plain = sorted({*(one.groups or "").split(",")} - WITH_POWER - {""})
+        if one.may_log_in == "yes" and plain and one.name != "root":
+            yield BELONGS, f"{one.name} {','.join(plain)}"
 
 
 def left(now: Account, groups: str | None) -> tuple[str, ...]:

@@ -243,6 +243,8 @@ class PathWalker:
         if self.proxying.answers_otherwise(units[0], failing):
             blamed = units[0]
         said = failing.detail or failing.error or f"status {failing.status}"
-        text = f"Nothing beneath {blamed} fails, yet it does not serve: {said}"
+        page = failing.probe.path if failing.probe.kind is ProbeKind.HTTP else ""
+        what = f" {page}" if page not in ("", "/") else ""
+        text = f"Nothing beneath {blamed} fails, yet it does not serve{what}: {said}"
         ids = [failing.evidence_id] if failing.evidence_id is not None else []
         return self.vantage.hop(Layer.APPLICATION, blamed, False, text, ids)

@@ -106,6 +106,15 @@ def failing_pages(view: HostView, known: Sequence[Probe]) -> tuple[Probe, ...]:
     )
 
 
+def with_its_past(result: ProbeResult, view: HostView) -> ProbeResult:
+    """The result of asking for a page that was served by the access log, and is not any more."""
+    gone = {one.path for one in failing_requests(view) if one.withdrawn}
+    if result.ok or result.probe.path not in gone:
+        return result
+    said = f"{result.detail}; by the access log it was served before: it is gone"
+    return result.model_copy(update={"detail": said})
+
+
 def failing_requests(view: HostView) -> tuple[FailingRequest, ...]:
     """What users asked for lately and were refused the last time too, the most often first."""
     found = view.facts(WebErrorFacts, "web.errors")

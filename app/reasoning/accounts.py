@@ -15,36 +15,6 @@ from app.reasoning.unit_facts import unit_facts
 
 _GROUPS = "/etc/group"
 
-WITH_POWER = frozenset(
-    [
-        "root",
-        "sudo",
-        "wheel",
-        "adm",
-        "admin",
-        "docker",
-        "lxd",
-        "lxc",
-        "incus",
-        "incus-admin",
-        "libvirt",
-        "libvirtd",
-        "kvm",
-        "shadow",
-        "disk",
-        "kmem",
-        "tty",
-        "staff",
-        "users",
-        "nogroup",
-        "ssh_keys",
-        "systemd-journal",
-        "crontab",
-        "mail",
-    ]
-)
-"""Groups that let their members rule others, or read what is theirs: people put somebody there."""
-
 _NO_SUCH_USER, _NO_SUCH_GROUP = 217, 216
 """Exit codes of systemd where it cannot become the unit's user or group."""
 
@@ -129,7 +99,7 @@ def _subject(
         "jobs": ", ".join(jobs),
         "is_checked": checked,
         "left": ", ".join(out),
-        "may_join": [{"group": group} for group in out if group not in WITH_POWER],
+        "may_join": [{"group": group} for group in out if group not in accounts.WITH_POWER],
     }
     facts["units"] = [unit_facts(case, name)[0] for name in users]
     asked = case.view.evidence(accounts.ASKED)

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from app.domain.action import ActionCall, Params
 from app.host.denials import Denial, denials
-from app.host.drift import Change, program
+from app.host.drift import Change, ChangeKind, program
 from app.host.facts import PathAccessFacts, PathComponent
 from app.reasoning.host_case import HostCase
 from app.reasoning.subjects import Subject
@@ -34,9 +34,9 @@ def denied_subjects(case: HostCase) -> Iterable[Subject]:
             "folder": folder.model_dump(mode="json"),
             "is_its_own": folder.owner == one.user and at.owner != one.user,
         }
-        keeper = _keeper(case, one.unit)
-        if keeper is not None and case.drift is not None:
-            facts["change"] = keeper.model_dump(mode="json")
+        change = _itself(case, at.path) or _keeper(case, one.unit)
+        if change is not None and case.drift is not None:
+            facts["change"] = change.model_dump(mode="json")
             sources["change"] = case.drift[1]
         yield Subject(
             kind="denied",
@@ -75,6 +75,12 @@ def _stop(facts: PathAccessFacts) -> tuple[PathComponent, PathComponent] | None:
         if closed or (one is shown[-1] and one.kind == "file" and one.writable is False):
             return one, folder
     return None
+
+
+def _itself(case: HostCase, path: str) -> Change | None:
+    """The path itself, where who may do what with it is not as it was while all was well."""
+    changes = (case.drift or ((), 0))[0]
+    return next((c for c in changes if c.path == path and c.kind is ChangeKind.MODE), None)
 
 
 def _keeper(case: HostCase, unit: str) -> Change | None:

@@ -26,6 +26,7 @@ from app.host.ticket_pages import (
     failing_requests,
     misplaced,
     named_pages,
+    with_its_past,
 )
 from app.host.view import HostView
 from app.reasoning.differences import set_otherwise_asks, themed
@@ -100,7 +101,8 @@ async def _ask_what_was_refused(
         return at
     why = f"{len(failing_requests(view))} requests of users failed lately; do they still?"
     results = await effects.probe(f"{key}.refused.pages", Step.ANALYZE, pages, why)
-    return at.with_probes(tuple(r for r in results if bears_out(r, at.known.incident, view)))
+    telling = (r for r in results if bears_out(r, at.known.incident, view))
+    return at.with_probes(tuple(with_its_past(result, view) for result in telling))
 
 
 async def ask_who_needs_it(at: Progress, effects: Effects, key: str) -> Progress:

@@ -167,3 +167,28 @@ async def test_many_files_are_not_given_away() -> None:
 async def test_a_folder_that_never_gave_its_group_leaves_files_as_they_are() -> None:
     judged = await judged_of_folder({"mode": "0700"}, [slip("slip-7.txt")], then_mode="0770")
     assert steps(judged) == [f"file.set_mode mode=0770 path={SHARED}"]
+
+
+async def test_a_folder_on_the_way_that_was_closed_is_opened_as_it_was() -> None:
+    """It is nobody's of the service, and another mode than while the host was healthy."""
+    own = tickets(user="clerk")
+    closed, path = "/var/lib/tickets", "/var/lib/tickets/in/7.bin"
+    facts = facts_of([nginx(), own], HEALTHY_LISTENERS)
+    facts |= asked(nginx(), own, log={"tickets.service": [f"open() {path}: Permission denied"]})
+    page = "http.local host_header=tickets.example url=http://127.0.0.1:9100/"
+    facts[page] = {"url": "http://127.0.0.1:9100/", "status": 500}
+    facts[f"path.access path={path} user=clerk"] = {
+        "path": path, "user": "clerk", "exists": False, "writable": None, "blocked_at": closed,
+        "components": [
+            component("/var/lib", "root", writable=False),
+            component(closed, "root", mode="0700", searchable=False, writable=False),
+        ],
+    }  # fmt: skip
+    facts["baseline.manifest"] = manifest_now(file(closed, None, kind="directory", mode="0700"))
+    given = case(facts, status=500)
+    known = baseline()
+    files = (*known.manifest.files, file(closed, None, kind="directory", mode="0755"))
+    manifest = known.manifest.model_copy(update={"files": files})
+    then = known.model_copy(update={"manifest": manifest})
+    judged = await judge(given.model_copy(update={"baselines": (then,)}))
+    assert steps(judged) == [f"file.set_mode mode=0755 path={closed}"], judged.statement
