@@ -161,6 +161,7 @@ def _timers(case: HostCase, changes: tuple[Change, ...]) -> list[dict[str, Any]]
     down = {p.probe.subject for p in case.red if p.probe.check == "runs"}
     known = {} if case.then is None else case.then.units
     for unit in (posixpath.basename(change.path) for change in changes):
-        if unit in known:
-            names += [name for name in known[unit][0].triggered_by if name in down]
+        told = known[unit][0].triggered_by if unit in known else ()
+        by_name = f"{unit.removesuffix('.service')}.timer"  # a job at rest may not be loaded
+        names += [name for name in (*told, by_name) if name in down]
     return [{"unit": name} for name in dict.fromkeys(names) if name is not None]

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from app.domain.host import asked_of
 from app.domain.probe import ProbeResult
 from app.host import checks, kept, load
 from app.host.view import HostView
@@ -95,6 +96,23 @@ async def test_what_the_ticket_is_about_is_put_back(
     assert judged.repair is not None
     assert judged.repair.requires_person is None
     assert path in judged.hypotheses[0].text
+
+
+@pytest.mark.parametrize("stands", [True, False])
+async def test_a_timer_that_could_not_start_its_job_is_started_again(*, stands: bool) -> None:
+    job = cases.unit("rates.service", "inactive", "dead", type="oneshot",
+                     fragment_path="/etc/systemd/system/rates.service",
+                     triggered_by=["rates.timer"])  # fmt: skip
+    given = drifted(job["fragment_path"], **facts_of([*UP, job], HEALTHY_LISTENERS))
+    down = ProbeResult(
+        probe=asked_of(HOST, "runs", "rates.timer"), ok=stands, error=None if stands else "check",
+        detail="rates.timer is inactive", taken_at=NOW, simulated=False, evidence_id=902,
+    )  # fmt: skip
+    given = given.model_copy(update={"probes": (*given.probes, down)})
+    judged = await judge(given, "the job rates fetches nothing")
+    assert steps(judged) == [
+        "file.restore", "daemon.reload", *([] if stands else ["service.restart"])
+    ]  # fmt: skip
 
 
 async def test_a_change_that_the_ticket_does_not_speak_of_is_told_and_left() -> None:
