@@ -251,6 +251,7 @@ class MountStateFacts(Value):
     mounted: str  # yes | no
     declared: str  # yes | no: in /etc/fstab
     entries: int | None = None  # what lies in the folder while nothing is mounted on it
+    holds: int | None = None  # what lies in what is mounted there
     source: str = ""
     fstype: str = ""
     read_only: bool | None = None

@@ -74,6 +74,32 @@ def amiss(now: HostView, then: HostView | None) -> tuple[AmissMount, ...]:
     )
 
 
+class Covering(Value):
+    """A file system that lies over a folder, was not there while the host was healthy, and that no
+    file declares."""
+
+    path: str
+    source: str
+    fstype: str
+    in_memory: bool
+
+
+def covering(now: HostView, then: HostView | None) -> tuple[Covering, ...]:
+    """What covers folders since the host was healthy; nothing where that is not known."""
+    found = now.facts(FilesystemsFacts, ASKED)
+    before = () if then is None else _mounts(then)
+    if found is None or not before:
+        return ()
+    known = {mount.path for mount in (*before, *found[0].declared)}
+    return tuple(
+        Covering(
+            path=one.path, source=one.source, fstype=one.fstype, in_memory=one.fstype == "tmpfs"
+        )
+        for one in found[0].mounts
+        if one.path not in known
+    )
+
+
 def learned(then: HostView) -> Iterable[tuple[str, str]]:
     """Pairs of a check and its subject that held while the host was healthy."""
     for mount in _mounts(then):

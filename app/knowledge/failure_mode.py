@@ -132,7 +132,7 @@ class Handover(_Part):
 Subject = Literal[
     "unit", "change", "mount", "name", "rule", "container", "host",
     "route", "link", "shaper", "setting", "database", "session", "process",
-    "difference", "mounting", "account", "table", "index", "changes", "lock",
+    "difference", "mounting", "covering", "account", "table", "index", "changes", "lock",
     "limit", "script", "package", "certificate", "chain", "access",
     "default", "sequence", "login", "loss", "parameter", "neighbour", "denied",
     "shape", "exposed", "policy", "beside", "balanced",

@@ -29,7 +29,7 @@ from app.reasoning.job_scripts import lock_subjects, piling_subjects
 from app.reasoning.kernel_settings import setting_subjects
 from app.reasoning.libraries import library_subjects
 from app.reasoning.lost_rules import lost_rule_subjects
-from app.reasoning.mounting import mounting_subjects
+from app.reasoning.mounting import covering_subjects, mounting_subjects
 from app.reasoning.network_subjects import network_subjects
 from app.reasoning.packages import package_subjects
 from app.reasoning.processes import process_subjects
@@ -48,6 +48,7 @@ def subjects_of(case: HostCase) -> tuple[Subject, ...]:
     beneath = (
         *_mounts(case),
         *mounting_subjects(case),
+        *covering_subjects(case),
         *account_subjects(case),
         *package_subjects(case),
         *lock_subjects(case),

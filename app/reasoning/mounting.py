@@ -28,6 +28,8 @@ _COMPLAINTS = {
 }
 """What is said by who misses it."""
 
+_SAID_PATH = re.compile(r"(?<![\w./:-])/[\w./-]+")
+
 _DAMAGE = re.compile(
     r"(?:ext[234]|xfs|btrfs)[- (].*(?:error|corrupt)|remounting filesystem read-only"
     r"|i/o error|metadata corruption|journal has aborted",
@@ -40,6 +42,41 @@ def mounting_subjects(case: HostCase) -> Iterable[Subject]:
     if case.case.red:
         for one in mounts.amiss(case.view, case.then):
             yield _subject(case, one)
+
+
+def covering_subjects(case: HostCase) -> Iterable[Subject]:
+    """Each file system that lies over a folder and was not there, where users suffer."""
+    found = case.view.evidence(mounts.ASKED)
+    if not case.case.red or found is None:
+        return
+    for one in mounts.covering(case.view, case.then):
+        facts, sources = case.common()
+        units = dict.fromkeys((*case.failing, *case.units))
+        state = case.view.facts(MountStateFacts, "mount.state", path=one.path)
+        facts["covering"] = one.model_dump(mode="json") | {
+            "named": _named(case, one.path, units),
+            "holds": None if state is None else state[0].holds,
+        }
+        yield Subject(
+            kind="covering",
+            host=case.host.name,
+            name=one.path,
+            facts=facts,
+            sources=sources | {"covering": found.id},
+            nearness=0,
+        )
+
+
+def _named(case: HostCase, path: str, units: Iterable[str]) -> str | None:
+    """The last line of a service's log that names something there, or the folder itself."""
+    found: str | None = None
+    for name in units:
+        log = case.view.log(name)
+        for line in () if log is None else log[0].lines:
+            said = (one.rstrip("/") for one in _SAID_PATH.findall(line.example))
+            if any(beneath(one, path) for one in said):
+                found = line.example
+    return found
 
 
 def _subject(case: HostCase, one: AmissMount) -> Subject:

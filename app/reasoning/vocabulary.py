@@ -57,7 +57,7 @@ from app.host.facts import (
 )
 from app.host.job_scripts import JobLock, JobScript
 from app.host.mariadb_access import LostLogin
-from app.host.mounts import AmissMount
+from app.host.mounts import AmissMount, Covering
 from app.host.process_facts import BusyProcess
 from app.host.sessions_at_work import AtWork
 from app.host.web_limits import LowLimit
@@ -237,6 +237,7 @@ _OWN: Final[dict[str, Scope]] = {
         restarted=each(made("a service", unit=TEXT)))},
     "mounting": {"change": _CHANGE, "units": each(_UNIT), "mounting": extended(AmissMount, {
         "is_checked": TRUTH, "using": TEXT, "complaint": TEXT, "entries": NUMBER, "damage": TEXT})},
+    "covering": {"covering": extended(Covering, {"named": TEXT, "holds": NUMBER})},
     "account": {"units": each(_UNIT), "account": made(
         "an account", name=TEXT,
         fault=one_of("missing", "no-shell", "expired", "out-of-group"), left=TEXT,

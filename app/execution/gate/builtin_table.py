@@ -162,10 +162,12 @@ _MODULES: dict[str, tuple[str, ...]] = {
     ),
     "mounts": (
         "mount_attach",
+        "mount_cover",
         "mount_detach",
         "mount_resize",
         "mount_set_write",
         "mount_state",
+        "mount_uncover",
     ),
     "moving": (
         "file_move_aside",

@@ -1,8 +1,9 @@
-"""Mounts: what is mounted how, what /etc/fstab declares, and the three things done about it."""
+"""Mounts: what is mounted how, what /etc/fstab declares, and what is done about it."""
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import select
@@ -13,7 +14,7 @@ import time
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from . import disk
+from . import disk, made
 from .answers import Params, answer, text_at
 from .parameters import is_refused
 from .places import Places
@@ -41,6 +42,12 @@ _PATIENCE = 1.5
 _SECONDS = 25
 _OCTAL = re.compile(r"\\([0-7]{3})")
 _SIZE = re.compile(r"size=([0-9]+)([kKmMgG%]?)")
+_KEPT = re.compile(
+    r"(?:size=[0-9]+k|mode=[0-7]+|uid=[0-9]+|gid=[0-9]+|nr_inodes=[0-9]+k?|ro|nosuid|nodev|noexec"
+    r"|noatime)"
+)
+"""What makes a file system in memory the same again."""
+
 _UNITS = {"": 1 / 1024, "k": 1, "m": 1024, "g": 1024 * 1024}
 
 
@@ -171,6 +178,7 @@ def mount_state(params: Params, _: Places) -> int:
         | _facts(found)
         | {
             "mounted": "yes",
+            "holds": None if found.is_served else _entries(path),
             "write": found.write,
             "in_memory": "no" if size is None else "yes",
         }
@@ -202,6 +210,37 @@ def mount_detach(params: Params, _: Places) -> int:
         raise Failed(f"what lies in {path} is in memory alone and would be lost")
     _run("/usr/bin/umount", "--", path)
     return answer({"path": path})
+
+
+def mount_uncover(params: Params, places: Places) -> int:
+    """Unmount an empty file system in memory that no file declares: what it covers shows again."""
+    path = str(params["path"])
+    found = _require(path)
+    if found.fstype != "tmpfs" or any(one["path"] == path for one in declared()):
+        raise Failed(f"what is mounted at {path} is declared, or is no file system in memory")
+    if os.listdir(path):
+        raise Failed(f"what lies in {path} is in memory alone and would be lost")
+    kept = sorted(o for o in found.options | found.super_options if _KEPT.fullmatch(o))
+    made.note(f"cover {path}", places, json.dumps({"source": found.source, "options": kept}))
+    _run("/usr/bin/umount", "--", path)
+    return answer({"path": path, "source": found.source})
+
+
+def mount_cover(params: Params, places: Places) -> int:
+    """Mount again, empty as it was, what this gate has taken away."""
+    path = str(params["path"])
+    noted = made.noted(f"cover {path}", places)
+    if noted is None or _at(path) is not None:
+        raise Failed(f"the gate has taken nothing away from {path}, or something is mounted there")
+    with disk.parent_of(path) as (folder, name):
+        state = disk.state_of(folder, name)
+        if state is None or not stat.S_ISDIR(state.st_mode):
+            raise Failed(f"{path} is no folder")  # a link there would cover something else
+    told = json.loads(noted)
+    options = ["-o", ",".join(told["options"])] if told["options"] else []
+    _run("/usr/bin/mount", "-t", "tmpfs", *options, "--", str(told["source"]), path)
+    made.forget(f"cover {path}", places)
+    return answer({"path": path, "source": _require(path).source})
 
 
 def mount_set_write(params: Params, _: Places) -> int:

@@ -100,6 +100,32 @@ async def test_what_no_file_declares_is_a_persons() -> None:
     assert PLACE in judged.statement
 
 
+PAGES = "/srv/heap/pages"
+COVER: Shape = {"path": PAGES, "source": "trial", "fstype": "tmpfs", "read_only": False,
+                "only_here": True, "size_kb": 4096}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("said", "holds", "taken"),
+    [
+        (f"cannot serve {PAGES}/: nothing in it", 0, True),
+        (f"cannot serve {PAGES}/: nothing in it", 3, False),  # it would be lost
+        ("no rate for EUR", 0, False),  # nobody misses what it covers
+    ],
+)
+async def test_what_lies_empty_over_a_folder_that_is_missed_is_taken_away(
+    said: str, holds: int, taken: bool
+) -> None:
+    state = {"path": PAGES, "mounted": "yes", "declared": "no", "in_memory": "yes", "holds": holds}
+    more = {f"mount.state path={PAGES}": state} | unchanged()
+    judged = await judge(given([volume(), COVER], [DECLARED], said, **more))
+    if taken:
+        assert steps(judged) == [f"mount.uncover path={PAGES}"]
+        assert not person(judged)
+    else:
+        assert judged.repair is None
+
+
 async def test_what_nobody_misses_is_not_mounted() -> None:
     judged = await judge(given([], [DECLARED], "ValueError: no rate for EUR", **unchanged()))
     assert judged.repair is None
