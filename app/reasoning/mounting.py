@@ -67,9 +67,9 @@ def covering_subjects(case: HostCase) -> Iterable[Subject]:
         )
 
 
-def _named(case: HostCase, path: str, units: Iterable[str]) -> str | None:
-    """The last line of a service's log that names something there, or the folder itself."""
-    found: str | None = None
+def _named(case: HostCase, path: str, units: Iterable[str]) -> str:
+    """The last line of a service's log that names something there, or the folder; "" for none."""
+    found = ""
     for name in units:
         log = case.view.log(name)
         for line in () if log is None else log[0].lines:
