@@ -38,6 +38,20 @@ def test_what_a_log_says_is_asked_about(line: str, user: str | None, subjects: l
     assert [probe.subject for probe in found] == subjects
 
 
+def worker(user: str, pid: int) -> dict[str, Any]:
+    shape = {"ppid": 1, "state": "S", "seconds": 9, "rss_bytes": 1, "command": "tickets"}
+    return {"pid": pid, "user": user, "unit": UNIT} | shape
+
+
+def test_of_what_root_started_its_workers_are_asked_about() -> None:
+    line = "cannot create /var/lib/t/x: Permission denied"
+    listed = {"processes": [worker("root", 7), worker("clerk", 8), worker("clerk", 9)]}
+    seen = view(line, user=None, **{"processes.list": listed})
+    assert [probe.subject for probe in may_write.doubted(seen, [UNIT])] == ["clerk /var/lib/t"]
+    alone = view(line, user="root", **{"processes.list": {"processes": [worker("root", 7)]}})
+    assert may_write.doubted(alone, [UNIT]) == ()
+
+
 @pytest.mark.parametrize(("writable", "well"), [(True, True), (False, False)])
 def test_the_kernel_is_believed_and_not_the_log(*, writable: bool, well: bool) -> None:
     action, params = may_write.asks("clerk /srv/in")
