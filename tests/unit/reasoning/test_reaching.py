@@ -189,15 +189,19 @@ async def test_new_rules_of_one_chain_are_removed_together() -> None:
     ], judged.statement
 
 
-async def test_a_new_rule_on_the_way_out_is_removed() -> None:
+@pytest.mark.parametrize(
+    ("verdict", "new"), [("reject", True), ("dnat", True), ("redirect", True), ("dnat", False)]
+)
+async def test_a_new_rule_on_the_way_out_is_removed(verdict: str, *, new: bool) -> None:
+    """What leads to another port turns away too; networks of containers have always done so."""
     rule = {
-        "family": "inet", "table": "out", "chain": "o", "handle": 4, "verdict": "reject",
-        "text": "tcp dport 5432 reject", "ports": [5432],
+        "family": "inet", "table": "out", "chain": "o", "handle": 4, "verdict": verdict,
+        "text": f"tcp dport 5432 {verdict}", "ports": [5432],
     }  # fmt: skip
     facts = told("refused")
     facts["firewall.show"] = {"rules": [rule]}
     facts["firewall.rule"] = {"kind": "rule", "sha256": "e" * 64}
-    given = seen_healthy(needing(facts), firewall__show={"rules": []})
+    given = seen_healthy(needing(facts), firewall__show={"rules": [] if new else [rule]})
     looked = tuple(
         e.model_copy(
             update={"params": {"family": "inet", "table": "out", "chain": "o", "handle": 4}}
@@ -206,6 +210,9 @@ async def test_a_new_rule_on_the_way_out_is_removed() -> None:
         for e in given.evidence
     )  # fmt: skip
     judged = await judge(given.model_copy(update={"evidence": looked}))
+    if not new:
+        assert "firewall" not in judged.statement
+        return
     assert [step.partition(" ")[0] for step in steps(judged)] == ["firewall.remove_rule"]
 
 
