@@ -21,7 +21,7 @@ from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 from typing import TypedDict, Unpack
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
@@ -68,11 +68,9 @@ class Outbox(Writer):
 
         async def work(session: AsyncSession) -> tuple[Delivery, ...]:
             now = await database_now(session)
-            await session.execute(
-                update(OutboxRow)
-                .where(OutboxRow.state == OutboxState.SENDING, _clock_was_set_back(now))
-                .values(next_try_at=now, claimed_until=now + timedelta(seconds=seconds))
-            )
+            ahead = _claimed_ahead(now).with_for_update(skip_locked=True)
+            for row in (await session.execute(ahead)).scalars():
+                row.next_try_at, row.claimed_until = now, now + timedelta(seconds=seconds)
             free = _due(now, most, gone, late_seconds)
             rows = (await session.execute(free.with_for_update(skip_locked=True))).scalars().all()
             for row in rows:
@@ -209,10 +207,7 @@ class Outbox(Writer):
             now = await database_now(session)
             wanted = _due(now, 1, dead, late_seconds)
             found = (await session.execute(wanted)).first() is not None
-            ahead = select(OutboxRow.id).where(
-                OutboxRow.state == OutboxState.SENDING, _clock_was_set_back(now)
-            )
-            found = found or (await session.execute(ahead.limit(1))).first() is not None
+            found = found or (await session.execute(_claimed_ahead(now))).first() is not None
         return found, dead
 
     async def _move(
@@ -278,6 +273,10 @@ def _due(now: datetime, most: int, gone: Collection[str], late_seconds: float) -
         .order_by(OutboxRow.next_try_at, OutboxRow.id)
         .limit(most)
     )
+
+
+def _claimed_ahead(now: datetime) -> Select[OutboxRow]:
+    return select(OutboxRow).where(OutboxRow.state == OutboxState.SENDING, _clock_was_set_back(now))
 
 
 def _clock_was_set_back(now: datetime) -> ColumnElement[bool]:
