@@ -213,6 +213,7 @@ class AccountStateFacts(Value):
     uid: int | None = None
     gid: int | None = None
     group: str = ""
+    groups: str | None = None  # the names of the others
     home: str = ""
     shell: str = ""
     shell_exists: str = ""
