@@ -49,7 +49,8 @@ _SPEAKS_HTTP = re.compile(
     r"|dotnet|php|deno|bun|httpd?|web|api).*"
 )
 """Programs that as a rule serve HTTP, by their process's name: a container's published port too.
-Only these are asked for a page; a stranger might take our request for a print job."""
+Only these, and web servers, are asked for a page; a stranger might take our request for a print
+job."""
 
 _NOT_FOR_USERS = frozenset({22, 111})
 PACKAGED_PAGES = ("Welcome to nginx!", "Apache2 Debian Default Page", "Apache2 Default Page",
@@ -95,23 +96,27 @@ def candidates(view: HostView, others: Sequence[Host] = ()) -> tuple[Probe, ...]
     A name server is asked for the names of `others`, who depend on it, too.
     """
     derived = derive(view)
+    programs = tuple(_pages_of_programs(view))
     pages = [
         probe.model_copy(update={"path": path, "name": name_of(probe, path)})
-        for probe in derived
+        for probe in (*derived, *programs)
         if probe.kind is ProbeKind.HTTP and probe.path == "/"
         for path in HEALTH_PATHS
     ]
     if view.host.probes:
         return derived
     names = (*_names_answered(view, others), *_names_passed_to(view, others))
-    return unique([*derived, *pages, *certificates(derived), *names, *_pages_of_programs(view)])
+    return unique([*derived, *pages, *certificates(derived), *names, *programs])
 
 
 def _pages_of_programs(view: HostView) -> Iterable[Probe]:
-    """Whether a page is served where only a port is known: an open port may be somebody else's."""
+    """Whether a page is served where only a port is known: an open port may be somebody else's, and
+    a balancer's stays open while it has nobody to pass a request on to."""
     for entry in _listeners(view):
-        speaks = _SPEAKS_HTTP.fullmatch(entry.process or "")
-        if speaks and _outside(entry) and entry.port not in HTTP_PORTS:
+        program = entry.process or ""
+        speaks = program in WEB_PROGRAMS or _SPEAKS_HTTP.fullmatch(program)
+        usual = entry.port in HTTP_PORTS or entry.port in _DATABASE_PORTS
+        if speaks and _outside(entry) and not usual:
             yield _http(view.host, entry.port, None, tls=False)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
+
 from app.domain.evidence import Evidence
 from app.domain.host import Host
 from app.domain.probe import Probe, ProbeKind, ProbeResult
@@ -131,6 +133,24 @@ def test_a_database_is_asked_for_its_first_words() -> None:
     found = candidates(view(sockets__listening=listening))
     kinds = [(p.kind, p.port) for p in found]
     assert kinds == [(ProbeKind.POSTGRESQL, 5432), (ProbeKind.TCP, 6390)]
+
+
+@pytest.mark.parametrize(
+    ("program", "port", "asked"),
+    [
+        ("haproxy", 8080, True),
+        ("haproxy", 18080, True),  # whichever port it is: its own stays open without a server
+        ("haproxy", 3306, False),  # it passes on what a database says
+        ("gunicorn", 7000, True),
+        ("lpd", 7000, False),
+    ],
+)
+def test_who_serves_pages_is_asked_for_one_at_every_port(
+    program: str, port: int, *, asked: bool
+) -> None:
+    listening = {"listeners": [listener(port) | {"process": program}]}
+    found = candidates(view(sockets__listening=listening))
+    assert any(p.kind is ProbeKind.HTTP and p.port == port for p in found) is asked
 
 
 def answer(probe: Probe, body: str, *, ok: bool = True, status: int = 200) -> ProbeResult:
