@@ -192,10 +192,7 @@ def mount_attach(params: Params, _: Places) -> int:
         raise Failed(f"/etc/fstab declares nothing for {path}")
     if _at(path) is not None:
         raise Failed(f"something is mounted at {path} already")
-    with disk.parent_of(path) as (folder, name):
-        state = disk.state_of(folder, name)
-        if state is None or not stat.S_ISDIR(state.st_mode):
-            raise Failed(f"{path} is no folder")  # a link there would cover something else
+    _require_folder(path)
     _run("/usr/bin/mount", "--", path)
     return answer({"path": path, "source": _require(path).source})
 
@@ -232,10 +229,7 @@ def mount_cover(params: Params, places: Places) -> int:
     noted = made.noted(f"cover {path}", places)
     if noted is None or _at(path) is not None:
         raise Failed(f"the gate has taken nothing away from {path}, or something is mounted there")
-    with disk.parent_of(path) as (folder, name):
-        state = disk.state_of(folder, name)
-        if state is None or not stat.S_ISDIR(state.st_mode):
-            raise Failed(f"{path} is no folder")  # a link there would cover something else
+    _require_folder(path)
     told = json.loads(noted)
     options = ["-o", ",".join(told["options"])] if told["options"] else []
     _run("/usr/bin/mount", "-t", "tmpfs", *options, "--", str(told["source"]), path)
@@ -278,6 +272,14 @@ def _require(path: str) -> Mount:
     if found is None:
         raise Failed(f"nothing is mounted at {path}")
     return found
+
+
+def _require_folder(path: str) -> None:
+    """Failed for a link: what is mounted there would cover something else."""
+    with disk.parent_of(path) as (folder, name):
+        state = disk.state_of(folder, name)
+        if state is None or not stat.S_ISDIR(state.st_mode):
+            raise Failed(f"{path} is no folder")
 
 
 def _remount(path: str, options: str) -> None:
