@@ -175,7 +175,7 @@ def _wait_ready(service: Service) -> None:
                 raise ServiceFailed(f"it ended with {code}: {tail(service.log)}")
             if _answers(service, http):
                 return
-            time.sleep(0.1)
+            time.sleep(0.1)  # another process's start: there is no event to wait for
     raise ServiceFailed(f"not ready after {READY_SECONDS:.0f} s: {tail(service.log)}")
 
 
