@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from app.domain.value import Value
-from app.host.drift import program
-from app.host.facts import ProcessesFacts
+from app.host.accounts import account_of
 from app.host.view import HostView, beneath
 
 _DENIED = re.compile(r"permission denied|errno 13\b|\beacces\b|operation not permitted", re.I)
@@ -39,23 +37,6 @@ def denials(view: HostView, units: Iterable[str]) -> Iterator[Denial]:
             said, closed = line.example, _READ_ONLY.search(line.example) is not None
             for path in _paths(said) if closed or _DENIED.search(said) else ():
                 yield Denial(path=path, unit=name, user=user, line=said[:200], read_only=closed)
-
-
-def account_of(view: HostView, unit: str) -> str | None:
-    """Whom a service does its work as; None for root, or where that is not known.
-
-    Some are started as root and hand their work to processes of another account.
-    """
-    found = view.units.get(unit)
-    user = None if found is None else found[0].user
-    if user and user != "root":
-        return user
-    if program(unit) == "nginx" and view.nginx is not None:
-        return view.nginx[0].user
-    listed = view.facts(ProcessesFacts, "processes.list")
-    processes = () if listed is None else listed[0].processes
-    workers = Counter(p.user for p in processes if p.unit == unit and p.user != "root")
-    return workers.most_common(1)[0][0] if workers else None
 
 
 def denied_paths(said: str) -> frozenset[str]:

@@ -7,7 +7,6 @@ from collections.abc import Iterable
 
 from app.domain.action import ActionCall
 from app.host import accounts
-from app.host.denials import account_of
 from app.host.facts import Account
 from app.reasoning.host_case import HostCase
 from app.reasoning.subjects import Subject
@@ -73,7 +72,7 @@ def _fault(then: Account, now: Account | None) -> str | None:
 def _runs_as(case: HostCase, unit: str, account: str, fault: str | None) -> bool:
     """Whether a unit that does not run well is to run as that account; out of a group it may well
     run, and be denied what it needs."""
-    if account_of(case.view, unit) != account:
+    if accounts.account_of(case.view, unit) != account:
         return False
     return not case.view.steady(unit) or (fault == "out-of-group" and unit in case.failing)
 

@@ -6,8 +6,11 @@ from typing import Any
 
 import pytest
 
+from app.domain.action import ActionCall, Params
 from app.domain.host import asked_of
 from app.domain.probe import ProbeResult
+from app.errors import ActionRejected
+from app.execution.catalog import Catalog
 from app.host import accounts, checks
 from app.host.view import HostView
 from app.reasoning.port import Advice, Case
@@ -141,6 +144,26 @@ async def test_who_fell_out_of_a_group_is_put_back_if_a_person_agrees() -> None:
     assert judged.repair is not None
     assert judged.repair.requires_person
     assert "adm, render" in judged.statement
+
+
+def test_the_catalog_puts_nobody_into_a_group_with_power_over_others() -> None:
+    """Two lists, of what is proposed and of what may run: the second holds whatever is proposed."""
+    catalog = Catalog.load()
+
+    def joining(group: str) -> ActionCall:
+        params: Params = {"account": "robot", "group": group}
+        return ActionCall(action="account.join_group", host=HOST.name, params=params)
+
+    catalog.check(joining("render"), HOST)
+    for group in sorted(accounts.WITH_POWER):
+        with pytest.raises(ActionRejected):
+            catalog.check(joining(group), HOST)
+
+
+def test_an_account_that_is_gone_is_told_once() -> None:
+    view = HostView(HOST, cases.evidence({"accounts.list": {"accounts": [ROOT]}}))
+    assert accounts.belongs(view, "robot render") == (True, "")
+    assert accounts.belongs(HostView(HOST, ()), "robot render") is None
 
 
 ANN = account("ann", uid=1009, gid=1009)
