@@ -96,9 +96,10 @@ class FailingRequest(Value):
 
     @property
     def given_up(self) -> bool:
-        """Whether who asked for a page did not wait for it any longer: such a page is late, or the
-        user was in a hurry. What was sent tells nothing so."""
-        return self.last_status == 499 and self.method == "GET"
+        """Whether a page that was served is no longer waited for, and not by one user in a hurry.
+        Of what was never answered in time nobody knows how long it takes when all is well."""
+        again = self.served and self.failed > 1
+        return self.last_status == 499 and self.method == "GET" and again
 
     @property
     def withdrawn(self) -> bool:

@@ -69,13 +69,21 @@ def test_what_was_served_and_is_withdrawn_and_what_users_gave_up_is_told(
         + line(404, "GET /wp-login.php", ago=15)  # it was never there
         + line(403, "GET /back", ago=14)
         + line(200, "GET /back", ago=12)
-        + line(499, "GET /slow", ago=10)
-        + line(499, "POST /slow", ago=9)
+        + line(200, "GET /late", ago=60)
+        + line(499, "GET /late", ago=11)
+        + line(499, "GET /late", ago=10)
+        + line(200, "GET /left-once", ago=60)
+        + line(499, "GET /left-once", ago=10)
+        + line(499, "GET /always-slow", ago=11)
+        + line(499, "GET /always-slow", ago=10)
+        + line(499, "POST /late", ago=9)
     )
     assert {(f.method, f.path): f.fails_still for f in told(capsys).failing} == {
         ("GET", "/forms/leave.pdf"): True,
-        ("GET", "/slow"): True,
-        ("POST", "/slow"): False,
+        ("GET", "/late"): True,
+        ("GET", "/left-once"): False,
+        ("GET", "/always-slow"): False,
+        ("POST", "/late"): False,
     }
 
 
