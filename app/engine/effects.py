@@ -122,7 +122,9 @@ class HostEffects:
     async def watch(
         self,
         key: str,
+        step: Step,
         probes: Sequence[Probe],
+        why: str,
         *,
         grace_seconds: float,
         seconds: float,
@@ -130,7 +132,9 @@ class HostEffects:
     ) -> tuple[ProbeResult, ...]:
         return await self._eyes.watch(
             self._keys.row("watch", key),
+            step,
             probes,
+            why,
             grace_seconds=grace_seconds,
             seconds=seconds,
             strict=strict,

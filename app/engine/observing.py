@@ -85,7 +85,9 @@ class Observing:
     async def watch(
         self,
         row: str,
+        step: Step,
         probes: Sequence[Probe],
+        why: str,
         *,
         grace_seconds: float,
         seconds: float,
@@ -101,8 +103,7 @@ class Observing:
         results = await self._first_well(probes, grace_seconds)
         if all(result.ok for result in results):
             results = await self._still_well(probes, seconds, strict=strict)
-        why = f"Are users served, and still after {seconds:g} seconds?"
-        return await self._recorded(row, Step.VERIFY, why, results)
+        return await self._recorded(row, step, why, results)
 
     async def capture(self, row: str, calls: Mapping[str, ActionCall]) -> dict[str, JsonObject]:
         """The state before a change, by name; what could not be read is missing.

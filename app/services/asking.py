@@ -76,8 +76,9 @@ async def ask_as_users(at: Progress, effects: Effects, key: str) -> Progress:
     seconds = FLAPPING_SECONDS if flaps else CALM_SECONDS
     if flaps and case.agreed:
         seconds *= AGREED_TIMES
+    why = f"Are users served, and still after {seconds:g} seconds?"
     calm = await effects.watch(
-        f"{key}.calm", probes, grace_seconds=0.0, seconds=seconds, strict=flaps
+        f"{key}.calm", Step.ANALYZE, probes, why, grace_seconds=0.0, seconds=seconds, strict=flaps
     )
     at = at.with_probes(calm)
     return at if at.known.red else await _ask_what_was_refused(at, effects, key, probes)
@@ -190,7 +191,10 @@ async def _let_jobs_end(at: Progress, effects: Effects, key: str, host: Host) ->
     working = failed_jobs.at_work(own.view, own.then)
     if not working:
         return at
-    await effects.watch(f"{key}.rest", working, grace_seconds=JOB_SECONDS, seconds=0.0)
+    why = f"Do the jobs end that are at work, within {JOB_SECONDS:g} seconds?"
+    await effects.watch(
+        f"{key}.rest", Step.ANALYZE, working, why, grace_seconds=JOB_SECONDS, seconds=0.0
+    )
     call = ActionCall(action="units.show", host=host.name, params={"pattern": "*.service"})
     why = "How did the jobs end that were at work?"
     return at.with_evidence(await effects.observe(f"{key}.ended", Step.ANALYZE, [call], why))

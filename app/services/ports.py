@@ -137,7 +137,9 @@ class Effects(Protocol):
     async def watch(
         self,
         key: str,
+        step: Step,
         probes: Sequence[Probe],
+        why: str,
         *,
         grace_seconds: float,
         seconds: float,
@@ -146,9 +148,9 @@ class Effects(Protocol):
         """Prove health: within `grace_seconds` all probes pass, then `seconds` without a failure.
 
         Returns the last result of each probe: all ok, or those of the moment it was disproved.
-        Written as evidence in state VERIFY. A disproof is confirmed by a second look before it
-        counts, so that one lost packet is no relapse. `strict`: every failure counts, and it is
-        looked more often; for tickets that are about just that.
+        Written as evidence of `step`, with `why` as what was asked. A disproof is confirmed by a
+        second look before it counts, so that one lost packet is no relapse. `strict`: every
+        failure counts, and it is looked more often; for tickets that are about just that.
         """
         ...
 

@@ -49,7 +49,13 @@ async def verify(at: Progress, effects: Effects, times: WatchTimes) -> Progress:
     await say(effects, key, Step.VERIFY, title, running=True)
     before = await relief.look_before(effects, key, applied)
     after = await effects.watch(
-        f"{key}.watch", probes, grace_seconds=GRACE_SECONDS, seconds=seconds, strict=flaps
+        f"{key}.watch",
+        Step.VERIFY,
+        probes,
+        f"Are users served, and still after {seconds:g} seconds?",
+        grace_seconds=GRACE_SECONDS,
+        seconds=seconds,
+        strict=flaps,
     )
     worse = await _worse(at, effects, key, applied)
     proof = await _proof(at, effects, key, after, worse, seconds)

@@ -134,7 +134,9 @@ async def restart_both(effects: Effects, case: ExecutionInput) -> Ending:
         if not result.succeeded:
             said = f"{result.status}: {result.how}: {result.output}"
             return await _conclude(effects, Outcome.ESCALATED, said)
-    served = await effects.watch("verify-1", [probe], grace_seconds=1.0, seconds=0.05)
+    served = await effects.watch(
+        "verify-1", Step.VERIFY, [probe], "Is it well?", grace_seconds=1.0, seconds=0.05
+    )
     await effects.release("verify-1", host)
     outcome = Outcome.RESOLVED if all(result.ok for result in served) else Outcome.ESCALATED
     return await _conclude(effects, outcome, "Both units were restarted.")

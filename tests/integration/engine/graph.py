@@ -44,7 +44,9 @@ async def _change(effects: Effects, wanted: Plan, decision: Decision) -> Ending:
     if not result.succeeded:
         outcome = await _why_stopped(effects)
         return await _conclude(effects, outcome, f"{result.status}: {result.output}")
-    after = await effects.watch("verify-1", [PROBE], grace_seconds=2.0, seconds=WATCH_SECONDS)
+    after = await effects.watch(
+        "verify-1", Step.VERIFY, [PROBE], "Is it well?", grace_seconds=2.0, seconds=WATCH_SECONDS
+    )
     await effects.release("verify-1", HOST.name)
     if not after[0].ok:
         await effects.undo("verify-1", wanted, result)

@@ -22,6 +22,7 @@ from app.reasoning.builtin import BuiltinReasoner
 from tests.integration.engine.scripted import ScriptedHosts, ScriptedProber
 from tests.integration.engine.world import HOST, PROBE, OneHost, Says, incident
 
+WELL = "Is it well, and does it stay so?"
 SHOW = ActionCall(action="unit.show", host=HOST.name, params={"unit": "edge.service"})
 
 
@@ -134,7 +135,9 @@ async def test_a_strict_watch_counts_every_failure(
     monkeypatch.setattr(observing, "STRICT_POLL_SECONDS", 0.01)
     prober = ScriptedProber(True, True, False, True)
     seen = eyes.over(ScriptedHosts(), prober)
-    (result,) = await seen.watch("1.w", [PROBE], grace_seconds=0.0, seconds=9, strict=True)
+    (result,) = await seen.watch(
+        "1.w", Step.VERIFY, [PROBE], WELL, grace_seconds=0.0, seconds=9, strict=True
+    )
     assert not result.ok
 
 
@@ -150,9 +153,13 @@ async def test_a_strict_watch_counts_every_failure(
 async def test_a_watch(eyes: Eyes, answers: tuple[bool, ...], ok: bool, at_least: int) -> None:
     prober = ScriptedProber(*answers)
     seen = eyes.over(ScriptedHosts(), prober)
-    (result,) = await seen.watch("1.w", [PROBE], grace_seconds=0.05, seconds=0.1)
+    (result,) = await seen.watch(
+        "1.w", Step.ANALYZE, [PROBE], WELL, grace_seconds=0.05, seconds=0.1
+    )
     assert result.ok is ok
     assert result.evidence_id is not None
     assert prober.asked >= at_least
     (kept,) = await eyes.records.reading.recorded(eyes.execution_id, "1.w")
     assert kept.id == result.evidence_id
+    (line,) = (await eyes.records.reading.logs(eyes.execution_id)).logs
+    assert (line.state, line.why) == (Step.ANALYZE, WELL)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from app.domain.execution import Outcome
+from app.domain.execution import Outcome, Step
 from app.domain.host import Host
 from app.domain.probe import Probe, ProbeKind, ProbeResult
 from app.host import failed_jobs
@@ -144,11 +144,11 @@ class JobAtWork(World):
         self.ended = told.unit("tolls.service", active, "dead", result, type="oneshot")
 
     async def watch(
-        self, key: str, probes: Sequence[Probe], **pace: Any
+        self, key: str, step: Step, probes: Sequence[Probe], why: str, **pace: Any
     ) -> tuple[ProbeResult, ...]:
         if any(probe.check == failed_jobs.AT_REST for probe in probes):
             self.units["tolls.service"] = self.ended
-        return await super().watch(key, probes, **pace)
+        return await super().watch(key, step, probes, why, **pace)
 
     def _asked(self, probe: Probe) -> ProbeResult:
         found = super()._asked(probe)
@@ -170,6 +170,8 @@ async def test_how_a_job_ends_that_is_at_work_is_waited_for(
     world = JobAtWork(active, result)
     ending = await run_execution(world, world.given(), LIMITS)
     assert ending.outcome is outcome
+    waited = [why for step, why in world.watched_in if step is Step.ANALYZE and "jobs end" in why]
+    assert waited == ["Do the jobs end that are at work, within 12 seconds?"]
 
 
 @pytest.mark.parametrize(

@@ -68,6 +68,7 @@ class World:
         self.needless: set[str] = set()  # actions for which the host is already as it should be
         self.changed: list[str] = []
         self.watched: list[float] = []  # seconds
+        self.watched_in: list[tuple[Step, str]] = []  # where of the workflow, and what for
         self.undone: list[str] = []
         self.settled: list[str] = []
         self.held: set[str] = set()
@@ -188,7 +189,9 @@ class World:
     async def watch(
         self,
         key: str,
+        step: Step,
         probes: Sequence[Probe],
+        why: str,
         *,
         grace_seconds: float,
         seconds: float,
@@ -196,6 +199,7 @@ class World:
     ) -> tuple[ProbeResult, ...]:
         self._key(key)
         self.watched.append(seconds)
+        self.watched_in.append((step, why))
         return tuple(self._asked(p) for p in probes)
 
     async def assess(self, key: str, case: Case) -> Assessment:
