@@ -184,7 +184,7 @@ def answer(probe: Probe, view: HostView, *, taken_at: datetime, simulated: bool)
 
 def judge(probe: Probe, view: HostView) -> Said | None:
     """Whether a check holds by what is known of the host; None where that is not known."""
-    if probe.check == kept.CHECK:
+    if probe.check in kept.CHECKS:
         return kept.is_as_it_was(view, probe.subject, probe.expect_text[0])
     return _JUDGED_BY[probe.check](view, probe.subject)
 
@@ -334,7 +334,7 @@ _ASKED_BY: dict[str, _Asks] = {
     job_scripts.CHECK: _whole(job_scripts.ASKED),
     job_scripts.PILES: _whole(job_scripts.ASKED),
     web_limits.CHECK: _whole(web_limits.ASKED),
-    kept.CHECK: lambda path: (kept.ASKED, {"path": path}),
+    **dict.fromkeys(kept.CHECKS, lambda path: (kept.ASKED, {"path": path})),
     "room": _whole("filesystems.list"),
     "writable": _whole("filesystems.list"),
     **dict.fromkeys(mounts.JUDGED_BY, _whole(mounts.ASKED)),

@@ -20,6 +20,10 @@ from app.host.network_state import text_of
 from app.host.view import HostView
 
 CHECK, ASKED = "kept", "file.state"
+ALONE = "alone"
+"""The same check of the one path that changed, where no ticket speaks of it and nothing fails."""
+
+CHECKS = frozenset({CHECK, ALONE})
 
 
 class Theme(Value):
@@ -188,9 +192,9 @@ def is_as_it_was(view: HostView, path: str, was: str) -> tuple[bool, str] | None
     return said(found[0]) == was, " ".join(f"{path} {now} {how} while healthy".split())
 
 
-def probes_of(host: Host, changes: Iterable[Change]) -> tuple[Probe, ...]:
+def probes_of(host: Host, changes: Iterable[Change], check: str = CHECK) -> tuple[Probe, ...]:
     """Whether changed paths look again as they did while the host was healthy."""
     was: dict[str, Manifest.File | None] = {}
     for change in changes:
         was |= {change.path: change.then, **{file.path: file for file in change.within}}
-    return tuple(asked_of(host, CHECK, path, expected(then)) for path, then in was.items())
+    return tuple(asked_of(host, check, path, expected(then)) for path, then in was.items())

@@ -34,7 +34,7 @@ from app.host.view import FIRST_PROCESS, HostView, config_test_of
 
 _TOLD_BY_THEMSELVES = (
     "database", *database_checks.OF_NO_UNIT, load.CHECK, job_scripts.CHECK, job_scripts.PILES,
-    kept.CHECK, web_limits.CHECK, accounts.CHECK, accounts.BELONGS, may_write.CHECK,
+    *kept.CHECKS, web_limits.CHECK, accounts.CHECK, accounts.BELONGS, may_write.CHECK,
 )  # fmt: skip
 """Checks that say all there is to say: nothing is walked from them."""
 

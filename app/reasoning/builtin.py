@@ -82,7 +82,10 @@ class BuiltinReasoner:
 
     def _candidates(self, case: Case, hosts: tuple[HostCase, ...]) -> list[Candidate]:
         subjects = [s for h in hosts for s in subjects_of(h)]
-        found = candidates(self.library.modes, subjects)
+        modes = self.library.modes
+        if case.nothing_fails:  # what explains a failure has nothing to explain
+            modes = tuple(mode for mode in modes if mode.subject == "difference")
+        found = candidates(modes, subjects)
         standing = [self._as_learned(case, c) for c in found if c.key not in case.refuted]
         return without_doubles(sorted(standing, key=lambda candidate: -candidate.rank))
 

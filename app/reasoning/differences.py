@@ -7,14 +7,17 @@ from collections.abc import Iterable
 from typing import Any
 
 from app.domain.action import ActionCall
-from app.domain.probe import ProbeKind
-from app.host import job_scripts
+from app.domain.host import asked_of
+from app.domain.probe import Probe, ProbeKind
+from app.host import database_settings, job_scripts, kept
 from app.host.drift import Change, ChangeKind, Relation, how_changed
 from app.host.kept import is_told, timer_of
 from app.host.network_state import text_of
+from app.host.view import beneath
 from app.knowledge.setting_meanings import meant
+from app.reasoning.change_subjects import is_code
 from app.reasoning.host_case import OF_A_JOB, HostCase
-from app.reasoning.since_healthy import telling
+from app.reasoning.since_healthy import CONFIGURATION, findings, telling
 from app.reasoning.subjects import Subject
 from app.reasoning.written import comments_of, diff_ask, settings_of
 
@@ -25,6 +28,8 @@ _READ = frozenset({Relation.DEFINITION, Relation.ENVIRONMENT, Relation.CONFIGURA
 _UNIT_FILES = ("/etc/systemd/system", "/run/systemd/system")
 _MOST_READ = 6
 _OF_A_SETTING = "the setting "
+_NOTHING_ELSE = "nothing else changed"
+"""The theme of what the ticket does not speak of, where it is the one thing that changed."""
 
 
 def themed(case: HostCase) -> dict[str, tuple[Change, ...]]:
@@ -43,7 +48,33 @@ def themed(case: HostCase) -> dict[str, tuple[Change, ...]]:
         if names and change.path not in known:
             theme = f"{_OF_A_SETTING}{names[0]}"
             found[theme] = (*found.get(theme, ()), change)
-    return found
+    asked = {p.probe.subject for p in case.red if p.probe.check == kept.ALONE}
+    alone = tuple(change for change in telling(case) if change.path in asked)
+    return found | ({_NOTHING_ELSE: alone} if alone else {})
+
+
+def only_thing(case: HostCase) -> tuple[Probe, ...]:
+    """The checks of the one thing that is not as it was, whatever the ticket is about: a file that
+    configures something, or a switch of a running database.
+
+    None where more was found, or less is known. Judged by what `since_healthy.asks` has to answer.
+    """
+    found = findings(case)
+    if len(found) != 1 or themed(case):
+        return ()
+    changes = [
+        change
+        for change in telling(case)
+        if change.path == found[0].key and is_told(change) and not is_code(change)
+        if any(beneath(change.path, root) for root in CONFIGURATION)
+    ]
+    switches = [
+        one.subject
+        for one in database_settings.changed(case.view, case.then)
+        if found[0].key == f"inside {one.subject}" and (one.is_word or one.engine == "postgres")
+    ]
+    of_switches = (asked_of(case.host, database_settings.CHECK, one) for one in switches)
+    return (*kept.probes_of(case.host, changes, kept.ALONE), *of_switches)
 
 
 def set_otherwise_asks(case: HostCase) -> tuple[ActionCall, ...]:
@@ -75,6 +106,7 @@ def difference_subjects(case: HostCase) -> Iterable[Subject]:
             "paths": ", ".join(change.path for change in changes),
             "how": ", ".join(dict.fromkeys(how_changed(change) for change in changes)),
             "alone": len(themes) == 1,
+            "meant": theme != _NOTHING_ELSE,
             "refused": _is_refused(case, changes),
             "looked_at": all(case.view.asked(ask.action, **ask.params) for ask in asks),
             "words_unread": len(said) < len(asks),
@@ -123,7 +155,8 @@ def _readers(
     how the daemon itself is run that starts jobs.
     """
     found: list[dict[str, Any]] = []
-    read = _READ if theme.startswith(_OF_A_SETTING) else {Relation.DEFINITION}
+    whole = theme == _NOTHING_ELSE or theme.startswith(_OF_A_SETTING)
+    read = _READ if whole else {Relation.DEFINITION}
     timed = {unit.name for unit in case.timed}
     for name, (unit, _) in case.view.units.items():
         if not case.view.steady(name) or unit.type == "oneshot" or name in timed:

@@ -17,6 +17,7 @@ from app.domain.incident import Incident
 from app.domain.lesson import Lesson
 from app.domain.probe import ProbeKind, ProbeResult
 from app.domain.value import Value
+from app.host import kept
 from app.host.balancing import passed_on_to
 from app.host.baseline import Baseline
 
@@ -50,6 +51,11 @@ class Case(Value):
     def unserved(self) -> tuple[ProbeResult, ...]:
         """What users are refused, without what a host says of itself."""
         return tuple(p for p in self.red if p.probe.kind is not ProbeKind.HOST)
+
+    @property
+    def nothing_fails(self) -> bool:
+        """Whether all that is amiss is that something changed of which no ticket speaks."""
+        return all(p.probe.check == kept.ALONE for p in self.red)
 
     @property
     def needed(self) -> tuple[Host, ...]:

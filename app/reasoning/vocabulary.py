@@ -229,10 +229,10 @@ _OWN: Final[dict[str, Scope]] = {
         **(type_of_model(AtWork).fields or {}), "said": TEXT, "note": TEXT, "prepared": TEXT})},
     "process": {"process": extended(BusyProcess, {"busy_then": TRUTH})},
     "difference": {"changes": each(Change), "difference": made(
-        "what the ticket is about", theme=TEXT, paths=TEXT, how=TEXT, alone=TRUTH, refused=TRUTH,
-        looked_at=TRUTH,
-        words_unread=TRUTH, comments=TEXT, timers=each(made("a timer", unit=TEXT)),
-        jobs=each(made("a job", unit=TEXT)), of_a_unit=TRUTH,
+        "what the ticket is about", theme=TEXT, paths=TEXT, how=TEXT, alone=TRUTH, meant=TRUTH,
+        refused=TRUTH, looked_at=TRUTH, words_unread=TRUTH, comments=TEXT,
+        timers=each(made("a timer", unit=TEXT)), jobs=each(made("a job", unit=TEXT)),
+        of_a_unit=TRUTH,
         running=each(made("a service", unit=TEXT)), reloaded=each(made("a service", unit=TEXT)),
         restarted=each(made("a service", unit=TEXT)))},
     "mounting": {"change": _CHANGE, "units": each(_UNIT), "mounting": extended(AmissMount, {

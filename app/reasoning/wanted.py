@@ -42,9 +42,8 @@ PAGES_ASKED = 2
 """Pages that one service of a host is asked for directly, over the whole diagnosis."""
 
 _OF_NO_UNIT = frozenset({
-    kept.CHECK, job_scripts.CHECK, job_scripts.PILES, web_limits.CHECK, accounts.CHECK,
-    accounts.BELONGS,
-    *database_checks.OF_NO_UNIT,
+    job_scripts.CHECK, job_scripts.PILES, web_limits.CHECK, accounts.CHECK, accounts.BELONGS,
+    *kept.CHECKS, *database_checks.OF_NO_UNIT,
 })  # fmt: skip
 """Checks that say all there is to say: where only they fail, no unit need be looked at closely."""
 

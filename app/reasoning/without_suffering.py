@@ -49,7 +49,7 @@ def without_suffering(case: Case, hosts: tuple[HostCase, ...]) -> Assessment:
     elif down:
         statement = f"Users are served, yet {', '.join(down)} is down"
         advice = Advice.HAND_OVER
-    elif wanted := tuple(not_asked(case, _asks(hosts[0])))[:ASKS_A_ROUND]:
+    elif wanted := tuple(not_asked(case, what_is_asked(hosts[0])))[:ASKS_A_ROUND]:
         statement = "Users are served; looking at what changed since the host was healthy"
         hypotheses = (unknown(1.0),)
         return Assessment(
@@ -87,7 +87,14 @@ def without_suffering(case: Case, hosts: tuple[HostCase, ...]) -> Assessment:
     )
 
 
-def _asks(host: HostCase) -> Iterable[ActionCall]:
+def is_not_for_us(host: HostCase) -> bool:
+    """Whether something is known that people decide, whatever else changed on the host."""
+    asks_for_data = _ASKS_FOR_DATA.search(text_of(host.case.incident)) is not None
+    return asks_for_data or bool(damage.told(host)) or bool(working_sessions.told((host,))[0])
+
+
+def what_is_asked(host: HostCase) -> Iterable[ActionCall]:
+    """What tells what is not as it was on a host whose users are served."""
     yield from since_healthy.asks(host)
     yield from damage.asks(host)
     if _ASKS_FOR_DATA.search(text_of(host.case.incident)):

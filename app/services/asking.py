@@ -29,10 +29,12 @@ from app.host.ticket_pages import (
     with_its_past,
 )
 from app.host.view import HostView
-from app.reasoning.differences import set_otherwise_asks, themed
+from app.reasoning.differences import only_thing, set_otherwise_asks, themed
 from app.reasoning.host_case import HostCase
 from app.reasoning.port import Case
 from app.reasoning.questions import not_asked
+from app.reasoning.since_healthy import telling
+from app.reasoning.without_suffering import is_not_for_us, what_is_asked
 from app.services.ports import Effects, Grant
 from app.services.progress import Progress
 
@@ -233,12 +235,32 @@ async def _ask_what_was_set(
     return await _check(at, effects, f"{key}.set.checks", doubted) if doubted else at
 
 
+async def ask_the_only_change(at: Progress, effects: Effects, key: str) -> Progress:
+    """Where nothing fails at all, and one thing alone is not as it was: should it be put back?
+
+    A person is asked that, and not merely told: at night a question with its answer beside it is
+    worth more than a finding.
+    """
+    own = HostCase(at.known, at.known.host.name)
+    behind = (HostCase(at.known, host.name) for host in at.known.needed)
+    if own.then is None or len(telling(own)) > 1 or any(telling(case) for case in behind):
+        return at
+    calls = tuple(not_asked(at.known, what_is_asked(own)))
+    why = "Is anything else not as it was while the host was healthy?"
+    at = at.with_evidence(await effects.observe(f"{key}.only", Step.ANALYZE, calls, why))
+    own = HostCase(at.known, own.host.name)
+    doubted = () if is_not_for_us(own) else only_thing(own)
+    return await _check(at, effects, f"{key}.only.checks", doubted) if doubted else at
+
+
 async def _check(at: Progress, effects: Effects, key: str, doubted: Sequence[Probe]) -> Progress:
     why = "Does what held on the host while it was healthy still hold?"
     results = await effects.probe(key, Step.ANALYZE, doubted, why)
     refused = " ".join(r.detail for r in results if r.probe.check == "config" and not r.ok)
     # a file that its own reader refuses is to be mended, and may well be meant
-    meant = (r for r in results if r.probe.check != kept.CHECK or r.probe.subject not in refused)
+    meant = (
+        r for r in results if r.probe.check not in kept.CHECKS or r.probe.subject not in refused
+    )
     return at.with_probes(tuple(meant))
 
 

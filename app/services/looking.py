@@ -16,6 +16,7 @@ from app.services.asking import (
     ask_the_firewall,
     ask_the_host,
     ask_the_hosts_behind,
+    ask_the_only_change,
     ask_what_was_lost,
     ask_who_needs_it,
     hosts_behind,
@@ -66,6 +67,8 @@ async def analyze(at: Progress, effects: Effects) -> Progress:
     if not at.known.red and at.known.needed:
         at = await look(at, effects, f"{key}.needed", at.known.needed)
         at = await ask_the_hosts_behind(at, effects, f"{key}.needed")
+    if not at.known.red:
+        at = await ask_the_only_change(at, effects, key)
     behind = hosts_behind(at.known, at.given.grant)
     if behind:
         at = await look(at, effects, f"{key}.behind", behind)

@@ -111,10 +111,11 @@ async def _proof(
 def _what_is_well(at: Progress) -> str:
     """Who was not served before: users, or only the host's own checks failed."""
     red = [p.probe for p in at.known.red]
-    if all(probe.check == kept.CHECK for probe in red):
+    if all(probe.check in kept.CHECKS for probe in red):
+        what = "What the ticket is about" if red[0].check == kept.CHECK else "What had changed"
         return (
-            "What the ticket is about is as it was while the host was healthy, and users who can "
-            "be asked are served; nobody could be asked about its effect"
+            f"{what} is as it was while the host was healthy, and users who can be asked are "
+            "served; nobody could be asked about its effect"
         )
     checks_only = all(probe.kind is ProbeKind.HOST for probe in red)
     return "What failed holds again" if checks_only else "Users are served again"

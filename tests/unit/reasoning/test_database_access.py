@@ -9,7 +9,7 @@ import pytest
 from app.host.database_access import lost
 from app.host.database_checks import doubted
 from app.host.view import HostView
-from app.reasoning.port import Assessment
+from app.reasoning.port import Assessment, Case
 from tests.unit.reasoning import cases
 from tests.unit.reasoning.cases import HEALTHY_LISTENERS, HOST, case, facts_of
 from tests.unit.reasoning.test_builtin import UP, asked, judge, steps
@@ -39,18 +39,30 @@ def server(
 WELL = server()
 
 
-async def judged_between(
-    now: dict[str, Any], then: dict[str, Any], action: str = "postgres.state", **more: Any
-) -> Assessment:
-    """The page fails; what a server tells of itself now, and told while the host was healthy."""
+def between(
+    now: dict[str, Any],
+    then: dict[str, Any],
+    action: str = "postgres.state",
+    *,
+    status: int,
+    **more: Any,
+) -> Case:
+    """What a server tells of itself now, and told while the host was healthy."""
     facts = facts_of(UP, HEALTHY_LISTENERS) | {action: now} | asked(*UP) | more
     page = "http.local host_header=tickets.example url=http://127.0.0.1:9100/"
-    facts[page] = {"url": "http://127.0.0.1:9100/", "status": 500}
-    given = case(facts, status=500)
+    facts[page] = {"url": "http://127.0.0.1:9100/", "status": status}
+    given = case(facts, status=status)
     (known,) = given.baselines
     healthy = facts_of(UP, HEALTHY_LISTENERS) | {action: then}
     known = known.model_copy(update={"evidence": cases.evidence(healthy)})
-    return await judge(given.model_copy(update={"baselines": (known,)}))
+    return given.model_copy(update={"baselines": (known,)})
+
+
+async def judged_between(
+    now: dict[str, Any], then: dict[str, Any], action: str = "postgres.state", **more: Any
+) -> Assessment:
+    """The page fails, with what a server tells of itself now and told while it was healthy."""
+    return await judge(between(now, then, action, status=500, **more))
 
 
 @pytest.mark.parametrize(

@@ -13,11 +13,13 @@ from app.host.database_settings import changed as settings_changed
 from app.host.database_tables import lost as tables_lost
 from app.host.mariadb_access import CHECK, lost
 from app.host.view import HostView
+from app.reasoning.differences import only_thing
+from app.reasoning.host_case import HostCase
 from app.reasoning.port import Advice
 from tests.unit.reasoning import cases
 from tests.unit.reasoning.cases import HEALTHY_LISTENERS, HOST, case, facts_of
 from tests.unit.reasoning.test_builtin import UP, asked, judge, steps
-from tests.unit.reasoning.test_database_access import judged_between, server
+from tests.unit.reasoning.test_database_access import between, judged_between, server
 
 PATH = {"role": "clerk", "database": "*", "name": "search_path", "value": "drafts"}
 BEHIND = {
@@ -193,46 +195,46 @@ def of_redis(settings: dict[str, int], words: dict[str, str] | None = None) -> d
     return {"servers": [shape]}
 
 
-@pytest.mark.parametrize(
-    ("action", "now", "then", "step", "asks"),
-    [
-        (
-            "postgres.state",
-            server(system={"statement_timeout": "1ms"}),
-            server(system={}),
-            "postgres.set_system name=statement_timeout port=5432 value=none",
-            True,
-        ),
-        (
-            "redis.state",
-            of_redis({"maxclients": 2}),
-            of_redis({"maxclients": 10000}),
-            "redis.set name=maxclients port=6379 value=10000",
-            False,
-        ),
-        (
-            "mariadb.state",
-            mariadb(LOGIN, settings={"max_allowed_packet": 1024}),
-            mariadb(LOGIN, settings={"max_allowed_packet": 16777216}),
-            "mariadb.set_global name=max_allowed_packet port=3306 value=16777216",
-            False,
-        ),
-        (
-            "mariadb.state",
-            mariadb(LOGIN, words={"event_scheduler": "OFF", "tx_isolation": "READ-COMMITTED"}),
-            mariadb(LOGIN, words={"event_scheduler": "ON", "tx_isolation": "READ-COMMITTED"}),
-            "mariadb.set_word name=event_scheduler port=3306 value=ON",
-            True,
-        ),
-        (
-            "redis.state",
-            of_redis({}, words={"notify-keyspace-events": "none"}),
-            of_redis({}, words={"notify-keyspace-events": "AKE"}),
-            "redis.set_word name=notify-keyspace-events port=6379 value=AKE",
-            True,
-        ),
-    ],
-)
+SETTINGS = [
+    (
+        "postgres.state",
+        server(system={"statement_timeout": "1ms"}),
+        server(system={}),
+        "postgres.set_system name=statement_timeout port=5432 value=none",
+        True,
+    ),
+    (
+        "redis.state",
+        of_redis({"maxclients": 2}),
+        of_redis({"maxclients": 10000}),
+        "redis.set name=maxclients port=6379 value=10000",
+        False,
+    ),
+    (
+        "mariadb.state",
+        mariadb(LOGIN, settings={"max_allowed_packet": 1024}),
+        mariadb(LOGIN, settings={"max_allowed_packet": 16777216}),
+        "mariadb.set_global name=max_allowed_packet port=3306 value=16777216",
+        False,
+    ),
+    (
+        "mariadb.state",
+        mariadb(LOGIN, words={"event_scheduler": "OFF", "tx_isolation": "READ-COMMITTED"}),
+        mariadb(LOGIN, words={"event_scheduler": "ON", "tx_isolation": "READ-COMMITTED"}),
+        "mariadb.set_word name=event_scheduler port=3306 value=ON",
+        True,
+    ),
+    (
+        "redis.state",
+        of_redis({}, words={"notify-keyspace-events": "none"}),
+        of_redis({}, words={"notify-keyspace-events": "AKE"}),
+        "redis.set_word name=notify-keyspace-events port=6379 value=AKE",
+        True,
+    ),
+]
+
+
+@pytest.mark.parametrize(("action", "now", "then", "step", "asks"), SETTINGS)
 async def test_a_setting_of_a_running_server_is_set_as_it_was(
     action: str, now: dict[str, Any], then: dict[str, Any], step: str, asks: bool
 ) -> None:
@@ -240,6 +242,14 @@ async def test_a_setting_of_a_running_server_is_set_as_it_was(
     assert steps(judged) == [step], judged.statement
     assert judged.repair is not None
     assert bool(judged.repair.requires_person) is asks
+
+
+@pytest.mark.parametrize(("action", "now", "then", "step", "asks"), SETTINGS)
+def test_where_nothing_fails_only_what_a_person_is_asked_about_is_doubted(
+    action: str, now: dict[str, Any], then: dict[str, Any], step: str, asks: bool
+) -> None:
+    own = HostCase(between(now, then, action, status=200), HOST.name)
+    assert [probe.check for probe in only_thing(own)] == (["server-setting"] if asks else [])
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from app.host import checks, kept, load
 from app.host.view import HostView
 from app.knowledge.library import Library
 from app.reasoning.builtin import BuiltinReasoner
-from app.reasoning.differences import set_otherwise_asks, themed
+from app.reasoning.differences import only_thing, set_otherwise_asks, themed
 from app.reasoning.host_case import HostCase
 from app.reasoning.port import Advice, Assessment, Case
 from tests.unit.reasoning import cases
@@ -35,12 +35,14 @@ ZONE = "/etc/localtime"
 ROOT = "/usr/local/share/ca-certificates/own.crt"
 
 
-async def judge(given: Case, text: str) -> Assessment:
+async def judge(given: Case, text: str, *, asks_of_the_only_thing: bool = False) -> Assessment:
     incident = given.incident.model_copy(update={"short_description": text})
     given = given.model_copy(update={"incident": incident})
-    changed = [c for those in themed(HostCase(given, "alpha")).values() for c in those]
+    own = HostCase(given, "alpha")
+    changed = [c for those in themed(own).values() for c in those]
+    alone = only_thing(own) if asks_of_the_only_thing else ()
     view = HostView(HOST, given.evidence)
-    probes = [*kept.probes_of(HOST, changed), *checks.declared(view)]
+    probes = [*kept.probes_of(HOST, changed), *alone, *checks.declared(view)]
     red = [
         ProbeResult(
             probe=p, ok=False, error="check", detail="x", taken_at=NOW, simulated=False,
@@ -183,6 +185,46 @@ async def test_a_changed_setting_is_left_that_has_a_reason_or_decides_something_
     judged = await judge(drifted(SITE, now={SITE: diff}), text)
     assert judged.advice is Advice.HAND_OVER
     assert judged.repair is None
+
+
+VAGUE = "Trouble on alpha. See the subject."
+HANDS = "-  keepalive_timeout 65;\n+  keepalive_timeout 0;\n"
+
+
+async def test_the_one_thing_that_changed_is_put_back_once_a_person_says_it_is_meant() -> None:
+    able = nginx(can_reload=True)
+    given = drifted(SITE, now={SITE: HANDS}, **facts_of([able, tickets()], HEALTHY_LISTENERS))
+    judged = await judge(given, VAGUE, asks_of_the_only_thing=True)
+    assert judged.advice is Advice.REMEDIATE, judged.statement
+    assert steps(judged) == ["file.restore", "service.reload"]
+    assert judged.repair is not None
+    assert judged.repair.requires_person is not None
+    assert "only a person can say" in judged.repair.requires_person
+    assert f"{SITE} on alpha (content) is the one thing" in judged.hypotheses[0].text
+
+
+@pytest.mark.parametrize(
+    ("diff", "persons"),
+    [(HANDS + "+# CHG-4711: on purpose\n", {}), (HANDS, {"logged_in": ["lee pts/0 09:00"]})],
+)
+async def test_nor_is_a_person_asked_where_there_is_a_reason_or_somebody_at_work(
+    diff: str, persons: dict[str, Any]
+) -> None:
+    given = drifted(SITE, now={SITE: diff}, persons__list=persons)
+    judged = await judge(given, VAGUE, asks_of_the_only_thing=True)
+    assert judged.advice is Advice.HAND_OVER
+    assert judged.repair is None
+
+
+@pytest.mark.parametrize(
+    "paths",
+    [(SITE, TIMER), ("/usr/local/lib/tickets/app.py",), ("/srv/tickets/index.html",)],
+    ids=["two things", "a program", "content"],
+)
+def test_what_is_not_the_only_thing_or_configures_nothing_is_only_told(
+    paths: tuple[str, ...],
+) -> None:
+    assert only_thing(HostCase(drifted(*paths), "alpha")) == ()
 
 
 async def test_a_change_with_a_reason_is_left() -> None:

@@ -7,24 +7,34 @@ from typing import Any
 
 import pytest
 
+from app.domain.action import ActionCall, Plan
 from app.domain.execution import Outcome, Step
 from app.domain.host import Host
 from app.domain.probe import Probe, ProbeKind, ProbeResult
+from app.domain.verdict import Decision, Verdict
 from app.host import failed_jobs
+from app.host.baseline import Baseline
+from app.host.checks import answer
+from app.host.view import HostView
 from app.services.asking import (
     CALM_SECONDS,
     FLAPPING_SECONDS,
     hosts_behind,
     user_probes,
 )
+from app.services.ports import EndingKind
 from app.services.self_healing_sre_agent import run_execution
 from tests.unit.reasoning.cases import (
     HEALTHY_LISTENERS,
     HOST,
     PROBE,
+    baseline,
     case,
+    evidence,
     facts_of,
+    file,
     listener,
+    manifest_now,
     nginx,
     tickets,
 )
@@ -188,3 +198,84 @@ async def test_the_next_failure_of_what_comes_and_goes_is_waited_for(
     await run_execution(world, given.model_copy(update={"incident": incident}), LIMITS)
     first = world.watched[0]
     assert first == (times * FLAPPING_SECONDS or CALM_SECONDS)
+
+
+class OneChange(World):
+    """Users are served, and one file (or two) is not as it was while the host was healthy."""
+
+    site, other = "/etc/nginx/conf.d/tickets.conf", "/etc/hosts"
+
+    def __init__(self, *changed: str) -> None:
+        super().__init__()
+        self.agreed = False
+        self.differs = set(changed)
+        self.reacts["file.restore"] = lambda call: self.differs.discard(str(call.params["path"]))
+
+    async def baseline(self, key: str, host: str) -> Baseline | None:
+        await super().baseline(key, host)
+        asked = [ActionCall(action=action, host=host) for action in ("units.show", "firewall.show")]
+        looked = tuple(self._evidence(call) for call in asked)
+        return baseline().model_copy(update={"evidence": looked, "probes": ()})
+
+    async def decide(self, key: str, plan: Plan) -> Decision:
+        decision = await super().decide(key, plan)
+        if plan.requires_person is None or self.agreed:
+            return decision
+        return decision.model_copy(update={"verdict": Verdict.NEEDS_APPROVAL})
+
+    def _facts(self, call: ActionCall) -> dict[str, Any] | None:
+        now = {path: file(path, "e" * 64) for path in self.differs}
+        if call.action == "baseline.manifest":
+            return manifest_now(*now.values())
+        if call.action == "firewall.show":
+            return {"rules": []}
+        path = str(call.params.get("path"))
+        if call.action == "file.state":
+            shown = now.get(path, file(path))
+            return shown.model_dump(include={"path", "kind", "owner", "group", "mode", "sha256"})
+        if call.action == "file.diff":
+            return {"path": path, "sha256_then": "a" * 64, "sha256_now": "e" * 64, "diff": "-a\n+b"}
+        return super()._facts(call)
+
+    def _asked(self, probe: Probe) -> ProbeResult:
+        if not probe.check:
+            return super()._asked(probe)
+        path = {"path": probe.subject}
+        state = self._facts(ActionCall(action="file.state", host="alpha", params=path))
+        seen = HostView(HOST, evidence({f"file.state path={probe.subject}": state}))
+        return answer(probe, seen, taken_at=told.START, simulated=False)
+
+
+@pytest.mark.parametrize("agreed", [False, True])
+async def test_whether_the_one_thing_that_changed_is_put_back_is_for_a_person_to_say(
+    *, agreed: bool
+) -> None:
+    world = OneChange(OneChange.site)
+    world.agreed = agreed
+    ending = await run_execution(world, world.given(grant=GRANT if agreed else None), LIMITS)
+    assert world.changed[:1] == (["file.restore"] if agreed else [])
+    if agreed:
+        assert ending.outcome is Outcome.RESOLVED
+    else:
+        assert ending.kind is EndingKind.WAITING_APPROVAL
+
+
+async def test_two_changes_that_the_ticket_does_not_speak_of_are_told_and_left() -> None:
+    world = OneChange(OneChange.site, OneChange.other)
+    world.agreed = True
+    ending = await run_execution(world, world.given(), LIMITS)
+    assert ending.outcome is Outcome.ESCALATED
+    assert not world.changed
+    assert world.conclusion is not None
+    assert OneChange.site in world.conclusion.summary + world.conclusion.root_cause
+
+
+async def test_what_a_ticket_wants_brought_back_is_not_weighed_against_what_changed() -> None:
+    world = OneChange(OneChange.site)
+    world.agreed = True
+    given = world.given()
+    told = {"short_description": "please restore the table of orders from the backup"}
+    incident = given.incident.model_copy(update=told)
+    ending = await run_execution(world, given.model_copy(update={"incident": incident}), LIMITS)
+    assert ending.outcome is Outcome.ESCALATED
+    assert not world.changed
