@@ -32,7 +32,7 @@ from app.host import (
 )
 from app.host.drift import program
 from app.host.facts import Filesystem
-from app.host.view import HostView, config_test_of
+from app.host.view import HostView, config_test_of, is_of_a_login
 
 ROOM_THEN, ROOM_NOW = 90, 95
 """Per cent: a file system below the first while healthy is out of room from the second on."""
@@ -73,7 +73,7 @@ Said = tuple[bool, str]
 def learned(then: HostView) -> tuple[Probe, ...]:
     """The checks that held when the host was healthy."""
     found = [
-        *(asked_of(then.host, "runs", name) for name in then.units if then.steady(name)),
+        *(asked_of(then.host, "runs", name) for name in then.units if _stays(then, name)),
         *(asked_of(then.host, "config", unit) for unit in then.units if _passes(then, unit)),
         *(asked_of(then.host, "conditions", unit) for unit in then.units if _met(then, unit)),
         *(asked_of(then.host, "room", f.mount) for f in _filesystems(then) if _used(f) < ROOM_THEN),
@@ -191,6 +191,10 @@ def judge(probe: Probe, view: HostView) -> Said | None:
 
 def _is_container(probe: Probe, text: str) -> bool:
     return probe.check == "container" and ("container" in text or "docker" in text)
+
+
+def _stays(then: HostView, unit: str) -> bool:
+    return then.steady(unit) is True and not is_of_a_login(unit)
 
 
 def _passes(then: HostView, unit: str) -> bool:

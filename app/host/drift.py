@@ -8,6 +8,7 @@ service that everything uses.
 from __future__ import annotations
 
 import posixpath
+import re
 from enum import StrEnum
 
 from app.domain.value import Value
@@ -85,6 +86,18 @@ _AMONG_PAGES = {".htaccess": ("apache2", "httpd"), ".user.ini": ("php",)}
 """Settings that lie among the pages that they are for, and how the units that read them begin."""
 
 
+_OF_LOGINS = "/run/user"
+
+_SETTINGS = ("conf", "cfg", "ini", "env", "json", "toml", "yaml", "yml")
+"""How the names of files end that configure something."""
+
+_OF_AN_APPLICATION = re.compile(
+    r"/(?:(?:opt|srv|usr/local/(?:lib|libexec|share))/(?P<folder>[^/]+)(?:/|$)"
+    r"|usr/local/s?bin/(?P<program>[^/.]+))"
+)
+_OF_NOBODY = frozenset({"bin", "sbin", "lib", "app", "apps", "scripts", "tools", "www"})
+"""Folders of many applications at once."""
+
 _STATE_NAMES = {
     "mariadb": ("mysql", "mysqld"),
     "postgresql": ("postgresql",),
@@ -98,9 +111,10 @@ def changes(then: Manifest, now: Manifest) -> tuple[Change, ...]:
     """Every path that differs, sorted by path.
 
     A new folder is none: what lies in it may be. A removed folder is one, with all that lay in it.
+    What comes and goes with logins is none.
     """
-    before = {f.path: f for f in then.files}
-    after = {f.path: f for f in now.files}
+    before = {f.path: f for f in then.files if not beneath(f.path, _OF_LOGINS)}
+    after = {f.path: f for f in now.files if not beneath(f.path, _OF_LOGINS)}
     found: list[Change] = []
     for path in sorted(before.keys() | after.keys(), key=_parts):
         kind = _kind(before.get(path), after.get(path))
@@ -241,10 +255,27 @@ def _drop_in_folders(unit: UnitFacts) -> tuple[str, ...]:
 
 def _config_places(unit: UnitFacts) -> tuple[str, ...]:
     name = program(unit.name)
-    usual = (f"/etc/{name}", f"/etc/{name}.conf", f"/etc/default/{name}", f"/etc/sysconfig/{name}")
+    usual = tuple(
+        place
+        for one in (name, *_applications(unit))
+        for place in (
+            f"/etc/{one}",
+            *(f"/etc/{one}.{ending}" for ending in _SETTINGS),
+            f"/etc/default/{one}",
+            f"/etc/sysconfig/{one}",
+        )
+    )
     named = tuple(a for a in unit.exec_start[1:] if a.startswith("/etc/"))
     packaged = ("/etc/php",) if name.startswith("php") else _CONFIG_FOLDERS.get(name, ())
     return (*usual, *packaged, *named)
+
+
+def _applications(unit: UnitFacts) -> tuple[str, ...]:
+    """What the applications are called whose programs a unit runs: /opt/NAME/..., .../bin/NAME."""
+    places = (a for a in (*unit.exec_start, unit.working_directory or "") if a.startswith("/"))
+    found = (_OF_AN_APPLICATION.match(place) for place in places if not _shared(place))
+    names = (match["folder"] or match["program"] for match in found if match is not None)
+    return tuple(dict.fromkeys(name for name in names if name not in _OF_NOBODY))
 
 
 def _in_nginx(path: str, nginx: NginxFacts) -> bool:

@@ -5,6 +5,7 @@ A fact that nobody looked at is absent (None), never a default: what is absent i
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -36,6 +37,8 @@ from app.host.facts import (
 )
 
 T = TypeVar("T", bound=Value)
+
+_OF_A_LOGIN = re.compile(r"(?:user|user-runtime-dir)@[0-9]+\.service|session-\w+\.scope")
 
 RECENT = timedelta(hours=1)
 """What a log file said before that is not about now."""
@@ -259,6 +262,11 @@ def beneath(path: str, folder: str) -> bool:
     """Whether a path is the folder or lies below it."""
     root = folder.rstrip("/")
     return path == root or path.startswith(root + "/")
+
+
+def is_of_a_login(unit: str) -> bool:
+    """Whether a unit comes and goes with somebody's logins: user@1000.service."""
+    return _OF_A_LOGIN.fullmatch(unit) is not None
 
 
 def _units_of(item: Evidence) -> tuple[UnitFacts, ...]:

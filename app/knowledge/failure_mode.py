@@ -136,7 +136,7 @@ Subject = Literal[
     "limit", "script", "package", "certificate", "chain", "access",
     "default", "sequence", "login", "loss", "parameter", "neighbour", "denied",
     "shape", "exposed", "policy", "beside", "balanced",
-    "library", "ban", "right",
+    "library", "ban", "right", "crowd",
 ]  # fmt: skip
 
 

@@ -18,6 +18,7 @@ from app.host.drift import (
 from app.host.facts import Manifest, UnitFacts
 from app.host.network_state import text_of
 from app.host.view import beneath
+from app.reasoning.folder_owners import changed_hands, taken_within
 from app.reasoning.host_case import HostCase
 from app.reasoning.libraries import of_new_libraries
 from app.reasoning.shared_folders import left_behind, lost_setgid, shares_group
@@ -179,6 +180,8 @@ def _subject(case: HostCase, change: Change, how: Relation, unit: str, *, alone:
         "lost_setgid": lost_setgid(change),
         "shares_group": shares_group(change),
         "left_behind": left_behind(case, change),
+        "changed_hands": changed_hands(change),
+        "taken_within": taken_within(case.view, change),
         "others_refuted": any(key.startswith(f"{BY_RELOAD}@") for key in case.case.refuted),
     }
     sources |= unit_sources | {"change": case.drift[1]}

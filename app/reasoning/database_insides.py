@@ -8,6 +8,7 @@ from typing import Any
 
 from app.host import (
     database_access,
+    database_crowds,
     database_defaults,
     database_rights,
     database_sequences,
@@ -16,6 +17,7 @@ from app.host import (
     mariadb_access,
 )
 from app.host.database_access import LostAccess
+from app.host.database_crowds import Crowd
 from app.host.database_defaults import ChangedDefault
 from app.host.database_facts import MariadbServer, RedisServer
 from app.host.database_rights import MissingRight
@@ -42,6 +44,7 @@ Amiss = (
     | LostTable
     | LateSequence
     | ReshapedTable
+    | Crowd
 )
 
 _OTHERWISE = {
@@ -87,7 +90,7 @@ def inside_subjects(case: HostCase) -> Iterable[Subject]:
         return
     for kind, one, own in (
         *_access(case), *_rights(case), *_defaults(case), *_logins(case), *_parameters(case),
-        *_losses(case), *_sequences(case), *_shapes(case),
+        *_losses(case), *_sequences(case), *_shapes(case), *_crowds(case),
     ):  # fmt: skip
         facts, sources = case.common()
         checked = any(p.probe.subject == one.subject for p in case.red)
@@ -139,6 +142,19 @@ def _refused_by(case: HostCase, one: MissingRight) -> str:
         if table.database == one.database and table.table.partition(".")[0] == one.name
     )
     return rf"{denied}|relation \W?(?:{tables})\W? does not exist" if tables else denied
+
+
+def _crowds(case: HostCase) -> Told:
+    changed = [o for o in database_access.lost(case.view, case.then) if o.kind in ("role", "door")]
+    for one in database_crowds.crowds(case.view):
+        telling = rf"too many connections for {one.of} \W?{re.escape(one.name)}\b"
+        idle = f"{one.holder} holds {one.idle} that do nothing, the longest for"
+        own = {
+            "complaint": _complaint(case, telling),
+            "holders": f"{idle} {one.idle_seconds:.0f} s" if one.idle else "",
+            "lowered": any(one.name in (lost.role, lost.database) for lost in changed),
+        }
+        yield "crowd", one, own
 
 
 def _defaults(case: HostCase) -> Told:

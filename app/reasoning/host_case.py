@@ -25,7 +25,7 @@ from app.host.facts import Manifest, UnitFacts
 from app.host.hops import HopState, Layer, Walk
 from app.host.path import PathWalker
 from app.host.renames import with_renames
-from app.host.view import HostView, beneath
+from app.host.view import HostView, beneath, is_of_a_login
 from app.reasoning.port import Case
 
 _OTHERS_DATA = (Relation.CONTENT, Relation.STATE)
@@ -339,23 +339,24 @@ class HostCase:
     def _by_links(self, path: str) -> Iterator[str]:
         """What a path is called through links to a folder that it lies in: .../current/x."""
         for target, link in self._links:
-            if beneath(path, target):
+            if beneath(path, target) and any(beneath(link, root) for root in _RELEASES):
                 yield link + path[len(target) :]
 
     @cached_property
     def _links(self) -> tuple[tuple[str, str], ...]:
-        """Where links below /opt, /srv and /usr/local lead, and the links."""
+        """Where links lead, and the links."""
         now = self.manifest_now
         files = () if now is None else now.files
-        found = (f for f in files if f.target and any(beneath(f.path, p) for p in _RELEASES))
-        return tuple((points_to(f), f.path) for f in found if points_to(f) != "/")
+        found = ((points_to(file), file.path) for file in files if file.target)
+        return tuple((target, link) for target, link in found if target != "/")
 
     def names_path(self, path: str, unit: str) -> bool:
         """Whether a unit's log has this very path, as a word of its own."""
         said = self.said(unit)
         if path.count("/") < 2:  # /etc or /srv alone says nothing
             return False
-        known = (name for name in (path, *self._by_links(path)) if name in said)
+        links = (link for target, link in self._links if target == path)
+        known = (name for name in (path, *self._by_links(path), *links) if name in said)
         words = (rf"(?<![\w/.-]){re.escape(name)}(?![\w/-])" for name in known)
         return any(re.search(word, said) for word in words)
 
@@ -380,7 +381,8 @@ class HostCase:
     def _is_lasting(self, unit: str) -> bool:
         """Whether it is meant to go on running: a job that has ended is no loss."""
         then = None if self.then is None else self.then.units.get(unit)
-        return then is not None and then[0].sub_state == "running" and "user@" not in unit
+        running = then is not None and then[0].sub_state == "running"
+        return running and not is_of_a_login(unit)
 
     def unread(self, file: Manifest.File, unit: UnitFacts) -> bool | None:
         """Whether a service runs since before a file was written that it reads only at its start

@@ -54,7 +54,7 @@ def _hoards(case: HostCase, mount: Filesystem, usage: DiskUsageFacts) -> Iterabl
         yield (
             _hoard("deleted", ghost.path, ghost.bytes, said)
             | ghost.model_dump(mode="json", include={"inode", "pid", "start_time", "unit"})
-            | {"is_log": _is_log(ghost.path)}
+            | {"is_log": _is_log(ghost.path), "like_log": _LOG.search(ghost.path) is not None}
         )
     journals = [f for f in usage.files if _JOURNAL.search(f.path)]
     if journals:

@@ -15,7 +15,7 @@ from app.host.facts import (
 )
 from app.host.needs import FULL_PERCENT
 from app.host.probes import WEB_PROGRAMS, serves_nothing
-from app.host.view import FIRST_PROCESS
+from app.host.view import FIRST_PROCESS, beneath
 from app.reasoning import damage
 from app.reasoning.host_case import HostCase
 
@@ -206,7 +206,15 @@ def _changes(case: HostCase, unit: UnitFacts) -> Known:
         return {}, {}
     found = case.related(unit)
     told = [{"path": c.path, "kind": c.kind.value, "relation": r.value} for c, r in found]
-    return {"changes": told}, {"unit.changes": case.drift[1]}
+    related = {change.path for change, _ in found}
+    others = [
+        change.path
+        for change in case.drift[0]
+        if change.path not in related and beneath(change.path, "/etc") and not change.is_folder_gone
+        if f"changed-beside@{case.host.name}:{change.path}" not in case.case.refuted
+    ]
+    shown = {"changes": told, "others_changed": len(others)}
+    return shown, dict.fromkeys(("unit.changes", "unit.others_changed"), case.drift[1])
 
 
 def _unread(case: HostCase, unit: UnitFacts) -> Known:

@@ -12,6 +12,7 @@ from typing import Final
 
 from app.domain.probe import ProbeResult
 from app.host.database_access import LostAccess
+from app.host.database_crowds import Crowd
 from app.host.database_defaults import ChangedDefault
 from app.host.database_facts import (
     DatabaseIndex,
@@ -101,6 +102,7 @@ _UNIT = extended(
         "damage": TEXT, "stopped": each(Process), "full_mounts": TEXTS, "unread": TEXTS,
         "changes": each(made("a change of the unit", path=TEXT, kind=annotated(ChangeKind),
                                relation=annotated(Relation))),
+        "others_changed": NUMBER,
     },
 )  # fmt: skip
 
@@ -119,6 +121,7 @@ _OF_A_UNIT = extended(
         "access_differs": TRUTH, "settings": TEXTS,
         "lost_setgid": TRUTH, "shares_group": TRUTH,
         "left_behind": each(made("a file", path=TEXT, owner=TEXT, group=TEXT)),
+        "changed_hands": TRUTH, "taken_within": TRUTH,
     },
 )  # fmt: skip
 
@@ -128,7 +131,7 @@ _FILLER = made(
     path=TEXT,
     container=TEXT, id=TEXT,
     bytes=NUMBER, said=TEXT, keep=NUMBER, inode=NUMBER, pid=NUMBER,
-    start_time=NUMBER, unit=TEXT, is_log=TRUTH,
+    start_time=NUMBER, unit=TEXT, is_log=TRUTH, like_log=TRUTH,
     has_writer=TRUTH, writer=annotated(BigFile.model_fields["writer"].annotation),
 )  # fmt: skip
 
@@ -263,6 +266,7 @@ _OWN: Final[dict[str, Scope]] = {
     "access": {"access": extended(LostAccess, _INSIDE)},
     "right": {"right": extended(MissingRight, {
         **_INSIDE, "given": each(made("a role", role=TEXT))})},
+    "crowd": {"crowd": extended(Crowd, {**_INSIDE, "holders": TEXT, "lowered": TRUTH})},
     "default": {"default": extended(ChangedDefault, _INSIDE)},
     "login": {"login": extended(LostLogin, _INSIDE)},
     "loss": {"loss": extended(LostTable, {**_INSIDE, "is_missed": TRUTH, "is_named": TRUTH})},

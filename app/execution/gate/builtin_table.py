@@ -186,6 +186,10 @@ _MODULES: dict[str, tuple[str, ...]] = {
     ),
     "nginx": ("nginx_dump",),
     "nginx_limits": ("nginx_set_limit",),
+    "ownership": (
+        "folder_owners_back",
+        "folder_set_owners",
+    ),
     "packages": (
         "package_install_cached",
         "package_remove_installed",

@@ -28,7 +28,7 @@ def put_back(params: Params, places: Places) -> str | None:
     """The same; the sha256 of what stood there before and is kept."""
     path, sha256 = str(params["path"]), str(params["sha256"])
     content = Store(places).get(sha256)
-    uid, gid = _ids(params)
+    uid, gid = ids_of(params)
     _require_its_place(path, sha256, str(params["owner"]), places)
     with disk.parent_of(path) as (folder, name):
         replaced = _keep(folder, name, path, places)
@@ -79,7 +79,7 @@ def file_restore_link(params: Params, places: Places) -> int:
 def file_restore_folder(params: Params, places: Places) -> int:
     """Make a folder again that is gone, empty, with its owner and mode."""
     path = str(params["path"])
-    uid, gid = _ids(params)
+    uid, gid = ids_of(params)
     with disk.parent_of(path) as (folder, name):
         if disk.state_of(folder, name) is not None:
             raise Failed(f"{path} is there already; it is left alone")
@@ -168,7 +168,7 @@ def file_set_mode(params: Params, _: Places) -> int:
 def file_set_owner(params: Params, _: Places) -> int:
     """Set owner and group of one file or folder."""
     path = str(params["path"])
-    uid, gid = _ids(params)
+    uid, gid = ids_of(params)
     with disk.parent_of(path) as (folder, name):
         file = disk.open_any(folder, name, path)
         try:
@@ -211,7 +211,7 @@ def _keep(folder: int, name: str, path: str, places: Places) -> str | None:
     return sha256
 
 
-def _ids(params: Params) -> tuple[int, int]:
+def ids_of(params: Params) -> tuple[int, int]:
     """User and group; a number is what stands for an account that is gone."""
     owner, group = str(params["owner"]), str(params["group"])
     try:

@@ -1,12 +1,14 @@
 """Locks that scripts of jobs take by themselves, and one that an ended run left, taken away.
 
 A job that was killed leaves its lock behind, and every later run ends at once, often without a
-word. Only a file counts that a script tests and makes itself: what a kernel's lock is put on
-(flock) means nothing by being there, and a script that asks whether a process runs helps itself.
+word. Only a file counts that a script tests and makes itself, or a folder by whose making it tells
+whether another run is at work: what a kernel's lock is put on (flock) means nothing by being there,
+and a script that asks whether a process runs helps itself.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import stat
@@ -48,15 +50,29 @@ _TESTED = re.compile(r"(?<![\w-])-[efs]\b|\bexists\b|\bis_file\b|\bisfile\b|\bno
 _MADE_BEFORE = re.compile(r"(?:>\|?\s*[\"']?|\b(?:touch|ln +-s|install)\b[^|;&>]*|\bopen\([\"']?)$")
 """What stands before the path where a line makes the file."""
 _PID = re.compile(r"\s*(\d{1,7})\s*")
+_FOLDER_MADE = re.compile(
+    r"(?P<asked>\b(?:if|until|while)\s+(?:!\s*)?|!\s*)?\bmkdir\s+(?:--\s+)?"
+    r"[\"']?(?P<path>[^\s\"';|&<>-][^\s\"';|&<>]*)[\"']?"
+    r"(?P<refused>[^;|&]*(?:2?>&?\S+)?[^;|&]*\|\|\s*(?:\{|\(|exit|return|die|fail|bail)?)?"
+)
+"""A folder made where whether that succeeds decides: `mkdir x || exit`, `if ! mkdir x`."""
+_GOES_TO = re.compile(r"\s*cd\s+(?:--\s+)?[\"']?(/[^\s\"';|&]*)")
+_WITHIN = 2
+"""Files that such a folder may hold: which process took it, and since when."""
+
+
+_ENDINGS = ("{", "(", "exit", "return", "die", "fail", "bail")
+_A_FOLDER = "folder"
 
 
 class Lock(NamedTuple):
-    """A lock file that a job's script takes."""
+    """A lock that a job's script takes: a file, or a folder."""
 
     path: str
     script: str
     job: str
     account: int  # whose it must be
+    is_folder: bool = False
 
 
 def locks_of(script: Script) -> Iterator[Lock]:
@@ -65,7 +81,12 @@ def locks_of(script: Script) -> Iterator[Lock]:
         return
     tested: set[str] = set()
     made: set[str] = set()
+    folders: set[str] = set()
+    at = ""
     for line in _spelt_out(script.text):
+        gone_to = _GOES_TO.match(line)
+        at = gone_to[1].rstrip("/") if gone_to is not None else at
+        folders.update(_folders_made(line, at))
         for path in paths_in(line):
             if _NAME.fullmatch(path.rsplit("/", 1)[-1]):
                 if _TESTED.search(line):
@@ -73,13 +94,22 @@ def locks_of(script: Script) -> Iterator[Lock]:
                 if _MADE_BEFORE.search(line.partition(path)[0]):
                     made.add(path)
     served = served_places()
-    for path in sorted(tested & made):
+    for path in sorted(tested & made | folders):
         folder, name = os.path.split(path)
         if is_refused(path, served):
             continue
         real = f"{os.path.realpath(folder)}/{name}"
         if not is_refused(real, served):
-            yield Lock(real, script.path, script.job, script.account)
+            yield Lock(real, script.path, script.job, script.account, path in folders)
+
+
+def _folders_made(line: str, at: str) -> Iterator[str]:
+    """Folders by whose making a line decides whether to go on; `at`: where the script went."""
+    for found in _FOLDER_MADE.finditer(line):
+        decides = found["asked"] or (found["refused"] or "").rstrip().endswith(_ENDINGS)
+        path = found["path"]
+        if decides and "$" not in path and "*" not in path and (at or path.startswith("/")):
+            yield os.path.normpath(path if path.startswith("/") else f"{at}/{path}")
 
 
 def shown_of(lock: Lock, *, running: bool) -> dict[str, Any] | None:
@@ -98,7 +128,9 @@ def shown_of(lock: Lock, *, running: bool) -> dict[str, Any] | None:
             if state is None:
                 return shown
             shown["kind"] = kind_of(state.st_mode)
-            if not stat.S_ISREG(state.st_mode):
+            if stat.S_ISDIR(state.st_mode) and lock.is_folder:
+                return _of_folder(lock, disk.open_any(folder, name, lock.path), shown)
+            if not stat.S_ISREG(state.st_mode) or lock.is_folder:
                 return shown
             file = disk.open_regular(folder, name, lock.path)
         try:
@@ -120,23 +152,30 @@ def lock_remove(params: Params, places: Places) -> int:
     if sign is not None:
         raise Failed(f"{path} lies among the files of a database ({sign})")
     with disk.parent_of(path) as (folder, name):
-        file = disk.open_regular(folder, name, path)
+        opened = disk.open_any(folder, name, path)
         try:
-            before = os.fstat(file)
+            before = os.fstat(opened)
             why = _why_held(shown_of(lock, running=_is_at_work(lock)))
             if why is not None:
                 raise Failed(f"{path} stays: {why}")
-            os.lseek(file, 0, os.SEEK_SET)
-            sha256 = Store(places).put(disk.read_up_to(file, _LOCK_BYTES))
+            within = _within(opened) if lock.is_folder else {}
+            kept = json.dumps(within).encode() if lock.is_folder else _content(opened)
+            sha256 = Store(places).put(kept)
             mode = stat.S_IMODE(before.st_mode)
             note = f"{sha256} {before.st_uid} {before.st_gid} {mode:o} {before.st_mtime_ns}"
+            note += f" {_A_FOLDER}" if lock.is_folder else ""
             made.note(_noted(path), places, note)
             now = disk.state_of(folder, name)
             if now is None or (now.st_ino, now.st_mtime_ns) != (before.st_ino, before.st_mtime_ns):
                 raise Failed(f"{path} was taken anew while it was looked at; it stays")
+            for one in within:
+                os.unlink(one, dir_fd=opened)
         finally:
-            os.close(file)
-        os.unlink(name, dir_fd=folder)
+            os.close(opened)
+        if lock.is_folder:
+            os.rmdir(name, dir_fd=folder)
+        else:
+            os.unlink(name, dir_fd=folder)
         os.fsync(folder)
     return answer({"path": path, "kept": sha256})
 
@@ -147,18 +186,20 @@ def lock_put_back(params: Params, places: Places) -> int:
     noted = made.noted(_noted(path), places)
     if noted is None:
         raise Failed(f"{path} was not taken away by the gate")
-    sha256, uid, gid, mode, *taken_at = noted.split()
+    is_folder = noted.endswith(f" {_A_FOLDER}")
+    sha256, uid, gid, mode, *taken_at = noted.removesuffix(f" {_A_FOLDER}").split()
+    kept = Store(places).get(sha256)
     with disk.parent_of(path) as (folder, name):
-        file = disk.create_new(folder, name, path)
+        again = _folder_again if is_folder else _file_again
+        opened = again(folder, name, path, kept)
         try:
-            disk.write_all(file, Store(places).get(sha256))
-            os.fchown(file, int(uid), int(gid))
-            os.fchmod(file, int(mode, 8))
+            os.fchown(opened, int(uid), int(gid))
+            os.fchmod(opened, int(mode, 8))
             for when in taken_at:  # how old it is tells whose it was
-                os.utime(file, ns=(int(when), int(when)))
-            os.fsync(file)
+                os.utime(opened, ns=(int(when), int(when)))
+            os.fsync(opened)
         finally:
-            os.close(file)
+            os.close(opened)
         os.fsync(folder)
     made.forget(_noted(path), places)
     return answer({"path": path})
@@ -168,18 +209,97 @@ def _noted(path: str) -> str:
     return f"lock {path}"
 
 
+def _content(file: int) -> bytes:
+    os.lseek(file, 0, os.SEEK_SET)
+    return disk.read_up_to(file, _LOCK_BYTES)
+
+
+class _Inner(NamedTuple):
+    """A file in a folder that is a lock."""
+
+    text: str  # in hexadecimal
+    uid: int
+    gid: int
+    mode: int
+    modified: int  # nanoseconds
+
+
+def _within(folder: int) -> dict[str, _Inner]:
+    """What a folder that is a lock holds; Failed where that is more than a lock needs."""
+    names = os.listdir(folder)
+    if len(names) > _WITHIN:
+        raise Failed("more lies in it than in a lock")
+    found = {}
+    for name in names:
+        file = disk.open_regular(folder, name, name)
+        try:
+            state = os.fstat(file)
+            if state.st_size > _LOCK_BYTES:
+                raise Failed(f"{name} in it is too large for a lock")
+            shape = (state.st_uid, state.st_gid, stat.S_IMODE(state.st_mode), state.st_mtime_ns)
+            found[name] = _Inner(_content(file).hex(), *shape)
+        finally:
+            os.close(file)
+    return found
+
+
+def _folder_again(folder: int, name: str, path: str, kept: bytes) -> int:
+    """The folder that a lock was, opened. Failed where something stands there."""
+    try:
+        os.mkdir(name, 0o700, dir_fd=folder)
+    except FileExistsError:
+        raise Failed(f"{path} could not be made: there is one already") from None
+    opened = disk.open_any(folder, name, path)
+    for inner, shape in json.loads(kept).items():
+        one = _Inner(*shape)
+        file = disk.create_new(opened, os.path.basename(inner), f"{path}/{inner}")
+        try:
+            disk.write_all(file, bytes.fromhex(one.text))
+            os.fchown(file, one.uid, one.gid)
+            os.fchmod(file, one.mode)
+            os.utime(file, ns=(one.modified, one.modified))
+        finally:
+            os.close(file)
+    return opened
+
+
+def _file_again(folder: int, name: str, path: str, kept: bytes) -> int:
+    """The file that a lock was, opened. Failed where something stands there."""
+    file = disk.create_new(folder, name, path)
+    disk.write_all(file, kept)
+    return file
+
+
+def _of_folder(lock: Lock, folder: int, shown: dict[str, Any]) -> dict[str, Any] | None:
+    """The same of a folder: whichever file in it has a number names the process."""
+    try:
+        state = os.fstat(folder)
+        if state.st_uid != lock.account:
+            return None
+        texts = [bytes.fromhex(one.text).decode("utf-8", "replace")
+                 for one in _within(folder).values()]  # fmt: skip
+    finally:
+        os.close(folder)
+    said = next(filter(None, map(_PID.fullmatch, texts)), None)
+    return _of_whom(shown, None if said is None else int(said[1]), state.st_mtime)
+
+
 def _of_file(lock: Lock, file: int, shown: dict[str, Any]) -> dict[str, Any] | None:
     state = os.fstat(file)
     if state.st_uid != lock.account or state.st_size > _LOCK_BYTES:
         return None
     said = _PID.fullmatch(disk.read_up_to(file, _LOCK_BYTES).decode("utf-8", "replace"))
-    pid = int(said[1]) if said else None
-    shown["pid"] = pid
-    shown["age_seconds"] = max(0, int(time.time() - state.st_mtime))
-    # a stepped clock moves the moment of the start: only what is much older is before it
-    shown["before_boot"] = state.st_mtime < started_at(0) - _DAY
     shown["open"] = _is_open(lock.path) or f":{state.st_ino} " in text_at("/proc/locks", 1 << 20)
-    gone = pid is not None and not _runs_since(pid, state.st_mtime) and not _is_inner(pid)
+    return _of_whom(shown, int(said[1]) if said else None, state.st_mtime)
+
+
+def _of_whom(shown: dict[str, Any], pid: int | None, taken_at: float) -> dict[str, Any]:
+    """What is known of the run that took a lock."""
+    shown["pid"] = pid
+    shown["age_seconds"] = max(0, int(time.time() - taken_at))
+    # a stepped clock moves the moment of the start: only what is much older is before it
+    shown["before_boot"] = taken_at < started_at(0) - _DAY
+    gone = pid is not None and not _runs_since(pid, taken_at) and not _is_inner(pid)
     shown["ended"] = shown["before_boot"] or gone
     return shown
 
@@ -188,7 +308,7 @@ def _why_held(state: dict[str, Any] | None) -> str | None:
     """Why a lock may still be somebody's; None: whoever took it has certainly ended."""
     if state is None:
         return "it belongs to another account, or is too large for a lock"
-    if state["kind"] != "file":
+    if state["kind"] not in ("file", "directory"):
         return f"it is a {state['kind']}"
     if state["open"]:
         return "a process has it open"

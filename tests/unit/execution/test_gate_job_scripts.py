@@ -80,6 +80,66 @@ def test_a_lock_of_a_run_that_was_killed(
     assert lock.stat().st_mtime_ns == taken_at
 
 
+ASKS = {
+    "if not": "if ! mkdir .busy 2>/dev/null; then echo another is at it; exit 0; fi",
+    "or leaves": "mkdir .busy || exit 0",
+    "or says so and leaves": 'mkdir ".busy" 2>/dev/null || { logger busy; exit 0; }',
+    "until": "until mkdir .busy; do sleep 5; done",
+    "by its whole path": "if ! mkdir {folder}/.busy; then exit 0; fi",
+}
+
+
+@pytest.mark.parametrize("line", ASKS.values(), ids=ASKS.keys())
+def test_a_folder_that_a_killed_run_made_to_tell_others_is_a_lock(
+    line: str, job: Path, places: Places, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = (
+        f"#!/bin/sh\nset -eu\ncd {job}\n{line.replace('{folder}', str(job))}\necho $$ > .busy/pid\n"
+    )
+    (job / "job.sh").write_text(text, encoding="utf-8")
+    assert told(capsys).kind == "missing"
+    lock, pid = job / ".busy", job / ".busy" / "pid"
+    lock.mkdir(mode=0o750)
+    pid.write_text(f"{ended_process()}\n", encoding="utf-8")
+    pid.chmod(0o640)
+    found = told(capsys)
+    assert (found.path, found.kind, found.left_behind) == (str(lock), "directory", True)
+    before = [(one.stat().st_mtime_ns, one.stat().st_mode) for one in (lock, pid)]
+    assert job_locks.lock_remove({"path": str(lock)}, places) == 0
+    assert not lock.exists()
+    assert job_locks.lock_put_back({"path": str(lock)}, places) == 0
+    assert [(one.stat().st_mtime_ns, one.stat().st_mode) for one in (lock, pid)] == before
+    assert pid.read_text(encoding="utf-8") == f"{found.pid}\n"
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["mkdir -p .busy", "mkdir .busy || true", "mkdir .busy", 'mkdir "$busy" || exit 1',
+     "mkdir .busy; echo done || exit 1"],
+)  # fmt: skip
+def test_a_folder_by_which_nothing_is_decided_is_no_lock(
+    line: str, job: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (job / "job.sh").write_text(f"#!/bin/sh\ncd {job}\n{line}\n", encoding="utf-8")
+    assert job_runs.job_scripts({}, Places()) == 0
+    assert not JobScriptsFacts.model_validate(json.loads(capsys.readouterr().out)).locks
+
+
+def test_a_folder_with_more_in_it_than_a_lock_has_is_left(
+    job: Path, places: Places, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = f"#!/bin/sh\ncd {job}\nmkdir out || exit 1\n"
+    (job / "job.sh").write_text(text, encoding="utf-8")
+    (job / "out").mkdir()
+    (job / "out" / "pid").write_text(f"{ended_process()}\n", encoding="utf-8")
+    (job / "out" / "report").write_text("x" * 500, encoding="utf-8")
+    assert job_runs.job_scripts({}, Places()) == 0
+    assert not JobScriptsFacts.model_validate(json.loads(capsys.readouterr().out)).locks
+    with pytest.raises(Failed, match="too large for a lock"):
+        job_locks.lock_remove({"path": str(job / "out")}, places)
+    assert (job / "out" / "report").exists()
+
+
 def test_the_lock_of_a_run_at_work_stays(
     job: Path, places: Places, capsys: pytest.CaptureFixture[str]
 ) -> None:

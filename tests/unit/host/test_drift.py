@@ -96,6 +96,25 @@ def test_how_a_path_belongs_to_a_unit(path: str, expected: Relation | None) -> N
     assert relation(path, UNIT) is expected
 
 
+@pytest.mark.parametrize(
+    ("path", "runs", "belongs"),
+    [
+        ("/etc/ferry/board.toml", ("/opt/ferry/board.py",), True),
+        ("/etc/ferry.toml", ("/usr/bin/python3", "/opt/ferry/board.py"), True),
+        ("/etc/default/ferry", ("/usr/local/lib/ferry/main.pl",), True),
+        ("/etc/rates-feed.ini", ("/usr/local/sbin/rates-feed",), True),
+        ("/etc/python3/debian_config", ("/usr/bin/python3", "/opt/ferry/board.py"), False),
+        ("/etc/bin/x", ("/opt/bin/board",), False),
+        ("/etc/ferryman/board.toml", ("/opt/ferry/board.py",), False),
+    ],
+)
+def test_what_configures_an_application_is_called_like_it(
+    path: str, runs: tuple[str, ...], *, belongs: bool
+) -> None:
+    unit = UnitFacts(name="departures.service", exec_start=runs)
+    assert relation(path, unit) is (Relation.CONFIGURATION if belongs else None)
+
+
 def test_a_change_carries_both_versions() -> None:
     (found,) = changes(manifest(entry("/etc/a")), manifest(entry("/etc/a", "b")))
     assert isinstance(found, Change)

@@ -436,3 +436,40 @@ async def test_an_edit_that_nobody_suffers_from_is_told_once_with_what_it_set(
     assert named == [f"changed@alpha:{path}"], judged.statement
     assert "timeout = 30, was 0" in judged.statement
     assert "tcp-keepalive = 9, was 300" in judged.statement
+
+
+def crowd(*groups: dict[str, Any], limit: int = 4) -> dict[str, Any]:
+    shape = {"database": "books", "user": "clerk", "application": "poll", "superuser": False}
+    told = [{"id": f"{n:064x}", "backup": False} | shape | one for n, one in enumerate(groups)]
+    return server({"limit": limit}, groups=told)
+
+
+IDLE = {"sessions": 4, "idle": 4, "idle_seconds": 900.0}
+TOO_MANY = 'FATAL:  too many connections for role "clerk"'
+
+
+@pytest.mark.parametrize(
+    ("groups", "line", "goes"),
+    [
+        ([IDLE], TOO_MANY, True),
+        ([IDLE], "the printer is on fire", False),  # a pool of just that size
+        ([IDLE | {"sessions": 3, "idle": 3}], TOO_MANY, False),  # one is left
+        ([IDLE | {"idle": 1}], TOO_MANY, False),  # they work
+        ([IDLE | {"backup": True}], TOO_MANY, False),
+        ([IDLE | {"superuser": True}], TOO_MANY, False),
+    ],
+)
+async def test_idle_sessions_that_use_up_a_roles_limit_are_ended_if_a_person_agrees(
+    groups: list[dict[str, Any]], line: str, *, goes: bool
+) -> None:
+    logs = asked(*UP, log={"tickets.service": [line]})
+    judged = await judged_between(crowd(*groups), crowd({}), **logs)
+    if not goes:
+        assert judged.repair is None
+        return
+    assert steps(judged) == [
+        f"postgres.terminate_idle count=4 group={0:064x} idle_seconds=1 port=5432"
+    ], judged.statement
+    assert judged.repair is not None
+    assert judged.repair.requires_person == "clerk (poll) loses 4 idle sessions"
+    assert "all 4 sessions that the role clerk may have" in judged.statement
