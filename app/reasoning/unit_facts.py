@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.host.drift import Relation, program
+from app.host.drift import Change, Relation, program
 from app.host.facts import (
     ConfigProblem,
     Listener,
@@ -207,14 +207,18 @@ def _changes(case: HostCase, unit: UnitFacts) -> Known:
     found = case.related(unit)
     told = [{"path": c.path, "kind": c.kind.value, "relation": r.value} for c, r in found]
     related = {change.path for change, _ in found}
-    others = [
-        change.path
-        for change in case.drift[0]
-        if change.path not in related and beneath(change.path, "/etc") and not change.is_folder_gone
-        if f"changed-beside@{case.host.name}:{change.path}" not in case.case.refuted
-    ]
+    others = [c for c in case.drift[0] if c.path not in related and _is_of_nobody(case, c)]
     shown = {"changes": told, "others_changed": len(others)}
     return shown, dict.fromkeys(("unit.changes", "unit.others_changed"), case.drift[1])
+
+
+def _is_of_nobody(case: HostCase, change: Change) -> bool:
+    """Whether it is read by no unit that is known, and was not put back in vain."""
+    if not beneath(change.path, "/etc") or change.is_folder_gone:
+        return False
+    if f"changed-beside@{case.host.name}:{change.path}" in case.case.refuted:
+        return False
+    return all(case.relation_of(change.path, unit) is None for unit, _ in case.view.units.values())
 
 
 def _unread(case: HostCase, unit: UnitFacts) -> Known:

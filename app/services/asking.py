@@ -337,5 +337,6 @@ def user_probes(case: Case) -> tuple[Probe, ...]:
             view = HostView(host, case.evidence)
             derived = derive(view, service=case.incident.claimed_service)
             told = ABOUT_CERTIFICATES.search(text_of(case.incident)) is not None
-            found.extend((*derived, *(certificates(derived) if told else ())))
+            pages = (*derived, *named_pages(case.incident, host))
+            found.extend((*derived, *(certificates(pages) if told else ())))
     return tuple({probe.name: probe for probe in found}.values())

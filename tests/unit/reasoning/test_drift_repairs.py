@@ -329,6 +329,7 @@ async def test_a_change_behind_a_host_that_suffers_is_put_back(relation: str) ->
             "filesystems.list": {"filesystems": []},
             "persons.list": {},
             f"file.diff path={relation} sha256={'a' * 64}": {"path": relation},
+            f"folder.list path={relation}": {"path": relation, "count": 0},
             "baseline.manifest": Manifest(host="beta", taken_at=JUST_NOW, files=(now,)).model_dump(
                 mode="json"
             ),

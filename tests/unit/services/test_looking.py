@@ -74,6 +74,24 @@ def test_a_certificate_is_asked_for_where_the_ticket_is_about_it(told: str, aske
     assert any(p.kind is ProbeKind.TLS for p in probes) is asked
 
 
+@pytest.mark.parametrize(
+    ("told", "asked"),
+    [
+        ("https://alpha:6443/ has a certificate that is not trusted", {6443}),
+        ("https://alpha:6443/ is slow", set()),
+        ("http://alpha:6480/ has a certificate that is not trusted", set()),
+    ],
+)
+def test_a_certificate_is_asked_for_at_the_address_that_the_ticket_names(
+    told: str, asked: set[int]
+) -> None:
+    facts = facts_of([nginx()], [listener(6443, "balance.service", "balance")])
+    given = case(facts, status=200, with_baseline=False)
+    incident = given.incident.model_copy(update={"short_description": told})
+    probes = user_probes(given.model_copy(update={"incident": incident}))
+    assert {p.port for p in probes if p.kind is ProbeKind.TLS} == asked
+
+
 BACK = Host(name="beta", address="192.0.2.8")
 NAMES = Host(name="gamma", address="192.0.2.9")
 
