@@ -713,11 +713,15 @@ class FirewallLostFacts(Value):
     lost: tuple[LostRule, ...] = ()
 
 
+PROGRAM_IN_DATA = "program-in-data-folder"
+"""The kind of sign that an application gives by itself where it keeps programs among its data."""
+
+
 class SecuritySign(Value):
     """Something that a host has only where somebody put it there by stealth."""
 
-    # program-in-temporary-folder | job-in-temporary-folder | preloaded-library |
-    # account-with-uid-0 | files-encrypted
+    # program-in-temporary-folder | program-in-data-folder | job-in-temporary-folder |
+    # preloaded-library | account-with-uid-0 | files-encrypted
     kind: str
     subject: str  # the program, the job's line, the library, the account
     user: str = ""

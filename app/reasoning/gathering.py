@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from app.host.facts import Filesystem, SecurityFacts
+from app.host.facts import PROGRAM_IN_DATA, Filesystem, SecurityFacts
 from app.host.hops import Hop, Layer
 from app.reasoning.accounts import account_subjects
 from app.reasoning.balanced import balanced_subjects
@@ -84,7 +84,9 @@ def host_subject(case: HostCase) -> Subject:
     if found is not None:
         then = None if case.then is None else case.then.facts(SecurityFacts, "security.signs")
         known = () if then is None else then[0].signs
-        new = [s.model_dump(mode="json") for s in found[0].signs if s not in known]
+        # an application may well run from its own data folder: only one that did not counts
+        told = (s for s in found[0].signs if then is not None or s.kind != PROGRAM_IN_DATA)
+        new = [s.model_dump(mode="json") for s in told if s not in known]
         sources |= {"security": found[1], "host": found[1]}
         locked = None if case.drift is None else encrypted(case.drift[0])
         if locked is not None and case.drift is not None:

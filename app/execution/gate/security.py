@@ -9,6 +9,8 @@ from .answers import Params, answer, process_ids, text_at, user_name
 from .places import Places
 
 TEMPORARY = ("/tmp/", "/var/tmp/", "/dev/shm/")  # noqa: S108 - looked into, not written to
+DATA = ("/var/lib/", "/var/cache/", "/var/log/", "/var/spool/", "/var/www/")
+OF_DATA = "program-in-data-folder"
 CRONTABS = ("/var/spool/cron/crontabs", "/var/spool/cron")
 PRELOAD = "/etc/ld.so.preload"
 _MOST = 40
@@ -16,7 +18,7 @@ _MOST = 40
 
 def security_signs(_: Params, __: Places) -> int:
     """SecurityFacts: the same host without an intruder gives an empty list."""
-    found = [*_programs_in_temporary_folders(), *_preloaded(), *_jobs(), *_second_roots()]
+    found = [*_programs_in_writable_folders(), *_preloaded(), *_jobs(), *_second_roots()]
     return answer({"signs": found[:_MOST]})
 
 
@@ -24,16 +26,28 @@ def _sign(kind: str, subject: str, user: str = "") -> dict[str, str]:
     return {"kind": kind, "subject": subject[:300], "user": user}
 
 
-def _programs_in_temporary_folders() -> Iterator[dict[str, str]]:
-    """What runs from where anybody may write. A program that was deleted since counts too."""
+def _programs_in_writable_folders() -> Iterator[dict[str, str]]:
+    """What runs from where anybody may write, or where a daemon without rights keeps its data and
+    could have put it itself. A program that was deleted since counts too."""
     for pid in process_ids():
         try:
             program = os.readlink(f"/proc/{pid}/exe")
-            owner = user_name(os.stat(f"/proc/{pid}").st_uid)
+            account = os.stat(f"/proc/{pid}").st_uid
+            file = os.stat(f"/proc/{pid}/exe")
         except OSError:
             continue  # a kernel thread, or gone
         if program.startswith(TEMPORARY):
-            yield _sign("program-in-temporary-folder", program, owner)
+            yield _sign("program-in-temporary-folder", program, user_name(account))
+        elif program.startswith(DATA) and account == file.st_uid != 0 and _is_here(program, file):
+            yield _sign(OF_DATA, program, user_name(account))
+
+
+def _is_here(program: str, file: os.stat_result) -> bool:
+    """Whether a path is that file on this host too: a container has paths of its own."""
+    try:
+        return os.path.samestat(os.stat(program), file)
+    except OSError:
+        return False
 
 
 def _preloaded() -> Iterator[dict[str, str]]:

@@ -261,3 +261,23 @@ def test_a_program_that_runs_from_a_temporary_folder_is_a_sign(bench: Bench) -> 
     ).items()
     after = [s["subject"] for s in bench.facts("security.signs")["signs"]]
     assert str(program) not in after
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root starts programs as another account")
+@pytest.mark.parametrize(("owner", "told"), [("nobody", True), ("root", False)])
+def test_a_program_that_an_account_without_rights_could_put_among_data_is_a_sign(
+    bench: Bench, owner: str, *, told: bool
+) -> None:
+    with tempfile.TemporaryDirectory(dir="/var/cache") as folder:
+        Path(folder).chmod(0o755)
+        program = Path(folder) / "worker"
+        shutil.copy("/bin/sleep", program)
+        shutil.chown(program, owner)
+        with subprocess.Popen([str(program), "60"], user="nobody") as running:
+            try:
+                signs = bench.facts("security.signs")["signs"]
+            finally:
+                running.terminate()
+    found = [s for s in signs if s["subject"] == str(program)]
+    expected = {"kind": "program-in-data-folder", "subject": str(program), "user": "nobody"}
+    assert found == ([expected] if told else [])

@@ -501,6 +501,22 @@ async def test_signs_of_an_intruder_stop_everything(status: int) -> None:
     assert "compromise" in judged.statement
 
 
+@pytest.mark.parametrize("was_asked", [True, False])
+async def test_a_program_among_data_is_a_sign_where_it_was_not_there_before(
+    *, was_asked: bool
+) -> None:
+    """Applications may run from their own folders: only what came since is told."""
+    sign = INTRUDER | {"kind": "program-in-data-folder", "subject": "/var/lib/store/worker"}
+    facts = facts_of(UP, HEALTHY_LISTENERS, firewall__show={})
+    facts |= {"security.signs": {"signs": [sign]}}
+    given = case(facts, status=200)
+    (known,) = given.baselines
+    before = cases.evidence({"security.signs": {"signs": []}} if was_asked else {}, start=700)
+    known = known.model_copy(update={"evidence": (*known.evidence, *before)})
+    judged = await judge(given.model_copy(update={"baselines": (known,)}))
+    assert judged.advice is (Advice.HAND_OVER if was_asked else Advice.NO_FAULT)
+
+
 async def test_what_was_there_before_is_no_sign() -> None:
     facts = facts_of(UP, HEALTHY_LISTENERS, firewall__show={})
     facts |= {"security.signs": {"signs": [INTRUDER]}}
