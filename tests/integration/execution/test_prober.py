@@ -7,7 +7,7 @@ import socket
 import ssl
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import cast
 
 import pytest
@@ -182,7 +182,9 @@ async def test_a_header_with_a_secret_in_it_is_the_same_the_next_time() -> None:
 
 
 @asynccontextmanager
-async def with_certificate(*, whole: bool, older: bool) -> AsyncIterator[Probe]:
+async def with_certificate(
+    *, whole: bool = True, older: bool = True, answer: Answer = silence
+) -> AsyncIterator[Probe]:
     """A TLS server with a certificate of an intermediate authority, sent along or not."""
     issuer = trustme.CA().create_child_ca()
     leaf = issuer.issue_cert("shop.example")
@@ -194,7 +196,7 @@ async def with_certificate(*, whole: bool, older: bool) -> AsyncIterator[Probe]:
     ).tempfile() as file:
         context.load_cert_chain(file)
 
-    async with listening(silence, context) as port:
+    async with listening(answer, context) as port:
         yield Probe(
             name="t", kind=ProbeKind.TLS, address="127.0.0.1", port=port, host_header="shop.example"
         )
@@ -220,6 +222,21 @@ async def test_what_a_tls_server_did_while_healthy_is_expected_of_it(
         result = await ask(taught.model_copy(update={"port": now.port}))
     assert result.ok is (not lost)
     assert lost in (result.error or "")
+
+
+async def test_a_tls_server_that_talks_at_once_is_judged_by_its_certificate() -> None:
+    """As a balancer does that offers HTTP/2: its words arrive while we take our leave."""
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError):  # we are gone before it has said all
+            for _ in range(50):
+                writer.write(b"settings")
+                await writer.drain()
+
+    async with with_certificate(answer=talk) as probe:
+        assert (await ask(probe)).ok
+        other = probe.model_copy(update={"host_header": "other.example"})
+        assert "is for shop.example" in ((await ask(other)).error or "")
 
 
 def postgres_error(state: str, message: str) -> bytes:
