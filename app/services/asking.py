@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from app.domain.action import ActionCall
 from app.domain.execution import Step
 from app.domain.host import Host
-from app.domain.probe import Probe, ProbeKind
+from app.domain.probe import Probe, ProbeKind, ProbeResult
 from app.host import (
     checks,
     daemons,
@@ -49,6 +50,8 @@ AGREED_TIMES = 3
 
 JOB_SECONDS = 12.0
 """How long the end of a job is waited for that is at work when its host is looked at."""
+
+_FIGURES = re.compile(r"[0-9.]+")
 
 LOG_LINES, MOST_LOGS = 200, 3
 """How much of a service's log is read, and of how many services, where requests failed."""
@@ -258,10 +261,37 @@ async def _check(at: Progress, effects: Effects, key: str, doubted: Sequence[Pro
     results = await effects.probe(key, Step.ANALYZE, doubted, why)
     refused = " ".join(r.detail for r in results if r.probe.check == "config" and not r.ok)
     # a file that its own reader refuses is to be mended, and may well be meant
-    meant = (
+    meant = [
         r for r in results if r.probe.check not in kept.CHECKS or r.probe.subject not in refused
-    )
-    return at.with_probes(tuple(meant))
+    ]
+    return await _look_again(at.with_probes(tuple(meant)), effects, key, meant)
+
+
+async def _look_again(
+    at: Progress, effects: Effects, key: str, results: Sequence[ProbeResult]
+) -> Progress:
+    """Where a check fails otherwise than by what is known: that is from before, and asked again."""
+    views = {host.address: HostView(host, at.known.evidence) for host in at.known.hosts}
+    over = [
+        call
+        for result in results
+        if not result.ok and (view := views.get(result.probe.address)) is not None
+        if not _is_as_known(result, view)
+        for call in checks.calls(result.probe, view.host.name)
+    ]
+    if not over:
+        return at
+    why = "Not as it was when the host was looked at a moment ago; how is it now?"
+    again = tuple({call.label(): call for call in over}.values())
+    return at.with_evidence(await effects.observe(f"{key}.again", Step.ANALYZE, again, why))
+
+
+def _is_as_known(result: ProbeResult, view: HostView) -> bool:
+    """Whether a check fails just as what is known of the host says, but for the figures in it."""
+    said = checks.judge(result.probe, view)
+    if said is None or said[0]:
+        return False
+    return _FIGURES.sub("", said[1]) == _FIGURES.sub("", result.detail)
 
 
 async def _ask_what_stopped_them(at: Progress, effects: Effects, key: str, host: Host) -> Progress:

@@ -72,8 +72,9 @@ async def analyze(at: Progress, effects: Effects) -> Progress:
     behind = hosts_behind(at.known, at.given.grant)
     if behind:
         at = await look(at, effects, f"{key}.behind", behind)
-    if at.known.agreed and behind:
-        at = await ask_what_was_lost(at, effects, key, behind)
+    agreed_on = behind or ((at.known.host,) if at.known.unserved else ())
+    if at.known.agreed and agreed_on:
+        at = await ask_what_was_lost(at, effects, key, agreed_on)
     await say(
         effects, f"{key}.start", Step.ANALYZE, what_is_seen(at.known), detail=red_of(at.known)
     )

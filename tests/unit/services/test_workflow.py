@@ -21,7 +21,7 @@ from app.services.proving import WatchTimes
 from app.services.repairing import undo
 from app.services.self_healing_sre_agent import Limits, build, run_execution
 from tests.unit.reasoning.cases import baseline, evidence
-from tests.unit.services.world import FRONT, HOST, PROBE, START, World, unit
+from tests.unit.services.world import FRONT, GRANT, HOST, PROBE, START, World, unit
 
 LIMITS = Limits(rounds=4, changes=2, watch=WatchTimes(reversible=1, disruptive=1))
 
@@ -114,6 +114,46 @@ async def test_users_who_are_served_slowly_are_not_called_healed(
     assert ("bills_by_day" in world.conclusion.root_cause) is (outcome is Outcome.ESCALATED)
     assert world.changed == ["service.start"], "what helped is kept"
     assert world.undone == []
+
+
+class Filling(WithDatabase):
+    """At the first look the database lets nobody in, then its administrator alone."""
+
+    BASELINE, FIRST_LOOK = 1, 2
+    looks = 0
+
+    def _facts(self, call: ActionCall) -> dict[str, Any] | None:
+        if call.action != "postgres.state":
+            return super()._facts(call)
+        self.looks += 1
+        used = 3 if self.looks == self.BASELINE else 40
+        held = {"id": "f" * 64, "user": "poll", "application": "wall", "sessions": used,
+                "idle": used, "idle_seconds": 900.0}  # fmt: skip
+        shape = {"port": 5432, "status": "ready", "max_connections": 40}
+        if self.looks == self.FIRST_LOOK:
+            return {"clusters": [shape | {"reachable": False, "error": "too many clients already"}]}
+        return {"clusters": [shape | {"reachable": True, "used": used, "groups": [held]}]}
+
+
+async def test_what_is_otherwise_a_moment_later_is_looked_at_again() -> None:
+    world = Filling()
+    world.start("postgresql.service")
+    given = world.given()
+    told = {"short_description": "database: too many connections", "claimed_service": "postgresql"}
+    incident = given.incident.model_copy(update=told)
+    ending = await run_execution(world, given.model_copy(update={"incident": incident}), LIMITS)
+    assert ending.kind is EndingKind.WAITING_APPROVAL
+    assert world.asked_about == ["postgres.terminate_idle"]
+
+
+@pytest.mark.parametrize("agreed", [True, False])
+async def test_what_a_person_agreed_to_is_asked_of_the_host_itself_too(*, agreed: bool) -> None:
+    """Users may be refused in another way than when they agreed."""
+    world = WithDatabase()
+    world.start("postgresql.service")
+    world.stop()
+    await run_execution(world, world.given(grant=GRANT if agreed else None), LIMITS)
+    assert ("analyze-1.lost" in world.keys) is agreed
 
 
 async def test_what_is_left_and_can_be_mended_is_proposed_beside_what_helped() -> None:
