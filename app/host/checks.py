@@ -214,7 +214,7 @@ def _used(entry: Filesystem) -> int:
 
 def _running(view: HostView) -> Iterable[str]:
     known = () if view.containers is None else view.containers[0]
-    return (c.name for c in known if c.state == "running")
+    return (c.name for c in known if c.state == "running" and not c.stale_files)
 
 
 def _well_formed(view: HostView) -> Iterable[str]:
@@ -279,7 +279,10 @@ def _is_writable(view: HostView, mount: str) -> Said | None:
 def _container_runs(view: HostView, name: str) -> Said | None:
     if view.containers is None:
         return None
-    state = next((c.state for c in view.containers[0] if c.name == name), "missing")
+    found = next((c for c in view.containers[0] if c.name == name), None)
+    if found is not None and found.state == "running" and found.stale_files:
+        return False, f"the container {name} still has the old {found.stale_files[0]}"
+    state = "missing" if found is None else found.state
     return state == "running", f"the container {name} is {state}, and it ran while healthy"
 
 

@@ -758,6 +758,7 @@ class ContainerFacts(Value):
     finished_at: str | None = None
     ports: tuple[PublishedPort, ...] = ()
     networks: tuple[str, ...] | None = None  # that it is attached to; None: not told
+    stale_files: tuple[str, ...] = ()  # mounted one by one, and replaced on the host since
 
 
 class ContainerNetworkFacts(Value):

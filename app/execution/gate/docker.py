@@ -7,8 +7,11 @@ named by name and whole id, so that another one that took the name since is left
 from __future__ import annotations
 
 import json
+import os
 import socket
+import stat
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 from . import made
@@ -247,7 +250,30 @@ def _facts(one: dict[str, Any]) -> dict[str, Any]:
         "finished_at": state.get("FinishedAt"),
         "ports": _ports(one["HostConfig"].get("PortBindings") or {}),
         "networks": _networks(one),
+        "stale_files": list(_stale_files(one)),
     }
+
+
+def _stale_files(one: dict[str, Any]) -> Iterator[str]:
+    """Files of the host that a running container has in its place, and that are others by now.
+
+    What is mounted is the file, not its name: one that was written beside it and renamed is seen by
+    the host alone, until the container is started again.
+    """
+    pid = one["State"].get("Pid")
+    if not pid or not one["State"].get("Running"):
+        return
+    for mount in one.get("Mounts") or ():
+        if mount.get("Type") != "bind":
+            continue
+        try:
+            here = os.stat(mount["Source"])
+            there = os.stat(f"/proc/{pid}/root{mount['Destination']}")
+        except OSError:
+            continue  # gone, or beyond a link of the container's own
+        files = stat.S_ISREG(here.st_mode) and stat.S_ISREG(there.st_mode)
+        if files and not os.path.samestat(here, there):
+            yield str(mount["Source"])
 
 
 def _ports(bindings: dict[str, Any]) -> list[dict[str, Any]]:

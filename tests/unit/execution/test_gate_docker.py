@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socketserver
 import threading
 from collections.abc import Iterator
@@ -77,7 +78,17 @@ class Engine(BaseHTTPRequestHandler):
                 "Env": ["TOKEN=s3cret"],
                 "Tty": state.get("tty", False),
             },
-            "State": {"Status": state["status"], "ExitCode": 137, "Error": ""},
+            "State": {
+                "Status": state["status"],
+                "ExitCode": 137,
+                "Error": "",
+                "Running": state["status"] == "running",
+                "Pid": os.getpid(),
+            },
+            "Mounts": [
+                {"Type": "bind", "Source": here, "Destination": there}
+                for here, there in state.get("mounts", ())
+            ],
             "NetworkSettings": {"Networks": state.get("networks", {"inner": {}})},
             "LogPath": state.get("log", ""),
             "HostConfig": {
@@ -129,6 +140,27 @@ NAMED: dict[str, str | int] = {"container": "pages", "id": ID}
 def shown(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(capsys.readouterr().out)
     return found
+
+
+@pytest.mark.parametrize(("status", "told"), [("running", True), ("exited", False)])
+def test_a_file_that_was_replaced_on_the_host_is_told(
+    status: str,
+    engine: dict[str, Any],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    *,
+    told: bool,
+) -> None:
+    """The test's own process stands for the container's: it has what lies at the other path."""
+    for name in ("old", "new", "same", "folder/x"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(name)
+    new, old, same = (str(tmp_path / name) for name in ("new", "old", "same"))
+    folders = (str(tmp_path), str(tmp_path / "folder"))
+    engine |= {"status": status, "mounts": [(new, old), (same, same), folders, (new, "/absent")]}
+    docker.containers_list({}, PLACES)
+    (found,) = ContainersFacts.model_validate(shown(capsys)).containers
+    assert found.stale_files == ((new,) if told else ())
 
 
 def test_what_it_publishes_is_told_while_it_is_down_and_no_secret_is(

@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from app.domain.probe import Probe, ProbeKind, ProbeResult
+from app.host import checks
 from app.host.baseline import Baseline
 from app.host.facts import Manifest
+from app.host.view import HostView
 from app.reasoning.port import Advice, Assessment, Case
 from tests.unit.reasoning import cases
 from tests.unit.reasoning.cases import NOW, evidence, facts_of, listener, unit
@@ -161,3 +163,31 @@ async def test_whoever_is_logged_in_may_have_paused_it() -> None:
     judged = await settled(told(container("paused"), listeners=[PUBLISHED], persons__list=someone))
     assert judged.repair is not None
     assert judged.repair.requires_person is not None
+
+
+LIST = "/srv/lists/prices.txt"
+
+
+@pytest.mark.parametrize(("checked", "asks"), [(True, False), (False, True)])
+async def test_one_with_a_file_that_was_replaced_on_the_host_is_started_again(
+    *, checked: bool, asks: bool
+) -> None:
+    """Without a question only where that is all: else nobody knows what the new file does to it."""
+    given = told(container(stale_files=[LIST]), listeners=[PUBLISHED])
+    view = HostView(given.host, given.evidence)
+    then = HostView(given.host, given.baselines[0].evidence)
+    (check,) = (one for one in checks.learned(then) if one.check == "container")
+    red = checks.answer(check, view, taken_at=NOW, simulated=False)
+    assert not red.ok
+    assert LIST in red.detail
+    probes = (red.model_copy(update={"evidence_id": 901}),)
+    judged = await settled(given.model_copy(update={"probes": probes if checked else given.probes}))
+    assert steps(judged) == [f"container.restart container=pages id={ID}"], judged.statement
+    assert judged.repair is not None
+    assert (judged.repair.requires_person is not None) is asks
+    assert f"still has the old {LIST}" in judged.statement
+
+
+def test_one_that_had_an_old_file_while_healthy_is_not_asked_for_another() -> None:
+    then = HostView(cases.HOST, evidence({"containers.list": container(stale_files=[LIST])}))
+    assert "container" not in {one.check for one in checks.learned(then)}
