@@ -35,7 +35,8 @@ def known(view: HostView | None) -> dict[str, Account]:
 def learned(then: HostView) -> Iterable[tuple[str, str]]:
     """Pairs of the check and an account that could be logged into."""
     for one in known(then).values():
-        if one.may_log_in == "yes" and one.shell_exists == "yes" and one.expired == "no":
+        usable = one.expired == "no" and one.must_renew == "no"
+        if one.may_log_in == "yes" and one.shell_exists == "yes" and usable:
             yield CHECK, one.name
 
 
@@ -100,5 +101,7 @@ def can_log_in(view: HostView, name: str) -> Said | None:
         return False, f"the account {name} is gone (no such user)"
     if one.expired == "yes":
         return False, f"the account {name} has expired ({one.until}): nobody gets in with it"
+    if one.must_renew == "yes":
+        return False, f"the password of {name} has expired: nobody gets in before it is changed"
     there = one.shell_exists == "yes"
     return there, f"the login shell {one.shell} of {name} does not exist"

@@ -193,6 +193,8 @@ class Account(Value):
     may_log_in: str  # yes | no: no by its shell
     until: str = "never"  # the day from which on it may not be used, YYYY-MM-DD
     expired: str = "no"  # yes | no
+    renew_days: int | None = None  # after which it must be changed; -1: never; None: not told
+    must_renew: str = "no"  # yes | no: nobody gets in before it is changed, be it with a key
 
 
 class AccountsFacts(Value):

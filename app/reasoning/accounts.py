@@ -64,9 +64,17 @@ def _fault(then: Account, now: Account | None) -> str | None:
         return "missing"
     if then.expired == "no" and now.expired == "yes":
         return "expired"
+    if then.must_renew == "no" and now.must_renew == "yes":
+        return "password-due"
     if then.shell_exists == "yes" and now.shell_exists == "no":
         return "no-shell"
     return "out-of-group" if accounts.left(now, then.groups) else None
+
+
+def _in_days(account: Account) -> str:
+    """How long a password may stay, in words."""
+    days = account.renew_days
+    return "an unknown time" if days is None else "ever" if days < 0 else f"{days} days"
 
 
 def _runs_as(case: HostCase, unit: str, account: str, fault: str | None) -> bool:
@@ -94,6 +102,8 @@ def _subject(
         "fault": fault,
         "then": then.model_dump(mode="json"),
         "now": None if now is None else now.model_dump(mode="json"),
+        "days": "" if now is None else _in_days(now),
+        "days_then": _in_days(then),
         "used_by": ", ".join(users),
         "jobs": ", ".join(jobs),
         "is_checked": checked,

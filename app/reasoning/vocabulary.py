@@ -243,7 +243,8 @@ _OWN: Final[dict[str, Scope]] = {
     "covering": {"covering": extended(Covering, {"named": TEXT, "holds": NUMBER})},
     "account": {"units": each(_UNIT), "account": made(
         "an account", name=TEXT,
-        fault=one_of("missing", "no-shell", "expired", "out-of-group"), left=TEXT,
+        fault=one_of("missing", "no-shell", "expired", "password-due", "out-of-group"), left=TEXT,
+        days=TEXT, days_then=TEXT,
         may_join=each(made("a group", group=TEXT)),
         then=type_of_model(Account), now=type_of_model(Account), used_by=TEXT, jobs=TEXT,
         is_checked=TRUTH)},

@@ -17,10 +17,12 @@ from .request import load_config
 
 USERADD, USERDEL, USERMOD = "/usr/sbin/useradd", "/usr/sbin/userdel", "/usr/sbin/usermod"
 GROUPADD, GROUPDEL = "/usr/sbin/groupadd", "/usr/sbin/groupdel"
-GPASSWD = "/usr/bin/gpasswd"
+GPASSWD, CHAGE = "/usr/bin/gpasswd", "/usr/bin/chage"
 NO_LOGIN = frozenset({"nologin", "false", "sync", "shutdown", "halt"})
 NEVER = "never"
 _SHADOW, _DAY = "/etc/shadow", 86400
+_FOR_EVER = 99999
+"""Days by which login.defs says that a password need not be changed."""
 _MOST = 1000
 _SECONDS = 20.0
 
@@ -119,6 +121,16 @@ def account_set_expiry(params: Params, places: Places) -> int:
     return answer({"account": name, "until": until})
 
 
+def account_set_password_age(params: Params, places: Places) -> int:
+    """After how many days an account's password must be changed; -1: it need not be."""
+    name, days = str(params["account"]), int(params["days"])
+    _require_not_ours(name, places)
+    if not any(one["name"] == name for one in _accounts()):
+        raise Failed(f"there is no account {name}")
+    _run(CHAGE, "--maxdays", str(days), "--", name)
+    return answer({"account": name, "renew_days": days})
+
+
 def account_membership(params: Params, _: Places) -> int:
     """MembershipFacts: whether an account is in a group, besides its first one."""
     name, group = str(params["account"]), str(params["group"])
@@ -162,8 +174,29 @@ def has_expired(name: str) -> bool:
 
 def _last_days() -> dict[str, int]:
     """The day, since 1970, from which on an account may not be used, for those that have one."""
+    return {name: int(last) for name, (*_, last) in _shadow().items() if last.isdigit()}
+
+
+def _shadow() -> dict[str, tuple[str, str, str]]:
+    """Of each account the days when its password was changed, for how many it may stay, and from
+    which on the account may not be used; never anything of the password itself."""
     lines = (line.split(":") for line in text_at(_SHADOW, 1 << 20).splitlines())
-    return {line[0]: int(line[7]) for line in lines if len(line) > 7 and line[7].isdigit()}
+    return {line[0]: (line[2], line[4], line[7]) for line in lines if len(line) > 7}
+
+
+def _password_days(name: str, known: dict[str, tuple[str, str, str]]) -> int:
+    """After how many days a password must be changed; -1: it need not be."""
+    most = known.get(name, ("", "", ""))[1]
+    return int(most) if most.isdigit() and int(most) < _FOR_EVER else -1
+
+
+def _is_due(name: str, known: dict[str, tuple[str, str, str]], today: float) -> bool:
+    """Whether PAM lets nobody in before the password is changed, be it with a key."""
+    changed = known.get(name, ("", "", ""))[0]
+    days = _password_days(name, known)
+    if not changed.isdigit():
+        return False
+    return changed == "0" or (days >= 0 and int(changed) + days < today)
 
 
 def _require_not_ours(name: str, places: Places) -> None:
@@ -174,7 +207,7 @@ def _require_not_ours(name: str, places: Places) -> None:
 
 def _accounts() -> list[Facts]:
     names = {gid: name for name, gid in _groups().items()}
-    days, today = _last_days(), time.time() // _DAY
+    days, today, shadow = _last_days(), time.time() // _DAY, _shadow()
     members = _members()
     found = []
     for line in text_at("/etc/passwd", 1 << 20).splitlines():
@@ -195,6 +228,8 @@ def _accounts() -> list[Facts]:
                 "may_log_in": "no" if os.path.basename(shell) in NO_LOGIN else "yes",
                 "until": _as_date(days.get(fields[0])),
                 "expired": "yes" if days.get(fields[0], today + 1) <= today else "no",
+                "renew_days": _password_days(fields[0], shadow),
+                "must_renew": "yes" if _is_due(fields[0], shadow, today) else "no",
             }
         )
     return found

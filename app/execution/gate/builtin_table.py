@@ -26,6 +26,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
         "account_membership",
         "account_remove",
         "account_set_expiry",
+        "account_set_password_age",
         "account_set_shell",
         "account_state",
         "accounts_list",

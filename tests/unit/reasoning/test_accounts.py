@@ -205,3 +205,34 @@ async def test_a_person_who_was_shut_out_is_left_to_people() -> None:
     judged = await judge(failing(given, accounts.CHECK, "robot", "expired"))
     assert judged.repair is None
     assert "has expired" in judged.statement
+
+
+@pytest.mark.parametrize(
+    ("now", "step", "said"),
+    [
+        ({"renew_days": 90}, "account.set_password_age account=robot days=-1",
+         "it may stay for 90 days (chage -M), and could stay for ever"),
+        ({"renew_days": -1}, None, "must be changed first"),  # chage -d 0: somebody wants that
+    ],
+)  # fmt: skip
+async def test_who_must_change_a_password_gets_in_again_if_a_person_agrees(
+    now: dict[str, Any], step: str | None, said: str
+) -> None:
+    then = PERSON | {"renew_days": -1}
+    due = then | now | {"must_renew": "yes"}
+    facts = facts_of(UP, HEALTHY_LISTENERS) | asked(*UP) | {
+        "accounts.list": {"accounts": [ROOT, due]}
+    }  # fmt: skip
+    given = was(case(facts), ROOT, then)
+    told = accounts.can_log_in(HostView(HOST, given.evidence), "robot")
+    assert told is not None
+    assert not told[0]
+    assert (accounts.CHECK, "robot") not in set(accounts.learned(HostView(HOST, given.evidence)))
+    judged = await judge(failing(given, accounts.CHECK, "robot", told[1]))
+    assert said in judged.statement
+    if step is None:
+        assert judged.repair is None
+        return
+    assert steps(judged) == [step]
+    assert judged.repair is not None
+    assert judged.repair.requires_person
