@@ -223,6 +223,8 @@ class AccountStateFacts(Value):
     may_log_in: str = ""
     until: str | None = None  # never, or the day from which on it may not be used
     expired: str | None = None  # yes | no
+    renew_days: int | None = None
+    must_renew: str | None = None  # yes | no
 
 
 class Mount(Value):

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from app.host.facts import Manifest
+from app.knowledge.library import Library
 from app.reasoning.port import Advice, Assessment
+from app.reasoning.remedies import repair_for
 from tests.unit.reasoning import cases
 from tests.unit.reasoning.cases import (
     HEALTHY_LISTENERS,
@@ -23,6 +25,7 @@ from tests.unit.reasoning.cases import (
 from tests.unit.reasoning.test_builtin import asked, judge, steps
 from tests.unit.reasoning.test_network import LOCAL, ended, link, network, route, told
 
+LIBRARY = Library.load()
 VALUES = "/etc/default/tunnel"
 TUNNEL: dict[str, Any] = {
     "type": "oneshot", "environment_files": [VALUES], "fragment_path": "/usr/lib/tunnel.service",
@@ -76,6 +79,31 @@ async def test_what_nothing_is_known_to_read_is_put_back_and_the_failing_service
     judged = await ended_at_last(broken(file("/etc/gai.conf", "b" * 64)))
     assert [s.split()[0] for s in steps(judged)] == ["file.restore", "service.restart"]
     assert steps(judged)[1] == "service.restart unit=tickets.service"
+
+
+@pytest.mark.parametrize(
+    ("path", "program", "restarted"),
+    [
+        ("/etc/forms/app.ini", "apache2", False),
+        ("/etc/forms/app.ini", "tickets", True),
+        ("/etc/ssl/openssl.cnf", "apache2", True),  # what every program reads when it starts
+    ],
+)
+def test_a_web_server_is_not_restarted_for_a_file_of_what_stands_behind_it(
+    path: str, program: str, *, restarted: bool
+) -> None:
+    mode = next(one for one in LIBRARY.modes if one.id == "changed-beside")
+    change = {
+        "path": path, "kind": "content", "looked_at": True, "written": "A=2", "comments": "",
+        "then": file(path).model_dump(), "now": file(path, "b" * 64).model_dump(),
+    }  # fmt: skip
+    victim = unit(f"{program}.service") | {"program": program, "steady": True, "failing": True}
+    facts = {"has_reader": False, "victim": victim, "change": change, "timers": [],
+             "persons": {"logged_in": [], "notes": []}}  # fmt: skip
+    repair = repair_for(mode, "k", "alpha", mode.bind(facts))
+    assert repair is not None
+    started = [step.action for step in repair.steps[1:]]
+    assert started == (["service.restart"] if restarted else [])
 
 
 async def test_what_a_log_complains_of_stands_out_among_what_changed() -> None:
