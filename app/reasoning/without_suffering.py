@@ -63,11 +63,15 @@ def without_suffering(case: Case, hosts: tuple[HostCase, ...]) -> Assessment:
             "Users who can be asked are served; the ticket asks for data to be brought back, which "
             f"people decide and do: what lies there now would be written over{_shared(hosts[0])}"
         )
+        if found := since_healthy.findings(hosts[0]):  # it may be there, and only not be seen
+            statement += (
+                f". Not as it was, and so to be looked at before: {since_healthy.told(found)}"
+            )
         advice = Advice.HAND_OVER
     elif (working := working_sessions.told(hosts))[0]:
         return _worked_on(*working)
-    elif found := since_healthy.findings(hosts[0]):
-        return _served_yet_changed(hosts[0], found)
+    elif changed := since_healthy.findings(hosts[0]):
+        return _served_yet_changed(hosts[0], changed)
     elif (doing := _ABOUT_DOING.search(text_of(case.incident))) is not None:
         statement = (
             "Users who can be asked are served; the ticket is about something that people do "

@@ -297,3 +297,6 @@ async def test_what_a_ticket_wants_brought_back_is_not_weighed_against_what_chan
     ending = await run_execution(world, given.model_copy(update={"incident": incident}), LIMITS)
     assert ending.outcome is Outcome.ESCALATED
     assert not world.changed
+    assert world.conclusion is not None
+    assert "asks for data to be brought back" in world.conclusion.root_cause
+    assert OneChange.site in world.conclusion.root_cause, "it may be there, and only not be seen"
