@@ -650,6 +650,14 @@ class LinkStateFacts(Value):
     addresses: tuple[str, ...] = ()
 
 
+class AddressStateFacts(Value):
+    """One address of a network device."""
+
+    here: str  # yes | no: on the host
+    on: str = ""  # the device that has it
+    claimed_by: str = ""  # the hardware address of another machine that has it; "": none answers
+
+
 class Qdisc(Value):
     """What queues the packets of a network device."""
 

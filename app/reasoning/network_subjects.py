@@ -9,7 +9,15 @@ from typing import Any
 
 from app.domain.action import ActionCall
 from app.host import network_state as net
-from app.host.facts import ConnectFacts, LinkFacts, NetworkFacts, QdiscStateFacts, RouteFacts
+from app.host.facts import (
+    AddressStateFacts,
+    ConfigFileFacts,
+    ConnectFacts,
+    LinkFacts,
+    NetworkFacts,
+    QdiscStateFacts,
+    RouteFacts,
+)
 from app.host.view import beneath
 from app.reasoning.host_case import HostCase
 from app.reasoning.reaching import cuts, cuts_of
@@ -20,6 +28,11 @@ from app.reasoning.written import comments_of
 _FILES = ("/etc/network", "/etc/systemd/network", "/etc/netplan", "/etc/NetworkManager",
           "/etc/sysconfig/network-scripts", "/etc/sysctl.conf", "/etc/sysctl.d")  # fmt: skip
 """Where a host's network is configured: who changes that too means it to stay."""
+
+_SAY_ADDRESSES = ("/etc/network/interfaces", "/etc/network/interfaces.d", "/etc/netplan",
+                  "/etc/systemd/network", "/etc/sysconfig/network-scripts")  # fmt: skip
+_MOST_READ = 6
+"""So many files that say which addresses devices have are read."""
 
 _OF_DEVICES = tuple(place for place in _FILES if "sysctl" not in place)
 
@@ -236,10 +249,43 @@ def _link(
         "lost": lost,
         "lost_text": ", ".join(lost),
         "lost_routes": routes,
+        **_declared(case, then.name, lost),
     }
     checks = _explains(case, "link", then.name), _explains(case, "address", f" on {then.name}")
     facts |= {name: any(found[name] for found in checks) for name in checks[0]} | meant(case)
     return subject_of(case, "link", then.name, facts, now[1])
+
+
+def _declared(case: HostCase, device: str, lost: list[str]) -> dict[str, Any]:
+    """Which file says that a device is to have the addresses that it lost, and what is known of one
+    that is alone; `unread`: the next file that may say so."""
+    files = () if case.manifest_now is None else case.manifest_now.files
+    paths = [f.path for f in files if any(beneath(f.path, place) for place in _SAY_ADDRESSES)]
+    read = {path: case.view.facts(ConfigFileFacts, "config.read", path=path) for path in paths}
+    says = next(
+        (
+            path
+            for path, found in read.items()
+            if lost and found is not None and all(_names(found[0].text, one) for one in lost)
+        ),
+        "",
+    )
+    unread = [p for p in paths if not case.view.asked("config.read", path=p)]
+    alone = lost[0] if len(lost) == 1 and ":" not in lost[0] else ""
+    state = case.view.facts(AddressStateFacts, "address.show", device=device, address=alone)
+    return {
+        "declared_in": says,
+        "unread": "" if says or not lost or len(paths) > _MOST_READ else next(iter(unread), ""),
+        "alone": alone,
+        "claimed_by": None if state is None else state[0].claimed_by,
+    }
+
+
+def _names(text: str, address: str) -> bool:
+    """Whether a text has an address, be it without its prefix, on a line that is no comment."""
+    word = re.compile(rf"(?<![0-9.]){re.escape(address.partition('/')[0])}(?![0-9.])")
+    lines = (line for line in text.splitlines() if not line.lstrip().startswith(("#", ";")))
+    return any(word.search(line) for line in lines)
 
 
 # --- shapers -------------------------------------------------------------------------------------

@@ -216,7 +216,8 @@ _OWN: Final[dict[str, Scope]] = {
         "a device", device=TEXT, state=one_of("down", "address-lost", "mtu"), switched_off=TRUTH,
         mtu=NUMBER, mtu_then=NUMBER,
         how=one_of("gone", "without carrier", "switched off"), lost=TEXTS, lost_text=TEXT,
-        lost_routes=each(RouteFacts), **_CHECKED, **_MEANT)},
+        lost_routes=each(RouteFacts), declared_in=TEXT, unread=TEXT, alone=TEXT, claimed_by=TEXT,
+        **_CHECKED, **_MEANT)},
     "shaper": {"shaper": extended(Qdisc, {
         "new": TRUTH, "explains": TRUTH, "sha256": TEXT, "restorable": TRUTH, "on_purpose": TEXT,
         **_MEANT})},

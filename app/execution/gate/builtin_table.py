@@ -32,6 +32,11 @@ _MODULES: dict[str, tuple[str, ...]] = {
         "accounts_list",
     ),
     "acls": ("file_set_acl",),
+    "addresses": (
+        "address_add",
+        "address_remove",
+        "address_show",
+    ),
     "baseline": (
         "baseline_manifest",
         "baseline_store",

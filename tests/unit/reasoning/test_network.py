@@ -352,6 +352,42 @@ async def test_what_cannot_be_mended_from_here_is_said(side: dict[str, Any], rea
     assert reason in found.statement
 
 
+INTERFACES = "/etc/network/interfaces"
+DECLARES = "iface ens9 inet static\n    address 203.0.113.7/24\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "claimed", "persons", "goes"),
+    [
+        (DECLARES, "", [], "alone"),
+        (DECLARES, "", ["lee pts/0 09:00"], "asks"),
+        (DECLARES, "02:00:00:00:00:09", [], "no"),  # a partner has it
+        (DECLARES, None, [], "no"),  # it was not asked on the wire
+        ("#" + DECLARES.replace("    ", "#   "), "", [], "no"),
+        ("iface ens9 inet static\n    address 203.0.113.70/24\n", "", [], "no"),
+    ],
+)
+async def test_an_address_that_the_host_is_to_have_and_no_other_machine_has_comes_back(
+    text: str, claimed: str | None, persons: list[str], goes: str
+) -> None:
+    gone = network(route(), LOCAL, OFFICE, links=[link(), SIDE | {"addresses": ()}])
+    state = {"here": "no", "on": "", "claimed_by": claimed} if claimed is not None else None
+    given = told(
+        check="address", network__show=gone, changed=(cases.file(INTERFACES),),
+        persons__list={"logged_in": persons},
+    )  # fmt: skip
+    known = {"path": INTERFACES, "text": text, "sha256": "a" * 64, "owner": "root",
+             "group": "root", "mode": "0644"}  # fmt: skip
+    judged = await ended(given, config__read=known, address__show=state, link__show={"kind": "x"})
+    if goes == "no":
+        assert judged.repair is None
+        return
+    assert steps(judged) == ["address.add address=203.0.113.7/24 device=ens9"], judged.statement
+    assert judged.repair is not None
+    assert (judged.repair.requires_person is not None) is (goes == "asks")
+    assert INTERFACES in judged.statement
+
+
 # --- settings -------------------------------------------------------------------------------------
 
 
