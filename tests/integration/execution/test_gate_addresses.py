@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from app.execution.gate import addresses
+from app.execution.gate.answers import Params
 from app.execution.gate.places import Places
 from app.execution.gate.refusal import Failed
 from app.host.facts import AddressStateFacts
@@ -65,7 +66,7 @@ def test_an_address_of_another_machine_is_not_taken(
 def test_a_free_one_is_added_and_taken_away_by_the_gate_alone(
     wire: str, places: Places, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    params = {"device": wire, "address": str(OURS)}
+    params: Params = {"device": wire, "address": str(OURS)}
     assert shown(wire, OURS, capsys) == ""
     with pytest.raises(Failed, match="the gate has not added"):
         addresses.address_remove(params, places)
