@@ -15,6 +15,7 @@ import base64
 import functools
 import hashlib
 import hmac
+import itertools
 import os
 import re
 import threading
@@ -28,6 +29,9 @@ from app.redaction.shapes import A_NAME, BLOCKS, MARK, NAME_THEN_VALUE, SHAPES, 
 SHORTEST_KNOWN = 8
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b\r\n]*(?:\x07|\x1b\\)|[@-Z\\-_])")
 _MOST_CLEAN, _LONGEST_CLEAN = 50_000, 400  # texts and lines; characters of one
+_CAME_OR_WENT = re.compile(r"^[+-]", re.MULTILINE)
+"""What the lines of a diff begin with."""
+
 _MOST_NAMES = 4096
 _HINT = re.compile("|".join(sorted({re.escape(hint) for shape in SHAPES for hint in shape.hints})))
 """What stands in every text that fits any shape; most texts are let go by this alone."""
@@ -67,7 +71,9 @@ class Redactor:
         if text in self._clean:
             return text
         known = self._known
-        clean = self._without_secrets(text, known)
+        is_diff = _CAME_OR_WENT.search(text) is not None
+        clean = self._without_marks(text, known) if is_diff else text
+        clean = self._without_secrets(clean, known)
         if clean == text and len(text) <= _LONGEST_CLEAN:
             self._remember_clean(text, known)
         return clean
@@ -85,6 +91,15 @@ class Redactor:
             return clean
         likely = [shape for shape in SHAPES if any(hint in lower for hint in shape.hints)]
         return "".join(self._line(line, likely, known) for line in clean.splitlines(keepends=True))
+
+    def _without_marks(self, text: str, known: tuple[str, ...]) -> str:
+        """The lines of a diff as they stand in their file, where many a shape begins a line."""
+        lines = text.splitlines(keepends=True)
+        marks = [line[0] if line[0] in "+- " else "" for line in lines]
+        bare = "".join(line[len(mark) :] for line, mark in zip(lines, marks, strict=True))
+        clean = self._without_secrets(bare, known).splitlines(keepends=True)
+        # of a last line that is a mark alone, nothing is left
+        return "".join(m + line for m, line in itertools.zip_longest(marks, clean, fillvalue=""))
 
     def value(self, value: Any) -> Any:
         """JSON with every text in it redacted, those under a secret's name wholly."""
@@ -119,7 +134,7 @@ class Redactor:
             before, body = body, self._once(body, shapes)
             if body == before:
                 break
-        if body + end == line and len(line) <= _LONGEST_CLEAN:
+        if body + end == line and len(line) <= _LONGEST_CLEAN and line[0] not in "+-":
             self._remember_clean(line, known)
         return body + end
 

@@ -138,7 +138,7 @@ BLOCKS = (
         re.DOTALL,
     ),
     re.compile(  # the end of one, as `tail` shows it
-        r"\A(?:[A-Za-z0-9+/=]{40,200}[ \t]{0,4}\r?\n)+[A-Za-z0-9+/=]*\s{0,8}"
+        r"(?:\A|(?<=@@\n))(?:[A-Za-z0-9+/=]{40,200}[ \t]{0,4}\r?\n)+[A-Za-z0-9+/=]*\s{0,8}"
         r"-----END [A-Z0-9 ]{0,64}PRIVATE KEY(?: BLOCK)?-----"
     ),
     re.compile(r"(?<=Private-Lines: )\d{1,3}\r?\n(?:[A-Za-z0-9+/=]{1,80}\r?\n?){1,200}"),  # PuTTY

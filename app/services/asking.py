@@ -13,6 +13,7 @@ from app.host import (
     checks,
     daemons,
     database_checks,
+    database_losses,
     failed_jobs,
     job_scripts,
     kept,
@@ -315,7 +316,10 @@ async def ask_what_was_lost(
     doubted: list[Probe] = []
     for host in hosts:
         own = HostCase(at.known, host.name)
-        doubted += database_checks.doubted(own.view, own.then, at.known.incident, agreed=True)
+        # where users of the host itself are refused, only what may make them wait is asked: what
+        # else its databases allow less than before may have nothing to do with it
+        ask = database_losses.doubted if own.is_own else database_checks.doubted
+        doubted += ask(own.view, own.then, at.known.incident, agreed=True)
     if not doubted:
         return at
     why = "Is what a person agreed to mend still amiss?"

@@ -200,7 +200,9 @@ async def test_the_one_thing_that_changed_is_put_back_once_a_person_says_it_is_m
     assert judged.repair is not None
     assert judged.repair.requires_person is not None
     assert "only a person can say" in judged.repair.requires_person
-    assert f"{SITE} on alpha (content) is the one thing" in judged.hypotheses[0].text
+    assert (
+        f"{SITE} on alpha (content) is the one thing that was changed" in judged.hypotheses[0].text
+    )
 
 
 @pytest.mark.parametrize(

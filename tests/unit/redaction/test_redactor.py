@@ -138,6 +138,18 @@ def test_no_lookalike_is_touched() -> None:
     assert [text for text in LOOKALIKES if REDACTOR.text(text) != text] == []
 
 
+@pytest.mark.parametrize("mark", ["+", "-", " "])
+def test_no_planted_secret_gets_through_in_a_diff(mark: str) -> None:
+    """Whatever stands in a file may be shown as a line that came or went, or stands beside one."""
+
+    def is_told(plant: Plant) -> bool:
+        lines = [f"{mark}{line}" for line in plant.output.splitlines()]
+        shown = REDACTOR.text("\n".join(("--- then", "+++ now", "@@ -1 +1 @@", *lines)))
+        return any(piece in shown for piece in plant.secret.split("\n"))
+
+    assert [plant.kind for plant in PLANTS if is_told(plant)] == []
+
+
 @pytest.mark.parametrize("plant", PLANTS, ids=lambda plant: str(plant.kind))
 def test_plants_twice_are_once_and_keep_their_lines(plant: Plant) -> None:
     once = REDACTOR.text(plant.output)
