@@ -288,11 +288,12 @@ async def _look_again(
 
 
 def _is_as_known(result: ProbeResult, view: HostView) -> bool:
-    """Whether a check fails just as what is known of the host says, but for the figures in it."""
+    """Whether a check fails just as what is known of the host says, but for the figures in it, or
+    nothing is known."""
     said = checks.judge(result.probe, view)
-    if said is None or said[0]:
-        return False
-    return _FIGURES.sub("", said[1]) == _FIGURES.sub("", result.detail)
+    if said is None:
+        return True
+    return not said[0] and _FIGURES.sub("", said[1]) == _FIGURES.sub("", result.detail)
 
 
 async def _ask_what_stopped_them(at: Progress, effects: Effects, key: str, host: Host) -> Progress:

@@ -272,6 +272,7 @@ async def test_whether_the_one_thing_that_changed_is_put_back_is_for_a_person_to
     world.agreed = agreed
     ending = await run_execution(world, world.given(grant=GRANT if agreed else None), LIMITS)
     assert world.changed[:1] == (["file.restore"] if agreed else [])
+    assert "file.state" not in world.asked, "the check itself has asked"
     if agreed:
         assert ending.outcome is Outcome.RESOLVED
     else:
