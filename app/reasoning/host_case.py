@@ -338,25 +338,37 @@ class HostCase:
 
     def _by_links(self, path: str) -> Iterator[str]:
         """What a path is called through links to a folder that it lies in: .../current/x."""
-        for target, link in self._links:
-            if beneath(path, target) and any(beneath(link, root) for root in _RELEASES):
+        for target, link in self._of_releases:
+            if beneath(path, target):
                 yield link + path[len(target) :]
 
     @cached_property
-    def _links(self) -> tuple[tuple[str, str], ...]:
-        """Where links lead, and the links."""
-        now = self.manifest_now
-        files = () if now is None else now.files
-        found = ((points_to(file), file.path) for file in files if file.target)
-        return tuple((target, link) for target, link in found if target != "/")
+    def _of_releases(self) -> tuple[tuple[str, str], ...]:
+        """Where links lead that applications are reached by, and the links."""
+        return tuple(
+            (target, link)
+            for target, links in self._links.items()
+            for link in links
+            if any(beneath(link, root) for root in _RELEASES)
+        )
+
+    @cached_property
+    def _links(self) -> dict[str, list[str]]:
+        """Every link by what it leads to."""
+        found: dict[str, list[str]] = {}
+        files = () if self.manifest_now is None else self.manifest_now.files
+        for file in files:
+            if file.target and (target := points_to(file)) != "/":
+                found.setdefault(target, []).append(file.path)
+        return found
 
     def names_path(self, path: str, unit: str) -> bool:
         """Whether a unit's log has this very path, as a word of its own."""
         said = self.said(unit)
         if path.count("/") < 2:  # /etc or /srv alone says nothing
             return False
-        links = (link for target, link in self._links if target == path)
-        known = (name for name in (path, *self._by_links(path), *links) if name in said)
+        names = (path, *self._by_links(path), *self._links.get(path, ()))
+        known = (name for name in names if name in said)
         words = (rf"(?<![\w/.-]){re.escape(name)}(?![\w/-])" for name in known)
         return any(re.search(word, said) for word in words)
 

@@ -606,3 +606,25 @@ def test_a_baseline_that_knows_no_access_lists_is_not_compared_by_them() -> None
     now = then.model_copy(update={"acl": "none"})
     shown = [Manifest(host="alpha", taken_at="", files=(one,)) for one in (then, now)]
     assert changes(*shown) == ()
+
+
+async def test_what_a_link_led_to_is_put_back_where_a_log_names_the_link() -> None:
+    """Nothing says that the service reads what is gone, but for the name of the link to it."""
+    target, beside, active = (f"/etc/plans/{name}" for name in ("a/one.json", "a/two.json", "now"))
+    link = file(active, None, kind="symlink", target="a/one.json")
+    loops = tickets("activating", "auto-restart", result="exit-code", n_restarts=4)
+    said = f"FileNotFoundError: [Errno 2] No such file or directory: '{active}'"
+    facts = facts_of([nginx(), loops], HEALTHY_LISTENERS[:1], persons__list={})
+    facts |= asked(nginx(), loops, log={loops["name"]: [said]})
+    facts["baseline.manifest"] = manifest_now(link)
+    given = case(facts, status=502)
+    (known,) = given.baselines
+    files = (*known.manifest.files, link, file(target), file(beside))
+    known = known.model_copy(
+        update={"manifest": known.manifest.model_copy(update={"files": files})}
+    )
+    judged = await judge(given.model_copy(update={"baselines": (known,)}))
+    assert judged.repair is not None, judged.statement
+    assert judged.repair.steps[0].action == "file.restore"
+    assert judged.repair.steps[0].params["path"] == target
+    assert judged.repair.cause == f"changed-since-healthy@alpha:{target}"
