@@ -369,6 +369,14 @@ class CertificatesFacts(Value):
     found: tuple[BroughtCertificate, ...] = ()  # each valid now and trusted by the host
 
 
+class ServedCertificateFacts(Value):
+    """Where a certificate that is served was read from; all empty: in no configuration's file."""
+
+    path: str
+    named_in: str  # the file of the configuration that names it
+    bundled: str = "no"  # yes | no: with its private key in the same file
+
+
 class NginxLimit(Value):
     """A limit on requests, as one line of the configuration has it."""
 

@@ -261,7 +261,7 @@ _OWN: Final[dict[str, Scope]] = {
     "package": {"unit": _UNIT, "package": made(
         "a package", name=TEXT, version=TEXT, missing=TEXT, complaint=TEXT, named=TRUTH,
         alone=TRUTH, is_cached=TRUTH)},
-    "certificate": {"certificate": type_of_model(CertificatesFacts)},
+    "certificate": {"certificate": extended(CertificatesFacts, {"unit": TEXT})},
     "chain": {"chain": made(
         "a chain of rules", family=TEXT, table=TEXT, name=TEXT, file=TEXT, lost=each(LostRule),
         texts=TEXT, ran=TRUTH, for_ports=TRUTH)},

@@ -45,6 +45,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "certificates": (
         "certificate_install",
         "certificates_for_key",
+        "certificates_served",
     ),
     "cron": ("cron_tables",),
     "declared_rules": (

@@ -6,17 +6,21 @@ the old one is for, valid now, and signed by whom this host trusts. Who brought 
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import os
 import pwd
 import re
+import socket
 import subprocess
 from collections.abc import Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
 from . import disk
 from .answers import Params, answer, read_program
 from .child import ENVIRONMENT
+from .links import links
 from .parameters import is_refused
 from .places import Places
 from .refusal import Failed
@@ -24,6 +28,21 @@ from .rewriting import replace
 from .store import read_file
 
 OPENSSL, NGINX = "/usr/bin/openssl", "/usr/sbin/nginx"
+TESTS = {
+    "nginx": (NGINX, "-t"),
+    "apache2": ("/usr/sbin/apachectl", "configtest"),
+    "httpd": ("/usr/sbin/apachectl", "configtest"),
+    "haproxy": ("/usr/sbin/haproxy", "-c", "-q", "-f", "/etc/haproxy/haproxy.cfg"),
+}
+"""How programs try their configuration."""
+
+CONFIGURATIONS = tuple(
+    f"/etc/{one}"
+    for one in ("nginx", "apache2", "httpd", "haproxy", "lighttpd", "caddy", "traefik", "stunnel",
+                "postfix", "dovecot", "exim4", "proftpd", "mosquitto", "cockpit")
+)  # fmt: skip
+"""Where programs are configured that serve certificates."""
+
 READS_AS: str | None = "nobody"
 FOLDERS = (
     "/etc/ssl", "/etc/pki", "/etc/letsencrypt", "/etc/nginx", "/etc/certs",
@@ -36,11 +55,13 @@ _PASSED_OVER = (
 )  # fmt: skip
 _NAMED = re.compile(r".*[.](?:pem|crt|cer|cert|chain)(?:[.-][\w-]+)?")
 _DEEP, _MOST_SEEN, _MOST_READ, _LARGEST = 5, 20000, 120, 64 << 10
-_MOST_TOLD = 5
+_MOST_TOLD, _MOST_SEEN_CONFIGS, _MOST_INSIDE = 5, 600, 40
 _SECONDS = 5.0
 _BLOCKS = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----")
 _NAMES = re.compile(r"(?:DNS|IP Address):([^,\s]+)")
 _NOT_AFTER = re.compile(r"^notAfter=(.*)$", re.MULTILINE)
+_BODY = re.compile(rb"-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----")
+_PATH = re.compile(r"(?<![\w./])/[\w.@+-]+(?:/[\w.@+-]+)+/?")
 _KEY = re.compile(r"-----BEGIN PUBLIC KEY-----.*?-----END PUBLIC KEY-----", re.DOTALL)
 
 
@@ -74,8 +95,24 @@ def certificates_for_key(params: Params, _: Places) -> int:
     return answer({**facts, "found": found[:_MOST_TOLD]})
 
 
+def certificates_served(params: Params, _: Places) -> int:
+    """ServedCertificateFacts: the file from which what is served on a port was read.
+
+    The file is known by what is in it, and not by how a program spells its configuration.
+    """
+    shown = _shown(int(params["port"]), str(params["name"]))
+    for config, path in _named_in_configurations():
+        content = _content(path)
+        if content is not None and _first(content) == shown:
+            bundled = any(b"PRIVATE KEY" in block for block in _BLOCKS.findall(content))
+            told = {"path": path, "named_in": config, "bundled": "yes" if bundled else "no"}
+            return answer(told)
+    return answer({"path": "", "named_in": "", "bundled": "no"})
+
+
 def certificate_install(params: Params, places: Places) -> int:
-    """Put a certificate in the place of one for the same key; nginx tries it before it stays."""
+    """Put a certificate in the place of one for the same key; who reads it tries it before it
+    stays."""
     path, source = str(params["path"]), str(params["source"])
     brought, old = _content(source), _content(path)
     if brought is None or _sha256(brought) != params["sha256"]:
@@ -84,7 +121,8 @@ def certificate_install(params: Params, places: Places) -> int:
     if served is None:
         raise Failed(f"{path} holds no certificate that can be read")
     _successor(served, brought)
-    before = replace(path, brought, _refusal, places)
+    readers = {os.path.basename(top) for top, named in _configured() if named == path}
+    before = replace(path, brought, partial(_refusal, readers), places)
     return answer({"path": path, "sha256": params["sha256"], "replaced": before})
 
 
@@ -182,11 +220,77 @@ def _candidates(served: str) -> Iterator[str]:
                     yield path
 
 
-def _refusal() -> str | None:
-    if not os.path.exists(NGINX):
+def _refusal(readers: set[str]) -> str | None:
+    """What a program that reads the file has against it; nginx is asked where none is known."""
+    for reader in sorted(readers or {"nginx"}):
+        test = TESTS.get(reader)
+        if test is None or not os.path.exists(test[0]):
+            continue
+        code, _, said = read_program(list(test), 2 * _SECONDS)
+        if code != 0:
+            return said
+    return None
+
+
+def _shown(port: int, name: str) -> bytes:
+    """The certificate that is served on a port of this host under a name, as DER."""
+    import ssl  # only where it is needed: it costs every start of the gate some milliseconds
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    own = [one.partition("/")[0] for link in links() for one in link["addresses"]]
+    problem = "nothing listens there"
+    for address in ("127.0.0.1", *own):
+        try:
+            plain = socket.create_connection((address, port), _SECONDS)
+            with plain, context.wrap_socket(plain, server_hostname=name) as wrapped:
+                return wrapped.getpeercert(binary_form=True) or b""
+        except OSError as error:
+            problem = str(error)
+    raise Failed(f"no certificate is served on port {port}: {problem}")
+
+
+def _first(content: bytes) -> bytes | None:
+    """The first certificate of a file, as DER."""
+    found = _BODY.search(content)
+    try:
+        return None if found is None else base64.b64decode(found[1], validate=False)
+    except ValueError:
         return None
-    code, _, said = read_program([NGINX, "-t"], 2 * _SECONDS)
-    return None if code == 0 else said
+
+
+def _named_in_configurations() -> Iterator[tuple[str, str]]:
+    """Files of configurations, each with a path that it names, or one in a folder so named."""
+    told = set()
+    for config, named in _configured(whole=True):
+        inside = sorted(f"{named}/{one}" for one in _listed(named))[:_MOST_INSIDE]
+        for path in (named, *inside):
+            if path not in told:
+                told.add(path)
+                yield config, path
+
+
+def _configured(*, whole: bool = False) -> Iterator[tuple[str, str]]:
+    """The folder of a program's configuration (or the very file), and each path that is named."""
+    read = 0
+    for top in CONFIGURATIONS:
+        for folder, inner, files in os.walk(top):
+            inner.sort()
+            for name in sorted(files):
+                config = f"{folder}/{name}"
+                content = None if _NAMED.fullmatch(name) else _content(config)
+                read += 1
+                if content is None or read > _MOST_SEEN_CONFIGS:
+                    continue
+                for named in dict.fromkeys(_PATH.findall(content.decode("utf-8", "replace"))):
+                    yield (config if whole else top), named.rstrip("/")
+
+
+def _listed(folder: str) -> list[str]:
+    try:
+        return os.listdir(folder)
+    except OSError:
+        return []
 
 
 def _sha256(content: bytes) -> str:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Callable
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -18,6 +23,7 @@ from app.execution.gate.child import ENVIRONMENT
 from app.execution.gate.places import Places
 from app.execution.gate.refusal import Failed
 from app.execution.gate.store import Store
+from app.host.facts import ServedCertificateFacts
 
 NOW = datetime.now(UTC)
 Key = ec.EllipticCurvePrivateKey
@@ -56,6 +62,14 @@ def certificate(
     return made.public_bytes(serialization.Encoding.PEM)
 
 
+def private() -> bytes:
+    return KEY.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+
+
 def root() -> bytes:
     made = (
         x509.CertificateBuilder()
@@ -79,7 +93,7 @@ def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     environment = {**ENVIRONMENT, "SSL_CERT_FILE": str(trusted)}
     monkeypatch.setattr(certificates, "ENVIRONMENT", environment)
     monkeypatch.setattr(certificates, "READS_AS", None)  # the roots lie where only the tester reads
-    monkeypatch.setattr(certificates, "NGINX", "/nowhere/nginx")
+    monkeypatch.setattr(certificates, "TESTS", {})
     monkeypatch.setattr(certificates, "FOLDERS", (str(tmp_path / "brought"),))
     path = tmp_path / "tls" / "site.pem"
     path.parent.mkdir()
@@ -98,6 +112,10 @@ def brought(served: Path, content: bytes, called: str = "new/site.pem") -> Path:
     path = served.parent.parent / "brought" / called
     path.write_bytes(content)
     return path
+
+
+def sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def test_one_for_the_key_and_all_names_is_found_and_put_in_place(
@@ -123,14 +141,7 @@ UNFIT: dict[str, Callable[[], bytes]] = {
     "not yet": lambda: certificate(days=(2, 30)),
     "fewer names": lambda: certificate(names=NAMES[:1]),
     "signed by nobody": lambda: certificate(signer=new_key()),
-    "with a private key": lambda: (
-        certificate()
-        + KEY.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-    ),
+    "with a private key": lambda: certificate() + private(),
     "no certificate": lambda: b"-----BEGIN CERTIFICATE-----\nbm9uZQ==\n-----END CERTIFICATE-----\n",
     "nothing": lambda: b"",
 }
@@ -163,7 +174,7 @@ def test_what_was_looked_at_is_what_is_put_in_place(served: Path, places: Places
 def test_what_nginx_refuses_goes_back(
     served: Path, places: Places, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(certificates, "NGINX", "/bin/false")
+    monkeypatch.setattr(certificates, "TESTS", {"nginx": ("/bin/false",)})
     old, new = served.read_bytes(), certificate()
     path = brought(served, new)
     params = {"path": str(served), "source": str(path), "sha256": certificates._sha256(new)}
@@ -179,3 +190,83 @@ def test_a_certificate_that_is_a_link_is_left_to_what_made_the_link(
     link.symlink_to(served.name)
     with pytest.raises(Failed, match="no certificate that can be read"):
         certificates.certificates_for_key({"path": str(link)}, places)
+
+
+@pytest.fixture
+def balancer(
+    served: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[int, Path]]:
+    """A program that serves the certificate on a port, and its configuration."""
+    config = tmp_path / "balance" / "balance.cfg"
+    config.parent.mkdir()
+    monkeypatch.setattr(certificates, "CONFIGURATIONS", (str(config.parent),))
+    monkeypatch.setattr(certificates, "links", list)
+    key = tmp_path / "key.pem"
+    key.write_bytes(private())
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(served, key)
+    listener = socket.create_server(("127.0.0.1", 0))
+    serving = threading.Thread(target=_greet, args=(listener, context))
+    serving.start()
+    yield listener.getsockname()[1], config
+    listener.shutdown(socket.SHUT_RDWR)
+    serving.join()
+    listener.close()
+
+
+def _greet(listener: socket.socket, context: ssl.SSLContext) -> None:
+    while True:
+        try:
+            plain, _ = listener.accept()
+        except OSError:
+            return  # the test is over
+        with suppress(OSError), context.wrap_socket(plain, server_side=True):
+            pass
+
+
+def shown(port: int, capsys: pytest.CaptureFixture[str]) -> ServedCertificateFacts:
+    certificates.certificates_served({"port": port, "name": NAMES[0]}, Places())
+    return ServedCertificateFacts.model_validate(json.loads(capsys.readouterr().out))
+
+
+@pytest.mark.parametrize(
+    "spelt", ["bind :443 ssl crt {path}", 'SSLFile "{path}"', "certs {folder}/"]
+)
+def test_the_file_that_is_served_is_known_by_what_is_in_it(
+    spelt: str, balancer: tuple[int, Path], served: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    port, config = balancer
+    other = served.parent / "another.pem"
+    other.write_bytes(certificate())
+    text = spelt.format(path=served, folder=served.parent)
+    config.write_text(f"ca-base {other}\n{text}\n", encoding="utf-8")
+    told = shown(port, capsys)
+    assert (told.path, told.named_in, told.bundled) == (str(served), str(config), "no")
+    served.write_bytes(served.read_bytes() + private())
+    assert shown(port, capsys).bundled == "yes"
+    served.unlink()
+    assert not shown(port, capsys).path, "it is served from memory alone"
+
+
+def test_where_nothing_is_served_that_is_said(balancer: tuple[int, Path]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with pytest.raises(Failed, match=f"no certificate is served on port {port}"):
+        certificates.certificates_served({"port": port, "name": "x"}, Places())
+
+
+def test_who_reads_a_certificate_tries_it_before_it_stays(
+    served: Path, places: Places, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = tmp_path / "balance" / "balance.cfg"
+    config.parent.mkdir()
+    config.write_text(f"crt {served}\n", encoding="utf-8")
+    monkeypatch.setattr(certificates, "CONFIGURATIONS", (str(config.parent),))
+    monkeypatch.setattr(
+        certificates, "TESTS", {"balance": ("/bin/sh", "-c", "echo no >&2; exit 1")}
+    )
+    old, path = served.read_bytes(), brought(served, certificate())
+    params = {"path": str(served), "source": str(path), "sha256": sha256(path)}
+    with pytest.raises(Failed, match=r"all is as it was.*no"):
+        certificates.certificate_install({**params}, places)
+    assert served.read_bytes() == old

@@ -96,7 +96,7 @@ def evidence(facts: dict[str, Any], start: int = 1) -> tuple[Evidence, ...]:
         params: dict[str, str | int] = {}
         for pair in pairs:
             name, _, given = pair.partition("=")
-            params[name] = given
+            params[name] = int(given) if name == "port" else given
         if action in ("journal.unit", "unit.logs"):
             params["lines"] = 200
         if action == "journal.errors":

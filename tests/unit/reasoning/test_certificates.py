@@ -8,7 +8,14 @@ import pytest
 
 from app.domain.probe import ProbeKind
 from app.reasoning.port import Advice, Assessment, Case
-from tests.unit.reasoning.cases import HEALTHY_LISTENERS, case, facts_of, listener
+from tests.unit.reasoning.cases import (
+    HEALTHY_LISTENERS,
+    PROBE,
+    case,
+    facts_of,
+    listener,
+    unit,
+)
 from tests.unit.reasoning.test_builtin import UP, asked, judge, steps
 
 PATH, NEW = "/etc/nginx/tls/tickets.pem", "/root/renewed/tickets.pem"
@@ -52,6 +59,44 @@ async def test_the_one_that_was_brought_is_put_in_place_if_a_person_agrees() -> 
     assert judged.repair.requires_person
     assert "expired" in judged.statement
     assert NEW in judged.statement
+
+
+FRONT = "/etc/balance/tls/front.pem"
+
+
+async def of_a_balancer(**more: Any) -> Assessment:
+    """The same where no nginx serves it."""
+    balance = unit("balance.service", can_reload=True)
+    facts: dict[str, Any] = facts_of([balance], [listener(443, "balance.service")])
+    facts |= asked(balance) | more
+    given = case(facts, error="tls: certificate expired", with_baseline=False)
+    (known,) = given.probes
+    probe = known.probe.model_copy(
+        update={"kind": ProbeKind.TLS, "port": 443, "name": "tls tickets.example:443"}
+    )
+    return await judge(
+        given.model_copy(update={"probes": (known.model_copy(update={"probe": probe}),)})
+    )
+
+
+async def test_of_what_another_program_serves_the_file_is_looked_for_by_what_is_in_it() -> None:
+    question = f"certificates.served name={PROBE.host_header} port=443"
+    first = await of_a_balancer()
+    assert f"{question} on alpha" in [call.label() for call in first.wanted]
+    told = {question: {"path": FRONT, "named_in": "/etc/balance/balance.cfg"}}
+    second = await of_a_balancer(**told)
+    assert f"certificates.for_key path={FRONT} on alpha" in [c.label() for c in second.wanted]
+    told[f"certificates.for_key path={FRONT}"] = {
+        "path": FRONT, "not_after": "Dec 30 00:00:00 2025 GMT", "is_current": False,
+        "found": [BROUGHT],
+    }  # fmt: skip
+    judged = await of_a_balancer(**told)
+    assert steps(judged) == [
+        f"certificate.install path={FRONT} sha256={'c' * 64} source={NEW}",
+        "service.reload unit=balance.service",
+    ], judged.statement
+    assert judged.repair is not None
+    assert judged.repair.requires_person
 
 
 async def test_without_another_it_is_handed_over_with_its_cause() -> None:
