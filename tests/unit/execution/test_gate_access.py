@@ -27,7 +27,7 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Places:
     for module in (access, accounts):
         monkeypatch.setattr(module, "load_config", lambda _path: config)
     # what is root's on a host belongs here to whoever runs the tests
-    monkeypatch.setattr(edits, "_ids", lambda _params: (os.geteuid(), os.getegid()))
+    monkeypatch.setattr(edits, "ids_of", lambda _params: (os.geteuid(), os.getegid()))
     return Places(config=str(tmp_path / "gate.json"), state=str(tmp_path / "state"))
 
 
