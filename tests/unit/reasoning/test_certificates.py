@@ -83,7 +83,7 @@ async def test_of_what_another_program_serves_the_file_is_looked_for_by_what_is_
     question = f"certificates.served name={PROBE.host_header} port=443"
     first = await of_a_balancer()
     assert f"{question} on alpha" in [call.label() for call in first.wanted]
-    told = {question: {"path": FRONT, "named_in": "/etc/balance/balance.cfg"}}
+    told: dict[str, Any] = {question: {"path": FRONT, "named_in": "/etc/balance/balance.cfg"}}
     second = await of_a_balancer(**told)
     assert f"certificates.for_key path={FRONT} on alpha" in [c.label() for c in second.wanted]
     told[f"certificates.for_key path={FRONT}"] = {
