@@ -15,6 +15,7 @@ import socket
 import subprocess
 from collections.abc import Iterator
 from functools import partial
+from itertools import islice
 from typing import Any, NamedTuple
 
 from . import disk
@@ -121,7 +122,8 @@ def certificate_install(params: Params, places: Places) -> int:
     if served is None:
         raise Failed(f"{path} holds no certificate that can be read")
     _successor(served, brought)
-    readers = {os.path.basename(top) for top, named in _configured() if named == path}
+    named_as = (path, os.path.dirname(path))
+    readers = {os.path.basename(top) for top, _, named in _configured() if named in named_as}
     before = replace(path, brought, partial(_refusal, readers), places)
     return answer({"path": path, "sha256": params["sha256"], "replaced": before})
 
@@ -262,7 +264,7 @@ def _first(content: bytes) -> bytes | None:
 def _named_in_configurations() -> Iterator[tuple[str, str]]:
     """Files of configurations, each with a path that it names, or one in a folder so named."""
     told = set()
-    for config, named in _configured(whole=True):
+    for _, config, named in _configured():
         inside = sorted(f"{named}/{one}" for one in _listed(named))[:_MOST_INSIDE]
         for path in (named, *inside):
             if path not in told:
@@ -270,20 +272,21 @@ def _named_in_configurations() -> Iterator[tuple[str, str]]:
                 yield config, path
 
 
-def _configured(*, whole: bool = False) -> Iterator[tuple[str, str]]:
-    """The folder of a program's configuration (or the very file), and each path that is named."""
-    read = 0
+def _configured() -> Iterator[tuple[str, str, str]]:
+    """The folder of a program's configuration, a file in it, and each path that the file names."""
+    for top, config in islice(_configurations(), _MOST_SEEN_CONFIGS):
+        content = _content(config)
+        text = "" if content is None else content.decode("utf-8", "replace")
+        for named in dict.fromkeys(_PATH.findall(text)):
+            yield top, config, named.rstrip("/")
+
+
+def _configurations() -> Iterator[tuple[str, str]]:
+    """Files of programs' configurations, each with the folder that is its program's."""
     for top in CONFIGURATIONS:
         for folder, inner, files in os.walk(top):
             inner.sort()
-            for name in sorted(files):
-                config = f"{folder}/{name}"
-                content = None if _NAMED.fullmatch(name) else _content(config)
-                read += 1
-                if content is None or read > _MOST_SEEN_CONFIGS:
-                    continue
-                for named in dict.fromkeys(_PATH.findall(content.decode("utf-8", "replace"))):
-                    yield (config if whole else top), named.rstrip("/")
+            yield from ((top, f"{folder}/{n}") for n in sorted(files) if not _NAMED.fullmatch(n))
 
 
 def _listed(folder: str) -> list[str]:

@@ -28,6 +28,8 @@ from app.host.facts import ServedCertificateFacts
 NOW = datetime.now(UTC)
 Key = ec.EllipticCurvePrivateKey
 NAMES = ("tickets.example", "www.tickets.example")
+SPELT = ("bind :443 ssl crt {path}", 'SSLFile "{path}"', "certs {folder}/")
+"""How configurations name a certificate."""
 
 
 def new_key() -> Key:
@@ -229,9 +231,7 @@ def shown(port: int, capsys: pytest.CaptureFixture[str]) -> ServedCertificateFac
     return ServedCertificateFacts.model_validate(json.loads(capsys.readouterr().out))
 
 
-@pytest.mark.parametrize(
-    "spelt", ["bind :443 ssl crt {path}", 'SSLFile "{path}"', "certs {folder}/"]
-)
+@pytest.mark.parametrize("spelt", SPELT)
 def test_the_file_that_is_served_is_known_by_what_is_in_it(
     spelt: str, balancer: tuple[int, Path], served: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -255,12 +255,13 @@ def test_where_nothing_is_served_that_is_said(balancer: tuple[int, Path]) -> Non
         certificates.certificates_served({"port": port, "name": "x"}, Places())
 
 
+@pytest.mark.parametrize("spelt", SPELT)
 def test_who_reads_a_certificate_tries_it_before_it_stays(
-    served: Path, places: Places, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    spelt: str, served: Path, places: Places, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = tmp_path / "balance" / "balance.cfg"
     config.parent.mkdir()
-    config.write_text(f"crt {served}\n", encoding="utf-8")
+    config.write_text(spelt.format(path=served, folder=served.parent), encoding="utf-8")
     monkeypatch.setattr(certificates, "CONFIGURATIONS", (str(config.parent),))
     monkeypatch.setattr(
         certificates, "TESTS", {"balance": ("/bin/sh", "-c", "echo no >&2; exit 1")}
