@@ -53,9 +53,12 @@ _PID = re.compile(r"\s*(\d{1,7})\s*")
 _FOLDER_MADE = re.compile(
     r"(?P<asked>\b(?:if|until|while)\s+(?:!\s*)?|!\s*)?\bmkdir\s+(?:--\s+)?"
     r"[\"']?(?P<path>[^\s\"';|&<>-][^\s\"';|&<>]*)[\"']?"
-    r"(?P<refused>[^;|&]*(?:2?>&?\S+)?[^;|&]*\|\|\s*(?:\{|\(|exit|return|die|fail|bail)?)?"
+    r"(?P<refused>[^;|&]*\|\|\s*(?:\{|\(|exit|return|die|fail|bail)?)?"
 )
 """A folder made where whether that succeeds decides: `mkdir x || exit`, `if ! mkdir x`."""
+_SENT_ELSEWHERE = re.compile(r"[0-9&]?>>?&?[^\s;|&]*")
+"""Where what is said goes: nothing that is decided by."""
+
 _GOES_TO = re.compile(r"\s*cd\s+(?:--\s+)?[\"']?(/[^\s\"';|&]*)")
 _WITHIN = 2
 """Files that such a folder may hold: which process took it, and since when."""
@@ -105,7 +108,7 @@ def locks_of(script: Script) -> Iterator[Lock]:
 
 def _folders_made(line: str, at: str) -> Iterator[str]:
     """Folders by whose making a line decides whether to go on; `at`: where the script went."""
-    for found in _FOLDER_MADE.finditer(line):
+    for found in _FOLDER_MADE.finditer(_SENT_ELSEWHERE.sub("", line)):
         decides = found["asked"] or (found["refused"] or "").rstrip().endswith(_ENDINGS)
         path = found["path"]
         if decides and "$" not in path and "*" not in path and (at or path.startswith("/")):
