@@ -27,6 +27,7 @@ from app.settings import Settings
 
 PORT = 8000  # in the monitor's own namespace, so it cannot be taken
 READY_SECONDS = 60.0
+ASK_SECONDS = 0.1
 
 
 @dataclass(frozen=True)
@@ -170,12 +171,13 @@ def _wait_ready(service: Service) -> None:
     deadline = time.monotonic() + READY_SECONDS
     with httpx.Client(base_url=service.url, timeout=5) as http:
         while time.monotonic() < deadline:
-            code = service.process.poll()
-            if code is not None:
-                raise ServiceFailed(f"it ended with {code}: {tail(service.log)}")
             if _answers(service, http):
                 return
-            time.sleep(0.1)  # another process's start: there is no event to wait for
+            try:  # its end is told at once, its readiness to whoever asks
+                code = service.process.wait(ASK_SECONDS)
+            except subprocess.TimeoutExpired:
+                continue
+            raise ServiceFailed(f"it ended with {code}: {tail(service.log)}")
     raise ServiceFailed(f"not ready after {READY_SECONDS:.0f} s: {tail(service.log)}")
 
 
