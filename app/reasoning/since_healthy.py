@@ -1,4 +1,4 @@
-"""What is not as it was on a host whose users are served: told to a person, never touched.
+"""What is not as it was on a host whose users are served: told to a person.
 
 A ticket may be about something that nobody asks us about: one sender who is turned away, one
 account that is closed, a job that runs at night. Where configuration changed since the host was
