@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from app.domain.value import Value
 
-GRAPH_EPOCH = "graph-7"
+GRAPH_EPOCH = "graph-8"
 """What recorded steps belong to. Raise it when the graph asks for other steps in another order:
 what was begun under another epoch is finished by workers of that epoch while there are any, and
 handed over to a person where there are none (app/engine/handover.py)."""

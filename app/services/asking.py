@@ -46,7 +46,7 @@ CALM_SECONDS = 3.0
 FLAPPING_SECONDS = 20.0
 """The same, at least, where the ticket is about what fails only now and then."""
 
-AGREED_TIMES = 3
+AGREED_SECONDS = 40.0
 """So much longer it is waited for the next failure, where a person agreed to the repair of one."""
 
 JOB_SECONDS = 12.0
@@ -78,16 +78,40 @@ async def ask_as_users(at: Progress, effects: Effects, key: str) -> Progress:
         at = at.with_probes(await effects.probe(f"{key}.misplaced", Step.ANALYZE, wrong, why))
     if at.known.red or not probes:
         return at
-    flaps = ABOUT_FLAPPING.search(text_of(at.known.incident)) is not None
+    flaps = _is_about_flapping(case)
     seconds = FLAPPING_SECONDS if flaps else CALM_SECONDS
-    if flaps and case.agreed:
-        seconds *= AGREED_TIMES
     why = f"Are users served, and still after {seconds:g} seconds?"
     calm = await effects.watch(
         f"{key}.calm", Step.ANALYZE, probes, why, grace_seconds=0.0, seconds=seconds, strict=flaps
     )
     at = at.with_probes(calm)
     return at if at.known.red else await _ask_what_was_refused(at, effects, key, probes)
+
+
+async def wait_for_the_next_failure(at: Progress, effects: Effects, key: str) -> Progress:
+    """Where a person agreed to the repair of what fails only now and then, and nothing fails yet.
+
+    Asked after all that fails at once when it is asked: what was agreed to may be one of those.
+    """
+    probes = user_probes(at.known)
+    if not (at.known.agreed and probes and _is_about_flapping(at.known)):
+        return at
+    why = f"Does what a person agreed to mend fail within {AGREED_SECONDS:g} seconds more?"
+    return at.with_probes(
+        await effects.watch(
+            f"{key}.next",
+            Step.ANALYZE,
+            probes,
+            why,
+            grace_seconds=0.0,
+            seconds=AGREED_SECONDS,
+            strict=True,
+        )
+    )
+
+
+def _is_about_flapping(case: Case) -> bool:
+    return ABOUT_FLAPPING.search(text_of(case.incident)) is not None
 
 
 async def _ask_what_was_refused(

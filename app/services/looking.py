@@ -21,6 +21,7 @@ from app.services.asking import (
     ask_who_needs_it,
     hosts_behind,
     user_probes,
+    wait_for_the_next_failure,
 )
 from app.services.ports import Effects
 from app.services.progress import Progress
@@ -67,6 +68,8 @@ async def analyze(at: Progress, effects: Effects) -> Progress:
     if not at.known.red and at.known.needed:
         at = await look(at, effects, f"{key}.needed", at.known.needed)
         at = await ask_the_hosts_behind(at, effects, f"{key}.needed")
+    if not at.known.red:
+        at = await wait_for_the_next_failure(at, effects, key)
     if not at.known.red:
         at = await ask_the_only_change(at, effects, key)
     behind = hosts_behind(at.known, at.given.grant)

@@ -17,6 +17,7 @@ from app.host.baseline import Baseline
 from app.host.checks import answer
 from app.host.view import HostView
 from app.services.asking import (
+    AGREED_SECONDS,
     CALM_SECONDS,
     FLAPPING_SECONDS,
     hosts_behind,
@@ -203,19 +204,22 @@ async def test_how_a_job_ends_that_is_at_work_is_waited_for(
 
 
 @pytest.mark.parametrize(
-    ("told", "agreed", "times"),
-    [("the site is flapping", False, 1), ("the site is flapping", True, 3), ("no mail", True, 0)],
+    ("told", "agreed", "waits"),
+    [
+        ("the site is flapping", False, [FLAPPING_SECONDS]),
+        ("the site is flapping", True, [FLAPPING_SECONDS, AGREED_SECONDS]),
+        ("no mail", True, [CALM_SECONDS]),
+    ],
 )
 async def test_the_next_failure_of_what_comes_and_goes_is_waited_for(
-    told: str, agreed: bool, times: int
+    told: str, agreed: bool, waits: list[float]
 ) -> None:
     """Longer where a person agreed to its repair: it is not called a false alarm meanwhile."""
     world = World()
     given = world.given(grant=GRANT if agreed else None)
     incident = given.incident.model_copy(update={"short_description": told})
     await run_execution(world, given.model_copy(update={"incident": incident}), LIMITS)
-    first = world.watched[0]
-    assert first == (times * FLAPPING_SECONDS or CALM_SECONDS)
+    assert world.watched == waits
 
 
 class OneChange(World):
@@ -277,6 +281,18 @@ async def test_whether_the_one_thing_that_changed_is_put_back_is_for_a_person_to
         assert ending.outcome is Outcome.RESOLVED
     else:
         assert ending.kind is EndingKind.WAITING_APPROVAL
+
+
+async def test_what_fails_at_once_is_mended_before_the_next_failure_is_waited_for() -> None:
+    """A person agreed to mend what a check finds: nothing comes and goes there."""
+    world = OneChange("/etc/ssh/sshd_config")
+    world.agreed = True
+    given = world.given(grant=GRANT)
+    told = {"short_description": "ssh logins fail, some of them sometimes work"}
+    incident = given.incident.model_copy(update=told)
+    await run_execution(world, given.model_copy(update={"incident": incident}), LIMITS)
+    assert world.changed
+    assert AGREED_SECONDS not in world.watched
 
 
 async def test_two_changes_that_the_ticket_does_not_speak_of_are_told_and_left() -> None:
