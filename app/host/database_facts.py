@@ -434,6 +434,8 @@ class RedisServer(Value):
     role: str | None = None
     master_link_status: str | None = None
     master_host: str | None = None  # of a replica
+    master_port: int | None = None
+    master_answers: bool | None = None  # whether anything takes a connection there
     replicas: int | None = None  # that are connected
     good_replicas: int | None = None  # of them those that are not late; None: not told apart
     refused: dict[str, int] = Field(default_factory=dict)  # commands since the start, by error
@@ -462,6 +464,14 @@ class RedisSettingFacts(Value):
 class RedisWordFacts(Value):
     name: str
     value: str  # none: an empty one
+
+
+class RedisFollowingFacts(Value):
+    """Whom a server follows."""
+
+    role: str
+    master: str  # host:port; "" where it follows nobody
+    answers: str  # yes, no: whether anything takes a connection there; "": it follows nobody
 
 
 class RedisMemoryFacts(Value):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from app.host.database_settings import ChangedSetting, changed
 from app.host.databases import NAMES
 from app.host.drift import Change
 from app.knowledge.setting_meanings import normal
 from app.reasoning.host_case import HostCase
-from app.reasoning.written import settings_of
+from app.reasoning.written import diff_ask, settings_of
 
 _ALSO = {"binlog_expire_logs_seconds": ("expire_logs_days",)}
 """Other names by which files give a setting."""
@@ -42,3 +44,12 @@ def edits(case: HostCase) -> tuple[tuple[Change | None, tuple[ChangedSetting, ..
         key = (one.engine, one.port, one.name if alone or file is None else file.path)
         found.setdefault(key, (file, []))[1].append(one)
     return tuple((file, tuple(settings)) for file, settings in found.values())
+
+
+def unread(case: HostCase, engine: str) -> dict[str, Any]:
+    """The first changed file of an engine of which it is not known what was written in it."""
+    for change in files_of(case, engine):
+        ask = diff_ask(case, change.model_dump(mode="json"))
+        if ask is not None and not case.view.asked(ask.action, **ask.params):
+            return {"unread": change.path, "unread_then": ask.params.get("sha256", "")}
+    return {"unread": "", "unread_then": ""}

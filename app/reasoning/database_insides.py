@@ -30,10 +30,10 @@ from app.host.drift import Change
 from app.host.mariadb_access import LostLogin
 from app.host.redis_writes import refusals
 from app.host.view import HostView
-from app.reasoning.database_files import edits, files_of, names_of
+from app.reasoning.database_files import edits, files_of, names_of, unread
 from app.reasoning.host_case import HostCase
 from app.reasoning.subjects import Subject
-from app.reasoning.written import comments_of, diff_ask, settings_of
+from app.reasoning.written import comments_of, settings_of
 
 Amiss = (
     LostAccess
@@ -187,7 +187,7 @@ def _parameters(case: HostCase) -> Told:
                 {"name": s.name, "was": n} for s in settings if (n := _number(s)) is not None
             ],
             "words": [{"name": s.name, "was": s.was} for s in settings if s.is_word],
-            **_unread(case, one.engine),
+            **unread(case, one.engine),
             **_read_at_the_start(case, one, file),
         }
         yield "parameter", one, own
@@ -204,15 +204,6 @@ def _read_at_the_start(case: HostCase, one: ChangedSetting, file: Change | None)
     said = settings_of(case, file, switches=isinstance(found.server, MariadbServer))
     more = ", ".join(name for name in said if name not in told)
     return {"says_more": more, "unit": found.server.unit or ""}
-
-
-def _unread(case: HostCase, engine: str) -> dict[str, Any]:
-    """The first changed file of an engine of which it is not known what was written in it."""
-    for change in files_of(case, engine):
-        ask = diff_ask(case, change.model_dump(mode="json"))
-        if ask is not None and not case.view.asked(ask.action, **ask.params):
-            return {"unread": change.path, "unread_then": ask.params.get("sha256", "")}
-    return {"unread": "", "unread_then": ""}
 
 
 def _told_of(case: HostCase, one: ChangedSetting) -> tuple[str, str]:

@@ -31,9 +31,14 @@ from app.host.databases import (
     waiting_for_sleeper,
 )
 from app.host.redis_writes import lacks_replicas, refusals, replicas_of
+from app.reasoning.database_files import files_of, unread
 from app.reasoning.host_case import HostCase
 from app.reasoning.port import Case
 from app.reasoning.subjects import Subject
+from app.reasoning.written import comments_of, settings_of
+
+_FOLLOWING = frozenset({"replicaof", "slaveof"})
+"""By either name a redis is told in a file whom it follows."""
 
 
 def database_actions(case: Case, host: Host) -> Iterable[str]:
@@ -118,6 +123,9 @@ def _database(case: HostCase, found: Found) -> Subject:
         facts["database"]["pinning"] = slots
     if isinstance(one, RedisServer):
         facts["database"] |= _of_redis(case, found, one)
+    change = facts["database"].pop("change", None)
+    if change is not None and case.drift is not None:
+        facts["change"], sources["change"] = change, case.drift[1]
     return _subject(case, "database", found.subject, facts, sources, found.evidence_id)
 
 
@@ -149,7 +157,20 @@ def _of_redis(case: HostCase, found: Found, one: RedisServer) -> dict[str, Any]:
         "replicas_wanted": wanted,
         "replicas_wanted_then": then,
         "role_then": _role_then(case, found),
+        "master_is_known": any(one.master_host in (h.name, h.address) for h in case.case.hosts),
+        **_told_to_follow(case, one),
     }
+
+
+def _told_to_follow(case: HostCase, one: RedisServer) -> dict[str, Any]:
+    """The changed file by which a replica follows another, and what its writer says in it."""
+    told: dict[str, Any] = {"file": "", "comments": "", **unread(case, "redis")}
+    for change in files_of(case, "redis") if one.role == "slave" else ():
+        if not _FOLLOWING.isdisjoint(settings_of(case, change)):
+            said = comments_of(case, change)
+            told |= {"file": change.path, "comments": "" if said is None else said[0]}
+            told["change"] = change.model_dump(mode="json")
+    return told
 
 
 def _room(one: object) -> dict[str, Any]:

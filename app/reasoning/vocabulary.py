@@ -154,7 +154,8 @@ _DATABASE = Record(
         "limit": NUMBER, "limit_then": NUMBER, "folder_then": type_of_model(Folder),
         "pinning": each(ReplicationSlot), "full": TRUTH, "refuses": TEXT, "lacks_replicas": TRUTH,
         "replicas_there": NUMBER, "replicas_wanted": NUMBER, "replicas_wanted_then": NUMBER,
-        "role_then": TEXT, "refused": ANY, "settings": ANY, "version": ANY,
+        "role_then": TEXT, "master_is_known": TRUTH, "file": TEXT, "comments": TEXT,
+        "unread": TEXT, "unread_then": TEXT, "refused": ANY, "settings": ANY, "version": ANY,
     },
 )  # fmt: skip
 
@@ -227,7 +228,7 @@ _OWN: Final[dict[str, Scope]] = {
         **_MEANT)},
     "policy": {"policy": extended(PolicyRule, {"new": TRUTH, "covers": TEXT, **_MEANT})},
     "neighbour": {"neighbour": extended(NeighbourFacts, {"new": TRUTH, "covers": TEXT, **_MEANT})},
-    "database": {"database": _DATABASE},
+    "database": {"database": _DATABASE, "change": _CHANGE},
     "session": {"session": Record("a session", {
         **(type_of_model(PostgresSession).fields or {}),
         **(type_of_model(AtWork).fields or {}), "said": TEXT, "note": TEXT, "prepared": TEXT})},

@@ -263,7 +263,10 @@ _MODULES: dict[str, tuple[str, ...]] = {
     ),
     "receipts": ("receipt_read",),
     "redis": (
+        "redis_follow",
+        "redis_following",
         "redis_memory",
+        "redis_promote",
         "redis_save",
         "redis_set",
         "redis_set_maxmemory",

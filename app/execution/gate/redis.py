@@ -127,10 +127,7 @@ def redis_set(params: Params, _: Places) -> int:
     """Set one listed setting of a running server; its file stays as it is."""
     server, name = _at_port(int(params["port"])), _settable(params)
     with _connected(server) as talk:
-        try:
-            talk.say("CONFIG", "SET", name, str(int(params["value"])))
-        except Wrong as error:
-            raise Failed(f"redis: {str(error)[:200]}") from None
+        _say(talk, "CONFIG", "SET", name, str(int(params["value"])))
     return answer({"name": name, "value": int(params["value"])})
 
 
@@ -149,11 +146,60 @@ def redis_set_word(params: Params, _: Places) -> int:
     server, name = _at_port(int(params["port"])), _settable(params, WORDS)
     given = str(params["value"])
     with _connected(server) as talk:
-        try:
-            talk.say("CONFIG", "SET", name, "" if given == _NONE else given)
-        except Wrong as error:
-            raise Failed(f"redis: {str(error)[:200]}") from None
+        _say(talk, "CONFIG", "SET", name, "" if given == _NONE else given)
     return answer({"name": name, "value": given})
+
+
+def redis_following(params: Params, _: Places) -> int:
+    """RedisFollowingFacts: whom a server follows, and whether that one answers."""
+    with _connected(_at_port(int(params["port"]))) as talk:
+        return answer(_following(_info(talk)))
+
+
+def redis_promote(params: Params, places: Places) -> int:
+    """Let a server be its own master again, where the one that it follows answers nobody here."""
+    server = _at_port(int(params["port"]))
+    with _connected(server) as talk:
+        told = _following(_info(talk))
+        if told["role"] != "slave" or told["master"] != f"{params['host']}:{params['master_port']}":
+            raise Failed(f"it does not follow {params['host']}:{params['master_port']}")
+        if told["answers"] != "no":
+            raise Failed(f"{told['master']} answers: which of the two leads is for people to say")
+        made.note(f"redis {server.port} followed", places, told["master"])
+        _say(talk, "REPLICAOF", "NO", "ONE")
+        return answer(_following(_info(talk)))
+
+
+def redis_follow(params: Params, places: Places) -> int:
+    """Let a server follow again whom it followed until the gate made it its own master."""
+    server, master = _at_port(int(params["port"])), f"{params['host']}:{params['master_port']}"
+    if made.noted(f"redis {server.port} followed", places) != master:
+        raise Failed(f"it was not the gate that ended that it followed {master}")
+    with _connected(server) as talk:
+        _say(talk, "REPLICAOF", str(params["host"]), str(params["master_port"]))
+        made.forget(f"redis {server.port} followed", places)
+        return answer(_following(_info(talk)))
+
+
+def _following(told: dict[str, str]) -> dict[str, Any]:
+    """`answers`: yes, no, or "" of a server that follows nobody."""
+    role = told.get("role", "")
+    if role != "slave":
+        return {"role": role, "master": "", "answers": ""}
+    host, port = told.get("master_host", ""), int(told.get("master_port", "0"))
+    up = told.get("master_link_status") == "up" or told.get("master_sync_in_progress") == "1"
+    answers = "yes" if up or _is_met(host, port) else "no"
+    return {"role": role, "master": f"{host}:{port}", "answers": answers}
+
+
+def _is_met(host: str, port: int) -> bool:
+    """Whether anything at all takes a connection there: what listens may be a master that is only
+    not willing."""
+    try:
+        socket.create_connection((host, port), _SECONDS).close()
+    except OSError:
+        return False
+    return True
 
 
 def redis_set_maxmemory(params: Params, places: Places) -> int:
@@ -167,11 +213,15 @@ def redis_set_maxmemory(params: Params, places: Places) -> int:
         if _setting(talk, "maxmemory-policy") != "noeviction":
             raise Failed("the server throws entries away by itself; it is left alone")
         made.note(f"redis {server.port}", places, str(before))
-        try:
-            talk.say("CONFIG", "SET", "maxmemory", str(wanted))
-        except Wrong as error:
-            raise Failed(f"redis: {str(error)[:200]}") from None
+        _say(talk, "CONFIG", "SET", "maxmemory", str(wanted))
     return answer({"port": server.port, "maxmemory": wanted, "before": before})
+
+
+def _say(talk: Talk, *words: str) -> None:
+    try:
+        talk.say(*words)
+    except Wrong as error:
+        raise Failed(f"redis: {str(error)[:200]}") from None
 
 
 def _settable(params: Params, listed: tuple[str, ...] = SETTABLE) -> str:
@@ -227,6 +277,10 @@ def _told(server: Server) -> dict[str, Any]:
             facts |= {name: told[name] for name in _WORDS if name in told}
             facts |= {name: int(told[name]) for name in _NUMBERS if told.get(name, "").isdigit()}
             facts |= {n: int(told[w]) for w, n in _REPLICAS.items() if told.get(w, "").isdigit()}
+            following = _following(told)
+            if following["role"] == "slave":
+                facts["master_port"] = int(told.get("master_port", "0"))
+                facts["master_answers"] = following["answers"] == "yes"
             facts["refused"] = _refused(told)
             facts |= {name.replace("-", "_"): _setting(talk, name) for name in _SETTINGS}
             told = {name: _setting(talk, name) or "" for name in SETTABLE}

@@ -21,6 +21,12 @@ KEYGEN = Path("/usr/bin/ssh-keygen")
 PRIVILEGE_SEPARATION = Path("/run/sshd")  # where sshd wants it as root
 
 
+def make_privilege_separation() -> None:
+    """What sshd misses as root until its service was started once."""
+    if PRIVILEGE_SEPARATION.parent.is_dir() and _is_root():
+        PRIVILEGE_SEPARATION.mkdir(mode=0o755, exist_ok=True)
+
+
 def make_key(path: Path, kind: str = "ed25519") -> str:
     """A key pair without passphrase; the public line."""
     subprocess.run(
@@ -76,8 +82,7 @@ def serving(folder: Path, *, command: str | None = None, extra: str = "") -> Ite
         # bash would read the tester's own ~/.bashrc, whatever is in it, at the first level only
         f"PermitRootLogin yes\nLogLevel DEBUG1\nSetEnv SHLVL=2\n{extra}\n"
     )
-    if PRIVILEGE_SEPARATION.parent.is_dir() and _is_root():
-        PRIVILEGE_SEPARATION.mkdir(mode=0o755, exist_ok=True)
+    make_privilege_separation()
     log = (folder / "log").open("wb")
     process = subprocess.Popen(
         [str(SSHD), "-D", "-e", "-f", str(folder / "sshd_config")], stderr=log, stdout=log

@@ -22,6 +22,7 @@ from app.execution.enrolment import (
     gate_digest,
     sudoers,
 )
+from tests.integration.execution.sshd import make_privilege_separation
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDFZip1wOrp+Yz+QXgw3AIxJ3HSPmP0WSvl0QF5PQdxi me@home"
 CATALOG = Catalog.load()
@@ -103,6 +104,7 @@ def test_sshd_confines_the_account_whatever_its_keys_say(gate: bool, tmp_path: P
     assert (f"ForceCommand sudo -n {GATE_PATH}\n" in block) is gate
     if SSHD is None:
         pytest.skip("there is no sshd to ask: apt-get install openssh-server")
+    make_privilege_separation()
     key, config = tmp_path / "key", tmp_path / "sshd_config"
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
     config.write_text(f"HostKey {key}\n{block}")

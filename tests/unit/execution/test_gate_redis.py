@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import socketserver
 import threading
 from collections.abc import Iterator
@@ -42,13 +43,22 @@ class Talking(socketserver.StreamRequestHandler):
         if state.get("password"):
             return b"-NOAUTH Authentication required.\r\n"
         if words[0] == "INFO":
+            role = (
+                f"role:slave\r\nmaster_host:127.0.0.1\r\nmaster_port:{state['follows']}\r\n"
+                f"master_link_status:{state.get('link', 'down')}\r\n"
+                if state.get("follows")
+                else "role:master\r\n"
+            )
             text = (
                 f"# Persistence\r\nrdb_last_bgsave_status:{state['saved']}\r\nused_memory:900\r\n"
-                "role:master\r\nconnected_slaves:2\r\nmin_slaves_good_slaves:1\r\n"
+                f"{role}connected_slaves:2\r\nmin_slaves_good_slaves:1\r\n"
                 "errorstat_NOREPLICAS:count=12\r\nerrorstat_OURS:count=3\r\n"
                 "errorstat_OOM:count=many\r\n"
             )
             return f"${len(text)}\r\n{text}\r\n".encode()
+        if words[0] == "REPLICAOF":
+            state["follows"] = None if words[1:] == ["NO", "ONE"] else int(words[2])
+            return b"+OK\r\n"
         if words[0] == "BGSAVE":
             state["saved"] = state["next"]
             return b"+Background saving started\r\n"
@@ -137,3 +147,51 @@ def test_no_other_setting_is_touched(server: dict[str, Any], name: str) -> None:
         with pytest.raises(Failed, match="none of the settings"):
             action(asked, PLACES)
     assert "set" not in server
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A port of this machine on which nothing listens."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return int(taken.getsockname()[1])
+
+
+def test_one_that_follows_nobody_who_answers_leads_again_and_follows_again(
+    server: dict[str, Any], free_port: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    places = Places(state=str(tmp_path))
+    server["follows"] = free_port
+    found = shown(capsys)
+    assert (found.role, found.master_port, found.master_answers) == ("slave", free_port, False)
+    asked: dict[str, str | int] = {
+        "port": server["port"], "host": "127.0.0.1", "master_port": free_port,
+    }  # fmt: skip
+    with pytest.raises(Failed, match="not the gate that ended"):
+        redis.redis_follow(asked, places)
+    redis.redis_promote(asked, places)
+    assert json.loads(capsys.readouterr().out)["role"] == "master"
+    redis.redis_follow(asked, places)
+    told = json.loads(capsys.readouterr().out)
+    assert told == {"role": "slave", "master": f"127.0.0.1:{free_port}", "answers": "no"}
+    with pytest.raises(Failed, match="not the gate that ended"):
+        redis.redis_follow(asked, places)
+
+
+def test_one_whose_master_answers_or_is_another_is_left_alone(
+    server: dict[str, Any], free_port: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    places = Places(state=str(tmp_path))
+    server["follows"] = server["port"]  # it listens
+    asked: dict[str, str | int] = {
+        "port": server["port"], "host": "127.0.0.1", "master_port": server["port"],
+    }  # fmt: skip
+    with pytest.raises(Failed, match="answers: which of the two"):
+        redis.redis_promote(asked, places)
+    assert shown(capsys).master_answers is True
+    server["follows"] = free_port
+    with pytest.raises(Failed, match="does not follow"):
+        redis.redis_promote(asked, places)
+    server["link"] = "up"
+    redis.redis_following({"port": server["port"]}, places)
+    assert json.loads(capsys.readouterr().out)["answers"] == "yes"
+    assert server["follows"] == free_port

@@ -395,15 +395,56 @@ async def test_where_nothing_is_known_of_before_a_person_says_how_many_replicas_
     assert judged.repair.requires_person
 
 
-async def test_a_master_that_was_made_a_replica_is_left_to_a_person() -> None:
+def follower(master: str = "192.0.2.9", *, answers: bool | None = False) -> dict[str, Any]:
     follows = of_redis(TOOK, {"replica-read-only": "yes"})
-    follows["servers"][0] |= {"role": "slave", "master_host": "192.0.2.9"}
+    follows["servers"][0] |= {
+        "role": "slave", "master_host": master, "master_port": 7000, "master_answers": answers,
+    }  # fmt: skip
+    return follows
+
+
+@pytest.mark.parametrize(
+    ("follows", "why"),
+    [
+        (follower(answers=True), "its owner's decision"),
+        (follower(answers=None), "its owner's decision"),
+        (follower(HOST.address), "one of the hosts here"),
+    ],
+)
+async def test_which_of_two_servers_leads_is_for_people_to_say(
+    follows: dict[str, Any], why: str
+) -> None:
     judged = await judged_between(follows, master(TOOK), "redis.state")
     assert judged.repair is None
     assert "READONLY" in judged.statement
-    assert "192.0.2.9" in judged.statement
+    assert why in judged.statement
     kept = await judged_between(follows, follows, "redis.state")
     assert "READONLY" not in kept.statement, "a replica may only be read, for good"
+
+
+async def test_a_server_that_follows_one_who_answers_nobody_leads_again() -> None:
+    judged = await judged_between(follower(), master(TOOK), "redis.state")
+    assert steps(judged) == ["redis.promote host=192.0.2.9 master_port=7000 port=6379"]
+    assert judged.repair is not None
+    assert judged.repair.requires_person is None
+    assert "192.0.2.9 answers nobody" in judged.statement
+
+
+async def test_the_file_that_tells_it_to_follow_goes_back_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    path = "/etc/redis/own.conf"
+    monkeypatch.setattr(cases, "FILES", (*cases.FILES, cases.file(path)))
+    changed = {"baseline.manifest": cases.manifest_now(cases.file(path, "b" * 64))}
+    judged = await judged_between(follower(), master(TOOK), "redis.state", **changed)
+    assert [c.params["path"] for c in judged.wanted if c.action == "file.diff"] == [path]
+    asked = f"file.diff path={path} sha256={'a' * 64}"
+    shown = {"path": path, "diff": "+replicaof 192.0.2.9 7000\n", "comments": []}
+    judged = await judged_between(
+        follower(), master(TOOK), "redis.state", **changed | {asked: shown}
+    )
+    assert [step.partition(" ")[0] for step in steps(judged)] == ["file.restore", "redis.promote"]
+    assert f"since {path} says so" in judged.statement
 
 
 async def test_a_file_that_cannot_be_appended_to_is_told() -> None:
