@@ -20,6 +20,7 @@ from app.host import (
     may_write,
     web_limits,
 )
+from app.host.databases import ACTIONS
 from app.host.network_state import ABOUT_ARRIVING, ABOUT_FLAPPING, filters_of, text_of
 from app.host.probes import ABOUT_CERTIFICATES, certificates, derive
 from app.host.ticket_pages import (
@@ -170,6 +171,25 @@ async def _ask_what_they_were_refused(
     return at.with_evidence(
         await effects.observe(f"{key}.needing.refused", Step.ANALYZE, calls, why)
     )
+
+
+async def ask_who_waits(at: Progress, effects: Effects, key: str) -> Progress:
+    """Where users wait in vain: who holds whom up in the databases that were looked at before?
+
+    A session that holds a lock is no trouble until somebody waits for it.
+    """
+    if not any(result.late for result in at.known.red):
+        return at
+    calls = [
+        ActionCall(action=action, host=host.name)
+        for host in at.known.hosts
+        for action in ACTIONS.values()
+        if HostView(host, at.known.evidence).asked(action)
+    ]
+    if not calls:
+        return at
+    why = "Who waits for whom in the databases, now that users wait?"
+    return at.with_evidence(await effects.observe(f"{key}.waiting", Step.ANALYZE, calls, why))
 
 
 async def ask_the_hosts_behind(at: Progress, effects: Effects, key: str) -> Progress:

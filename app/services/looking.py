@@ -19,6 +19,7 @@ from app.services.asking import (
     ask_the_only_change,
     ask_what_was_lost,
     ask_who_needs_it,
+    ask_who_waits,
     hosts_behind,
     user_probes,
     wait_for_the_next_failure,
@@ -63,6 +64,7 @@ async def analyze(at: Progress, effects: Effects) -> Progress:
         at = await ask_the_host(at, effects, key, at.known.host)
     if not at.known.unserved:
         at = await ask_who_needs_it(at, effects, key)
+    at = await ask_who_waits(at, effects, key)
     if at.known.host not in at.known.suffering:
         at = await ask_the_firewall(at, effects, key)
     if not at.known.red and at.known.needed:

@@ -92,6 +92,28 @@ class WithDatabase(World):
         return answer(probe, seen, taken_at=START, simulated=False)
 
 
+class WithWaiting(WithDatabase):
+    """Users wait in vain, or are refused at once."""
+
+    error = "timeout"
+
+    def _asked(self, probe: Probe) -> ProbeResult:
+        return super()._asked(probe).model_copy(update={"ok": False, "error": self.error})
+
+
+@pytest.mark.parametrize(("error", "looks"), [("timeout", 2), ("refused", 1)])
+async def test_where_users_wait_it_is_asked_anew_who_waits_in_databases(
+    error: str, looks: int
+) -> None:
+    """A lock that nobody waits for is no trouble: the look from before users asked shows none."""
+    world = WithWaiting()
+    world.error = error
+    given = world.given()
+    incident = given.incident.model_copy(update={"claimed_service": "postgresql"})
+    await run_execution(world, given.model_copy(update={"incident": incident}), LIMITS)
+    assert world.asked.count("postgres.state") == looks
+
+
 @pytest.mark.parametrize(
     ("told", "outcome"),
     [
