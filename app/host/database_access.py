@@ -68,6 +68,30 @@ def lost(now: HostView, then: HostView | None) -> tuple[LostAccess, ...]:
     )
 
 
+class GainedPower(Value):
+    """A role that is a superuser now and was none while the host was healthy."""
+
+    subject: str
+    said: str  # as a sentence without its end
+    evidence_id: int
+
+
+def gained(now: HostView, then: HostView | None) -> tuple[GainedPower, ...]:
+    """Everybody who may do everything since; none where it was not told who could before."""
+    return tuple(
+        GainedPower(
+            subject=f"{current.port} superuser {role}",
+            said=f"the role {role} of PostgreSQL on port {current.port} is a superuser (SUPERUSER) "
+            "and was not while the host was healthy",
+            evidence_id=one.evidence_id,
+        )
+        for one, current, was in clusters(now, then)
+        if was.superusers is not None
+        for role in current.superusers or ()
+        if role not in was.superusers
+    )
+
+
 def is_about(incident: Incident) -> bool:
     """Whether a ticket may be about what is inside a database."""
     claimed = (incident.claimed_service or "").lower()

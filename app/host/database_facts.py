@@ -205,6 +205,7 @@ class PostgresCluster(Value):
     autovacuum_off: tuple[TableWithoutVacuum, ...] = ()
     indexes: tuple[DatabaseIndex, ...] = ()
     roles: tuple[DatabaseRole, ...] = ()
+    superusers: tuple[str, ...] | None = None  # that may log in; None: not told
     doors: tuple[DatabaseDoor, ...] = ()
     grants: tuple[TableGrant, ...] = ()
     barred: tuple[BarredRole, ...] | None = None  # None: not told

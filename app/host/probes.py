@@ -58,9 +58,8 @@ PACKAGED_PAGES = ("Welcome to nginx!", "Apache2 Debian Default Page", "Apache2 D
 """What a web server shows when it serves no site at all: 200, and nobody is served."""
 
 _DNS_PORT, _MOST_NAMES = 53, 12
-_NAME_SERVERS = frozenset(
-    {"named", "bind9", "dnsmasq", "unbound", "pdns", "knot", "coredns", "nsd"}
-)
+NAME_SERVERS = frozenset({"named", "bind9", "dnsmasq", "unbound", "pdns", "knot", "coredns", "nsd"})
+"""Programs that answer for names, as their processes and units are called."""
 
 
 def derive(view: HostView, *, service: str | None = None) -> tuple[Probe, ...]:
@@ -159,7 +158,7 @@ def _names_passed_to(view: HostView, others: Sequence[Host]) -> Iterable[Probe]:
     passed = (upstream.host or "" for server in servers for upstream in server.upstreams)
     names = [name for name in dict.fromkeys(passed) if "." in name and _is_name(name)]
     for host in others:
-        answers = {_program(service) for service in host.services} & _NAME_SERVERS
+        answers = {_program(service) for service in host.services} & NAME_SERVERS
         if answers and host.name in view.host.depends_on:
             yield from (_of_name(host, name) for name in names[:_MOST_NAMES])
 

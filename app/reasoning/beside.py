@@ -13,9 +13,10 @@ from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import Any
 
-from app.host.drift import Change, ChangeKind, Relation
+from app.host.drift import Change, ChangeKind, Relation, program
 from app.host.facts import UnitFacts
-from app.host.view import beneath
+from app.host.probes import NAME_SERVERS
+from app.host.view import HostView, beneath
 from app.reasoning.change_subjects import is_code
 from app.reasoning.host_case import READ_AT_START, HostCase
 from app.reasoning.libraries import of_new_libraries
@@ -122,6 +123,9 @@ def _subject(
         "written": _written(case, change),
         "relation": None if reader is None else case.relation_of(change.path, reader),
         "quoted": quoted(case, change),
+        "serves_names": reader is not None
+        and program(reader.name) in NAME_SERVERS
+        and _lacks_names(case),
     }
     sources |= {"change": case.drift[1]}
     if diff is not None:
@@ -144,6 +148,13 @@ def _subject(
         sources=sources,
         nearness=len(case.units) + 1,
     )
+
+
+def _lacks_names(case: HostCase) -> bool:
+    """Whether a name that somebody needs does not resolve, on any host looked at."""
+    views = (HostView(host, case.case.evidence) for host in case.case.hosts)
+    asked = (item for view in views for item in view.every("name.resolve"))
+    return any(item.ok and not item.facts.get("ok") for item in asked)
 
 
 def _written(case: HostCase, change: Change) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
+from app.host.drift import program
 from app.host.facts import PROGRAM_IN_DATA, Filesystem, SecurityFacts
 from app.host.hops import Hop, Layer
+from app.host.probes import NAME_SERVERS
 from app.reasoning.accounts import account_subjects
 from app.reasoning.balanced import balanced_subjects
 from app.reasoning.bans import ban_subjects
@@ -24,7 +26,7 @@ from app.reasoning.differences import difference_subjects
 from app.reasoning.encrypted import encrypted
 from app.reasoning.exposed import exposed_subjects
 from app.reasoning.firewall_rules import rule_subjects
-from app.reasoning.host_case import HostCase
+from app.reasoning.host_case import READ_AT_START, HostCase
 from app.reasoning.job_scripts import lock_subjects, piling_subjects
 from app.reasoning.kernel_settings import setting_subjects
 from app.reasoning.libraries import library_subjects
@@ -173,7 +175,18 @@ def _name(case: HostCase, name: str, idents: tuple[int, ...]) -> Subject:
     facts["name"] = {"asked": name, **(item.facts if item is not None else {})}
     changed = [c.path for c in (case.drift or ((), 0))[0] if c.path in _NAMING_FILES]
     facts["name"]["changed_files"] = changed
+    facts["name"]["server_changed"] = next(_changed_for_names(case), "")
     sources |= {"name": idents[-1]}
     return Subject(
         kind="name", host=case.host.name, name=name, facts=facts, sources=sources, nearness=3
     )
+
+
+def _changed_for_names(case: HostCase) -> Iterator[str]:
+    """What is not as it was of files by which a name server answers, on any host looked at."""
+    for host in case.case.hosts:
+        own = HostCase(case.case, host.name)
+        servers = [u for name, (u, _) in own.view.units.items() if program(name) in NAME_SERVERS]
+        for change in (own.drift or ((), 0))[0]:
+            if any(own.relation_of(change.path, unit) in READ_AT_START for unit in servers):
+                yield f"{change.path} on {host.name}"

@@ -14,7 +14,7 @@ from app.domain.action import ActionCall
 from app.domain.hypothesis import Hypothesis, Support
 from app.domain.value import Value
 from app.host import database_settings, databases, mariadb_access, network_state, web_limits
-from app.host.database_access import LostAccess, lost
+from app.host.database_access import LostAccess, gained, lost
 from app.host.database_defaults import ChangedDefault, changed
 from app.host.database_losses import losses
 from app.host.database_rights import MissingRight
@@ -44,6 +44,13 @@ _WRITTEN_BY_THE_SYSTEM = re.compile(
     r"/etc/(?:mtab|ld\.so\.cache|\.pwd\.lock|adjtime|mailcap|subuid-?|subgid-?|[a-z]*-|.*~"
     r"|ssl/certs/.*|rc[0-9S]\.d/.*|sre-agent(?:/.*)?|motd|machine-id|.*/\.[^/]*)"
 )
+_LETS_IN = re.compile(
+    r"/etc/(?:.*/)?(?:pg_hba\.conf|sudoers(?:\.d/.*)?|sshd_config(?:\.d/.*)?|pam\.d/.*|passwd|shadow"
+    r"|group|users\.acl)"
+    r"|.*/\.ssh/authorized_keys"
+)
+"""What says who gets in and what they may do there."""
+
 _OFTEN, _LATELY = 2, 600.0
 _MOST = 6
 _SHOWN = 3
@@ -56,6 +63,7 @@ class Finding(Value):
     text: str  # what changed, with its writer's own words where there are any
     evidence_id: int
     shared: int  # words that it has in common with the ticket
+    lets_in: bool = False  # it says who gets in, or who may do everything
 
 
 def findings(case: HostCase) -> tuple[Finding, ...]:
@@ -69,6 +77,16 @@ def findings(case: HostCase) -> tuple[Finding, ...]:
         *_refused(case),
     ]
     return tuple(sorted(found, key=lambda f: -f.shared))
+
+
+def behind(hosts: Iterable[HostCase]) -> tuple[HostCase, tuple[Finding, ...]] | None:
+    """The same of the first host that the incident's depends on where it matters from there: what
+    the ticket has words of, and who may come in there and do what it tells of."""
+    for case in hosts:
+        found = tuple(one for one in findings(case) if one.shared or one.lets_in)
+        if found:
+            return case, found
+    return None
 
 
 def asks(case: HostCase) -> Iterable[ActionCall]:
@@ -157,6 +175,7 @@ def _changed(case: HostCase) -> Iterable[Finding]:
             text=text + words,
             evidence_id=ident,
             shared=shared_words(case, text + words),
+            lets_in=_LETS_IN.fullmatch(change.path) is not None,
         )
 
 
@@ -225,6 +244,15 @@ def _access(case: HostCase) -> Iterable[Finding]:
         shared = shared_words(case, text)
         yield Finding(
             key=f"inside {one.subject}", text=text, evidence_id=one.evidence_id, shared=shared
+        )
+    for power in gained(case.view, case.then):
+        text = f"on {case.host.name} {power.said}"
+        yield Finding(
+            key=f"inside {power.subject}",
+            text=text,
+            evidence_id=power.evidence_id,
+            shared=shared_words(case, text),
+            lets_in=True,
         )
 
 

@@ -188,11 +188,12 @@ _OWN: Final[dict[str, Scope]] = {
                "timers": each(made("a timer", unit=TEXT)), "change": extended(_CHANGE, {
                    "alone": TRUTH, "is_code": TRUTH, "shared": NUMBER, "looked_at": TRUTH,
                    "diff": TEXT, "written": TEXT, "quoted": TEXT, "with_secrets": TRUTH,
-                   "relation": annotated(Relation)})},
+                   "serves_names": TRUTH, "relation": annotated(Relation)})},
     "changes": {"unit": _UNIT, "changes": each(Change),
                 "together": made("all that changed", paths=TEXT, comments=TEXT)},
     "mount": {"mount": _MOUNT, "units": each(_UNIT)},
-    "name": {"name": extended(ResolveFacts, {"asked": TEXT, "changed_files": TEXTS})},
+    "name": {"name": extended(ResolveFacts, {
+        "asked": TEXT, "changed_files": TEXTS, "server_changed": TEXT})},
     "rule": {"rule": extended(FirewallRule, {
         "new": TRUTH, "for_ports": TRUTH, "doubted": TRUTH, "sha256": TEXT, "texts": TEXT,
         "persistent": TRUTH, "also": each(made("a rule", family=TEXT, table=TEXT, chain=TEXT,

@@ -72,6 +72,8 @@ def without_suffering(case: Case, hosts: tuple[HostCase, ...]) -> Assessment:
         return _worked_on(*working)
     elif changed := since_healthy.findings(hosts[0]):
         return _served_yet_changed(hosts[0], changed)
+    elif (behind := since_healthy.behind(hosts[1:])) is not None:
+        return _served_yet_changed(*behind)
     elif (doing := _ABOUT_DOING.search(text_of(case.incident))) is not None:
         statement = (
             "Users who can be asked are served; the ticket is about something that people do "

@@ -113,6 +113,8 @@ _STATE = f"""
             SELECT sourcefile AS file, sourceline AS line, name, error FROM pg_file_settings
             WHERE error IS NOT NULL LIMIT 20) p),
         'roles', (SELECT coalesce(json_agg(r), '[]') FROM ({ROLES}) r),
+        'superusers', (SELECT coalesce(json_agg(u.rolname ORDER BY u.rolname), '[]') FROM (
+            SELECT rolname FROM pg_roles WHERE rolsuper AND rolcanlogin LIMIT 50) u),
         'doors', (SELECT coalesce(json_agg(e), '[]') FROM ({DOORS}) e),
         'defaults', (SELECT coalesce(json_agg(f), '[]') FROM ({DEFAULTS}) f),
         'system', (SELECT coalesce(json_object_agg(y.name, y.setting), '{{}}') FROM ({SYSTEM}) y),
