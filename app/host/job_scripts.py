@@ -1,4 +1,4 @@
-"""Scripts that cron and timers run: runs that pile up, and runs that left their lock behind."""
+"""Scripts that cron, timers and failing services run: runs that pile up, and locks left behind."""
 
 from __future__ import annotations
 
@@ -36,6 +36,8 @@ class JobLock(Value):
     open: bool = False  # a process has it open
     running: bool = False  # the script runs now
     age_seconds: int | None = None
+    reused: bool = False  # the number that it names is another process's by now
+    holder: str = ""  # the program of that one
 
     @property
     def left_behind(self) -> bool:
@@ -46,6 +48,8 @@ class JobLock(Value):
     @property
     def whose(self) -> str:
         """By whom it was taken, as a sentence."""
+        if self.reused:
+            return f"its number, {self.pid}, is by now that of {self.holder or 'another process'}"
         if self.pid is not None:
             return f"process {self.pid}, which took it, has ended"
         return "it was taken before the host started" if self.before_boot else "nobody is at it"

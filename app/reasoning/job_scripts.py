@@ -15,14 +15,15 @@ from app.reasoning.written import comments_of, diff_ask
 
 
 def lock_subjects(case: HostCase) -> Iterable[Subject]:
-    """Each lock that is asked about and that nobody is at."""
+    """Each lock that is asked about, or that a failing service takes, and that nobody is at."""
     asked = case.view.evidence(job_scripts.ASKED)
     checked = {p.probe.subject for p in case.red if p.probe.check == job_scripts.CHECK}
     for path, lock in job_scripts.known(case.view).items():
-        if asked is None or path not in checked or not lock.left_behind:
+        service = lock.job if lock.job in case.failing else ""
+        if asked is None or not (service or path in checked) or not lock.left_behind:
             continue
         facts, sources = case.common()
-        told = {"whose": lock.whose, "says_whose": lock.pid is not None}
+        told = {"whose": lock.whose, "says_whose": lock.pid is not None, "service": service}
         facts["lock"] = lock.model_dump(mode="json") | told
         yield Subject(
             kind="lock",

@@ -255,7 +255,8 @@ _OWN: Final[dict[str, Scope]] = {
     "index": {"index": extended(DatabaseIndex, {
         "port": NUMBER, "place": TEXT, "is_there": TRUTH, "columns": TEXT,
         "is_unique": one_of("yes", "no")})},
-    "lock": {"lock": extended(JobLock, {"whose": TEXT, "says_whose": TRUTH})},
+    "lock": {"lock": extended(JobLock, {
+        "whose": TEXT, "says_whose": TRUTH, "service": TEXT})},
     "limit": {"limit": extended(LowLimit, {
         "real_file": TEXT, "stands": TEXT, "others_served": TRUTH})},
     "script": {"change": _CHANGE, "script": extended(JobScript, {

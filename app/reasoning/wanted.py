@@ -109,6 +109,14 @@ def _server(host: str, params: Mapping[str, object]) -> tuple[str, str]:
     return host, urlsplit(str(params.get("url"))).netloc
 
 
+def _ends_by_itself(host: HostCase, unit: str) -> bool:
+    """Whether a service ends with an error of its own: a lock may keep it from starting."""
+    found = host.view.units.get(unit)
+    if found is None or found[0].type == "oneshot":
+        return False
+    return found[0].result in ("exit-code", "start-limit-hit")
+
+
 def _closer_look(host: HostCase) -> Iterable[ActionCall]:
     """What an expert looks at once a unit is in question."""
     name = host.host.name
@@ -123,6 +131,8 @@ def _closer_look(host: HostCase) -> Iterable[ActionCall]:
         found = host.view.units.get(unit)
         for path in found[0].environment_files if found is not None else ():
             yield ActionCall(action="environment.read", host=name, params={"path": path})
+    if any(_ends_by_itself(host, unit) for unit in host.failing):
+        yield ActionCall(action=job_scripts.ASKED, host=name)
     for unit in host.unseen:
         yield ActionCall(action="unit.show", host=name, params={"unit": unit})
     yield from network_asks(host)

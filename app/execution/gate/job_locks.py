@@ -3,7 +3,8 @@
 A job that was killed leaves its lock behind, and every later run ends at once, often without a
 word. Only a file counts that a script tests and makes itself, or a folder by whose making it tells
 whether another run is at work: what a kernel's lock is put on (flock) means nothing by being there,
-and a script that asks whether a process runs helps itself.
+and a script that asks whether a process runs helps itself: it is only misled where the number of
+the one that took the lock is another's by now.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from . import disk, made
 from .answers import (
     Params,
     answer,
+    command_of,
     kind_of,
     process_ids,
     start_time_of,
@@ -38,10 +40,9 @@ _LOCK_BYTES = 64
 _DAY = 86_400.0
 _LINE, _VALUE, _WHOLE = 1000, 512, 128 * 1024
 _NAME = re.compile(r"(?:[\w.@-]*\.(?:lock|lck|pid|running)|(?:[\w.@-]*[._-])?lock)", re.IGNORECASE)
-_HELPS_ITSELF = re.compile(
-    r"\b(?:flock|fcntl|lockf|lockfile-create|setlock|shlock|pgrep|pidof)\b|kill +-(?:0|s +0)\b"
-    r"|\bps +-?[a-z]*p\b|/proc/"
-)
+_HELPS_ITSELF = re.compile(r"\b(?:flock|fcntl|lockf|lockfile-create|setlock|shlock|pgrep|pidof)\b")
+_LOOKS = re.compile(r"\bkill +-(?:0|s +0)\b|\bps +-?[a-z]*p\b|/proc/")
+"""How a script asks whether a process of that number runs, whoever's it is."""
 _SET = re.compile(
     r"\s*(?:export +|readonly +|local +)?([A-Za-z_]\w{0,60})\s*=\s*[\"']?([^\"'\s;#]+)"
 )
@@ -76,6 +77,7 @@ class Lock(NamedTuple):
     job: str
     account: int  # whose it must be
     is_folder: bool = False
+    looks: bool = False  # the script asks whether a process of the lock's number runs
 
 
 def locks_of(script: Script) -> Iterator[Lock]:
@@ -103,7 +105,8 @@ def locks_of(script: Script) -> Iterator[Lock]:
             continue
         real = f"{os.path.realpath(folder)}/{name}"
         if not is_refused(real, served):
-            yield Lock(real, script.path, script.job, script.account, path in folders)
+            looks = _LOOKS.search(script.text) is not None
+            yield Lock(real, script.path, script.job, script.account, path in folders, looks)
 
 
 def _folders_made(line: str, at: str) -> Iterator[str]:
@@ -116,14 +119,19 @@ def _folders_made(line: str, at: str) -> Iterator[str]:
 
 
 def shown_of(lock: Lock, *, running: bool) -> dict[str, Any] | None:
-    """JobLock; None for what is somebody else's file, or too large for a lock.
+    """JobLock; None for somebody else's file, what is too large, or what its script sees to.
 
-    `ended`: whoever took it runs no more.
+    `ended`: whoever took it runs no more; `reused`: its number is another process's.
     """
+    told = _shown_of(lock, running=running)
+    return None if told is not None and lock.looks and not told["reused"] else told
+
+
+def _shown_of(lock: Lock, *, running: bool) -> dict[str, Any] | None:
     shown: dict[str, Any] = {
         "path": lock.path, "script": lock.script, "job": lock.job, "kind": "missing", "pid": None,
         "ended": False, "before_boot": False, "open": False, "running": running,
-        "age_seconds": None,
+        "age_seconds": None, "reused": False, "holder": "",
     }  # fmt: skip
     try:
         with disk.parent_of(lock.path) as (folder, name):
@@ -284,7 +292,7 @@ def _of_folder(lock: Lock, folder: int, shown: dict[str, Any]) -> dict[str, Any]
     finally:
         os.close(folder)
     said = next(filter(None, map(_PID.fullmatch, texts)), None)
-    return _of_whom(shown, None if said is None else int(said[1]), state.st_mtime)
+    return _of_whom(lock, shown, None if said is None else int(said[1]), state.st_mtime)
 
 
 def _of_file(lock: Lock, file: int, shown: dict[str, Any]) -> dict[str, Any] | None:
@@ -293,24 +301,37 @@ def _of_file(lock: Lock, file: int, shown: dict[str, Any]) -> dict[str, Any] | N
         return None
     said = _PID.fullmatch(disk.read_up_to(file, _LOCK_BYTES).decode("utf-8", "replace"))
     shown["open"] = _is_open(lock.path) or f":{state.st_ino} " in text_at("/proc/locks", 1 << 20)
-    return _of_whom(shown, int(said[1]) if said else None, state.st_mtime)
+    return _of_whom(lock, shown, int(said[1]) if said else None, state.st_mtime)
 
 
-def _of_whom(shown: dict[str, Any], pid: int | None, taken_at: float) -> dict[str, Any]:
+def _of_whom(lock: Lock, shown: dict[str, Any], pid: int | None, taken_at: float) -> dict[str, Any]:
     """What is known of the run that took a lock."""
     shown["pid"] = pid
     shown["age_seconds"] = max(0, int(time.time() - taken_at))
     # a stepped clock moves the moment of the start: only what is much older is before it
     shown["before_boot"] = taken_at < started_at(0) - _DAY
-    gone = pid is not None and not _runs_since(pid, taken_at) and not _is_inner(pid)
-    shown["ended"] = shown["before_boot"] or gone
+    if pid is not None:
+        anothers = _is_of_others(pid, lock.account) or not _runs_since(pid, taken_at)
+        gone = anothers and not _is_inner(pid)
+        shown["reused"] = gone and start_time_of(pid) is not None
+        shown["holder"] = command_of(pid) if shown["reused"] else ""
+        shown["ended"] = gone
+    shown["ended"] = shown["ended"] or shown["before_boot"]
     return shown
+
+
+def _is_of_others(pid: int, account: int) -> bool:
+    """Whether a process is of an account that cannot have taken the lock; root may have been."""
+    try:
+        return account != 0 and os.stat(f"/proc/{pid}").st_uid != account
+    except OSError:
+        return False
 
 
 def _why_held(state: dict[str, Any] | None) -> str | None:
     """Why a lock may still be somebody's; None: whoever took it has certainly ended."""
     if state is None:
-        return "it belongs to another account, or is too large for a lock"
+        return "it belongs to another account, is too large for a lock, or its script sees to it"
     if state["kind"] not in ("file", "directory"):
         return f"it is a {state['kind']}"
     if state["open"]:

@@ -1,4 +1,5 @@
-"""What cron and timers run: the scripts, read with care, for others may have written them.
+"""What cron, timers and services that fail run: the scripts, read with care, for others may have
+written them.
 
 A script is what stands where a job names its command, begins with `#!`, and could be written by
 nobody but root and the account that the job runs as. Which table or timer names it first counts:
@@ -11,7 +12,7 @@ import os
 import pwd
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from . import disk, mounts
@@ -32,7 +33,7 @@ class Script(NamedTuple):
     """A script that a job runs."""
 
     path: str
-    job: str  # the table or the timer's service that runs it
+    job: str  # the table or the service that runs it
     account: int  # the user id that the job runs as
     active: bool  # False: the line that names it is commented out
     text: str
@@ -41,10 +42,11 @@ class Script(NamedTuple):
 
 
 def scripts() -> dict[str, Script]:
-    """The scripts of jobs by path; at most 100."""
+    """The scripts of jobs, and of services that fail, by path; at most 100."""
     served = served_places()
     found: dict[str, Script] = {}
-    for one in sorted((*commands(), *_timed()), key=lambda c: (not c.active, c.of_a_user)):
+    named = (*commands(), *_run_by((*_timed(), *_failing())))
+    for one in sorted(named, key=lambda c: (not c.active, c.of_a_user)):
         account = _uid(one.account)
         if account is None:
             continue
@@ -71,12 +73,26 @@ def _named(command: str) -> Iterator[str]:
                 break
 
 
-def _timed() -> Iterator[Command]:
-    """What the services that timers start run."""
+def _timed() -> list[str]:
+    """The services that timers start."""
     _, timers, _ = read_program(
         ["/usr/bin/systemctl", "list-timers", "--all", "--no-legend", "--no-pager", "--plain"]
     )
-    units = [line.split()[-1] for line in timers.splitlines() if line.endswith(".service")]
+    return [line.split()[-1] for line in timers.splitlines() if line.endswith(".service")]
+
+
+def _failing() -> list[str]:
+    """The services that systemd has given up, or starts again and again."""
+    _, units, _ = read_program([
+        "/usr/bin/systemctl", "list-units", "--all", "--type=service",
+        "--state=failed,auto-restart", "--no-legend", "--no-pager", "--plain",
+    ])  # fmt: skip
+    return [line.split()[0] for line in units.splitlines() if line.strip()]
+
+
+def _run_by(named: Iterable[str]) -> Iterator[Command]:
+    """What services run."""
+    units = list(dict.fromkeys(named))
     if not units:
         return
     asked = [part for name in (*_TOLD, "ExecStart", "EnvironmentFiles") for part in ("-p", name)]

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from app.execution.gate import cron, job_locks, job_runs
+from app.execution.gate import cron, job_locks, job_runs, scheduled
 from app.execution.gate.places import Places
 from app.execution.gate.refusal import Failed
 from app.host.job_scripts import JobLock, JobScriptsFacts
@@ -162,6 +162,57 @@ def test_a_later_process_of_the_same_number_is_not_the_one_that_took_it(
     hour_ago = time.time() - 3600
     os.utime(lock, (hour_ago, hour_ago))
     assert told(capsys).ended is True
+
+
+LOOKING = """#!/bin/sh
+pidfile="{folder}/daemon.pid"
+if [ -s "$pidfile" ] && {looks}; then echo "runs already" >&2; exit 1; fi
+echo $$ > "$pidfile"
+exec /bin/true
+"""
+
+
+@pytest.mark.parametrize(
+    "looks",
+    ['[ -d "/proc/$(cat "$pidfile")" ]', 'kill -0 "$(cat $pidfile)"', 'ps -p "$(cat $pidfile)"'],
+)
+def test_a_script_that_looks_is_misled_by_another_process_of_the_number_alone(
+    looks: str, job: Path, places: Places, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = LOOKING.format(folder=job, looks=looks)
+    (job / "job.sh").write_text(text, encoding="utf-8")
+    lock = job / "daemon.pid"
+    lock.write_text(f"{ended_process()}\n", encoding="utf-8")
+    assert job_runs.job_scripts({}, Places()) == 0
+    assert json.loads(capsys.readouterr().out)["locks"] == [], "it sees that this one has ended"
+    with pytest.raises(Failed, match="sees to it"):
+        job_locks.lock_remove({"path": str(lock)}, places)
+    lock.write_text(f"{os.getpid()}\n", encoding="utf-8")
+    hour_ago = time.time() - 3600
+    os.utime(lock, (hour_ago, hour_ago))
+    found = told(capsys)
+    assert (found.reused, found.left_behind, found.pid) == (True, True, os.getpid())
+    assert found.holder
+    assert f"{os.getpid()}, is by now that of {found.holder}" in found.whose
+    assert job_locks.lock_remove({"path": str(lock)}, places) == 0
+    assert not lock.exists()
+
+
+def test_a_service_that_fails_has_its_script_looked_at(
+    job: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (job / "cron.d" / "job").unlink()
+    script = job / "job.sh"
+    said = {
+        "list-timers": "",
+        "list-units": "pages.service loaded failed failed Pages\n",
+        "show": f"Id=pages.service\nUser={ME}\nType=simple\n"
+        f"ExecStart={{ path={script} ; argv[]={script} --all ; ignore_errors=no }}\n",
+    }
+    monkeypatch.setattr(scheduled, "read_program", lambda argv: (0, said[argv[1]], ""))
+    (job / "run.lock").write_text(f"{ended_process()}\n", encoding="utf-8")
+    found = told(capsys)
+    assert (found.job, found.script, found.left_behind) == ("pages.service", str(script), True)
 
 
 def test_a_lock_that_names_nobody_stays(

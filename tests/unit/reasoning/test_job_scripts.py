@@ -21,7 +21,7 @@ from tests.unit.reasoning.cases import (
     file,
     manifest_now,
 )
-from tests.unit.reasoning.test_builtin import UP, judge, steps
+from tests.unit.reasoning.test_builtin import UP, asked, judge, steps
 
 LOCK = "/srv/ledger/run.lock"
 
@@ -68,6 +68,26 @@ async def test_a_note_on_the_host_is_heeded() -> None:
     given = left(lock(), notes={"/etc/motd": f"do not touch {LOCK}"})
     judged = await judge(given)
     assert judged.advice is Advice.HAND_OVER
+
+
+async def test_a_service_that_its_own_stale_pid_file_keeps_from_starting_is_started() -> None:
+    failed = cases.tickets("failed", "failed", result="exit-code", exec_main_status=1)
+    reused = lock(job="tickets.service", reused=True, holder="cron")
+    facts = facts_of([cases.nginx(), failed], HEALTHY_LISTENERS[:1], persons__list={})
+    facts |= asked(cases.nginx(), failed, log={"tickets.service": ["already running, giving up"]})
+    given = case(facts, status=502)
+    judged = await judge(given)
+    assert "jobs.scripts" in {call.action for call in judged.wanted}
+    (found,) = cases.evidence({"jobs.scripts": {"locks": [reused]}}, start=400)
+    judged = await judge(
+        given.model_copy(update={"evidence": (*given.evidence, found), "round": 2})
+    )
+    assert steps(judged) == [
+        f"lock.remove path={LOCK}",
+        "service.reset_failed unit=tickets.service",
+        "service.start unit=tickets.service",
+    ]
+    assert "4711, is by now that of cron" in judged.hypotheses[0].text
 
 
 def test_only_a_lock_that_was_free_while_healthy_is_asked_for() -> None:
