@@ -23,7 +23,7 @@ from app.reasoning.libraries import of_new_libraries
 from app.reasoning.since_healthy import shared_words, telling
 from app.reasoning.subjects import Subject
 from app.reasoning.unit_facts import unit_facts
-from app.reasoning.written import comments_of, diff_of, quoted, text_of_added
+from app.reasoning.written import comments_of, diff_of, lines_of, quoted
 
 _OTHER_MODES = re.compile(
     r"/etc/(?:passwd|shadow|group|gshadow|sub[ug]id|sudoers|ssh|pam\.d|security|sre-agent"
@@ -40,9 +40,6 @@ _SECRET = re.compile(
     re.IGNORECASE,
 )
 """How a change of who gets in shows: whoever knows the new secret would be shut out by the old."""
-
-_CHANGED_LINE = re.compile(r"[+-](?![+-])")
-_SAID = 160
 
 _APPLICATIONS = ("/opt", "/srv", "/usr/local")
 _MOST = 8
@@ -158,14 +155,8 @@ def _lacks_names(case: HostCase) -> bool:
 
 
 def _written(case: HostCase, change: Change) -> str:
-    """What was written, in a line: the first lines that differ, or that are new."""
-    diff, added = diff_of(case, change), text_of_added(case, change)
-    if added is not None:
-        lines = [line for line in added[0].splitlines() if not line.strip().startswith(("#", ";"))]
-    else:
-        told = [] if diff is None else diff[0].diff.splitlines()
-        lines = [line for line in told if _CHANGED_LINE.match(line)]
-    said = "; ".join(line.strip() for line in lines if line.strip())[:_SAID]
+    """How it changed and what was written, in a line."""
+    said = lines_of(case, change)
     return f"{change.kind.value}: {said}" if said else change.kind.value
 
 

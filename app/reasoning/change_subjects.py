@@ -24,7 +24,15 @@ from app.reasoning.libraries import of_new_libraries
 from app.reasoning.shared_folders import left_behind, lost_setgid, shares_group
 from app.reasoning.subjects import Subject
 from app.reasoning.unit_facts import unit_facts
-from app.reasoning.written import comments_of, diff_of, names_page, quoted, sets_of, settings_of
+from app.reasoning.written import (
+    comments_of,
+    diff_of,
+    lines_of,
+    names_page,
+    quoted,
+    sets_of,
+    settings_of,
+)
 
 _NEAR = {
     Relation.ENVIRONMENT: 0,
@@ -170,6 +178,7 @@ def _subject(case: HostCase, change: Change, how: Relation, unit: str, *, alone:
         "points_nowhere": _dangles(case, change.now) if change.kind is ChangeKind.TARGET else None,
         "dangling": _dangles(case, change.then) if change.kind is ChangeKind.TARGET else None,
         "sets": sets_of(case, change),
+        "lines": lines_of(case, change),
         "named": _is_named(case, unit),
         "names_page": names_page(case, change),
         "quoted": quoted(case, change),

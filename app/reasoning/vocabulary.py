@@ -116,7 +116,7 @@ _OF_A_UNIT = extended(
         "is_settings": TRUTH,
         "stray_code": TRUTH, "still_readable": TRUTH,
         "reload_refuted": TRUTH, "unread": TRUTH, "points_to": TEXT, "points_nowhere": TRUTH,
-        "dangling": TRUTH, "sets": TEXT, "named": TRUTH, "names_page": TEXT,
+        "dangling": TRUTH, "sets": TEXT, "lines": TEXT, "named": TRUTH, "names_page": TEXT,
         "others_refuted": TRUTH, "diff": TEXT, "quoted": TEXT, "named_in_log": TRUTH,
         "access_differs": TRUTH, "settings": TEXTS,
         "lost_setgid": TRUTH, "shares_group": TRUTH,

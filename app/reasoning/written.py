@@ -15,6 +15,9 @@ from app.reasoning.host_case import HostCase
 _SETS = re.compile(r"^\+?[ \t]*([A-Z][A-Za-z]+)=", re.MULTILINE)
 """A setting of a unit file, in a text or in what a difference adds."""
 
+_CHANGED_LINE = re.compile(r"[+-](?![+-])")
+_SAID = 160
+
 
 def diff_ask(case: HostCase, change: Mapping[str, Any]) -> ActionCall | None:
     """The diagnostic that shows what was written: the difference, or all of a new file."""
@@ -43,6 +46,17 @@ def settings_of(case: HostCase, change: Change, *, switches: bool = False) -> tu
     if added is not None:
         return settings_in(added[0], changed_only=False, switches=switches)
     return () if diff is None else settings_in(diff[0].diff, changed_only=True, switches=switches)
+
+
+def lines_of(case: HostCase, change: Change) -> str:
+    """What was written, in a line: the first lines that differ, or that are new; "": not known."""
+    diff, added = diff_of(case, change), text_of_added(case, change)
+    if added is not None:
+        lines = [line for line in added[0].splitlines() if not line.strip().startswith(("#", ";"))]
+    else:
+        told = [] if diff is None else diff[0].diff.splitlines()
+        lines = [line for line in told if _CHANGED_LINE.match(line)]
+    return "; ".join(line.strip() for line in lines if line.strip())[:_SAID]
 
 
 def text_of_added(case: HostCase, change: Change) -> tuple[str, int] | None:
