@@ -467,6 +467,24 @@ class ConnectFacts(Value):
     seconds: float = 0.0
 
 
+class UnixSocketFacts(Value):
+    """What stands at a Unix socket's path, and who listens there."""
+
+    path: str
+    kind: str  # missing | socket | file | directory | symlink | other
+    owner: str | None = None
+    group: str | None = None
+    mode: str | None = None
+    listening: bool = False  # also where its file is gone: then nobody new is met
+    unit: str | None = None  # of the process that listens
+    error: str | None = None  # refused | timeout | ...: why nobody is met at the file
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether a service listens there and the file by which it is reached is gone."""
+        return self.kind == "missing" and self.listening
+
+
 class LocalHttpFacts(Value):
     """A page asked for on the host itself, at one of its own addresses."""
 

@@ -6,7 +6,7 @@ from app.domain.evidence import Evidence
 from app.domain.probe import ProbeResult
 from app.host.addresses import is_loopback
 from app.host.drift import program
-from app.host.facts import NginxServer, NginxUpstream
+from app.host.facts import NginxServer, NginxUpstream, UnixSocketFacts
 from app.host.hops import Hop, Layer, Vantage
 from app.host.serving import Serving
 
@@ -110,9 +110,26 @@ class Proxying:
         return bool(statuses) and all(s is not None and s != failing.status for s in statuses)
 
     def _socket(self, upstream: NginxUpstream) -> tuple[Hop, str | None]:
-        text = f"The proxy's upstream is the socket {upstream.socket or upstream.url}"
-        hop = self.vantage.hop(Layer.UPSTREAM, upstream.socket or upstream.url, None, text)
-        return hop, self.serving.only_other_service()
+        path = upstream.socket or upstream.url
+        unit = self.serving.only_other_service()
+        text = f"The proxy's upstream is the socket {path}"
+        if not path.startswith("/"):
+            return self.vantage.hop(Layer.UPSTREAM, path, None, text), unit
+        found = self.view.facts(UnixSocketFacts, "socket.state", path=path)
+        if found is None:
+            asks = [] if self.view.asked("socket.state", path=path) else [
+                self.vantage.ask("socket.state", path=path)
+            ]  # fmt: skip
+            return self.vantage.hop(Layer.UPSTREAM, path, None, text, asks=asks), unit
+        told, ident = found
+        unit = told.unit or unit
+        if told.is_lost:
+            text += f", whose file is gone while {told.unit or 'a process'} listens at it"
+        elif told.kind == "missing" or told.error == "refused":
+            text += ", at which nobody listens"
+        else:
+            return self.vantage.hop(Layer.UPSTREAM, path, None, text, [ident]), unit
+        return self.vantage.hop(Layer.UPSTREAM, unit or path, False, text, [ident]), unit
 
     def _remote(self, host: str, port: int) -> Hop:
         where = f"{host}:{port}"

@@ -12,6 +12,7 @@ from app.host.facts import (
     MisspeltFacts,
     ProcessesFacts,
     UnitFacts,
+    UnixSocketFacts,
 )
 from app.host.needs import FULL_PERCENT
 from app.host.probes import WEB_PROGRAMS, serves_nothing
@@ -40,6 +41,7 @@ def unit_facts(case: HostCase, name: str) -> Known:
         "steady": case.view.steady(name) is True,
         "flapping": case.view.flapping(name),
         "stoppers": _stoppers(case, unit),
+        "lost_socket": _lost_socket(case, name),
     }
     parts = (_held, _config, _log, _mounts, _stopped)
     for part in (read(case, name) for read in parts):
@@ -49,6 +51,15 @@ def unit_facts(case: HostCase, name: str) -> Known:
         facts |= part[0]
         sources |= part[1]
     return facts, sources
+
+
+def _lost_socket(case: HostCase, name: str) -> str:
+    """A Unix socket at which a unit listens and whose file is gone; "" where none is known."""
+    for item in case.view.every("socket.state"):
+        told = case.view.facts(UnixSocketFacts, "socket.state", **item.params)
+        if told is not None and told[0].is_lost and told[0].unit == name:
+            return told[0].path
+    return ""
 
 
 def _stoppers(case: HostCase, unit: UnitFacts) -> list[dict[str, Any]]:

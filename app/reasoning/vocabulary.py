@@ -94,7 +94,7 @@ _UNIT = extended(
         "load_state": _LOAD_STATES, "active_state": _ACTIVE_STATES, "result": _RESULTS,
         "restart": _RESTARTS, "restart_then": _RESTARTS, "active_then": TRUTH, "enabled_then": TEXT,
         "program": TEXT, "host": TEXT, "on_path": TRUTH, "failing": TRUTH, "suspected": TRUTH,
-        "declared": TRUTH, "enabled": TEXT, "steady": TRUTH, "flapping": TRUTH,
+        "declared": TRUTH, "enabled": TEXT, "lost_socket": TEXT, "steady": TRUTH, "flapping": TRUTH,
         "moved": TRUTH, "ports": Listing(of=NUMBER), "held": each(_HOLDER), "listening": TRUTH,
         "missing_ports": Listing(of=NUMBER), "config": type_of_model(ConfigTestFacts),
         "misspelt": type_of_model(MisspeltFacts), "log": each(LogLine), "log_text": TEXT,

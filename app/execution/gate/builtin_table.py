@@ -189,6 +189,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
         "http_local",
         "listeners",
         "network",
+        "socket_state",
         "tcp_connect",
     ),
     "nginx": ("nginx_dump",),

@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import re
 import socket
 import time
 from typing import Any
 from urllib.parse import urlsplit
 
-from .answers import Params, answer, read_program, unit_of
+from .answers import (
+    Params,
+    answer,
+    group_name,
+    kind_of,
+    mode_text,
+    read_program,
+    unit_of,
+    user_name,
+)
 from .declared_routes import declared
 from .links import links
 from .neighbours import permanent
@@ -66,6 +76,55 @@ def listening(listed: str) -> list[dict[str, object]]:
             }
         )
     return found
+
+
+def socket_state(params: Params, _: Places) -> int:
+    """UnixSocketFacts: what stands at a path, who listens there, and whether they are met."""
+    path = str(params["path"])
+    code, listed, error = read_program(["/usr/bin/ss", "-H", "-l", "-x", "-p"])
+    if code != 0:
+        raise Failed(f"ss: {error.strip() or code}")
+    try:
+        state = os.lstat(path)
+    except OSError:
+        state = None
+    pid = listening_at(path, listed)
+    return answer(
+        {
+            "path": path,
+            "kind": "missing" if state is None else kind_of(state.st_mode),
+            "owner": None if state is None else user_name(state.st_uid),
+            "group": None if state is None else group_name(state.st_gid),
+            "mode": None if state is None else mode_text(state.st_mode),
+            "listening": pid is not None,
+            "unit": unit_of(pid) if pid else None,
+            "error": None if state is None else _not_met(path),
+        }
+    )
+
+
+def listening_at(path: str, listed: str) -> int | None:
+    """Who listens at a path, from the lines of `ss -H -l -x -p`: also where its file is gone.
+
+    0 where the process is not told; None where nobody does.
+    """
+    for line in listed.splitlines():
+        words = line.split(None, 8)
+        if len(words) > 4 and words[4] == path:
+            owner = _OWNER.search(line)
+            return int(owner["pid"]) if owner else 0
+    return None
+
+
+def _not_met(path: str) -> str | None:
+    """Why nobody is met at a socket's path; None where somebody takes the connection."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asking:
+        asking.settimeout(CONNECT_SECONDS)
+        try:
+            asking.connect(path)
+        except OSError as problem:
+            return why(problem)
+    return None
 
 
 def network(_: Params, __: Places) -> int:

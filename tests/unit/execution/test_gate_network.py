@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from app.execution.gate import (
     kernel_settings,
     links,
     neighbours,
+    network,
     policy_rules,
     routes,
     shaping,
@@ -24,6 +26,7 @@ from app.execution.gate.declared_routes import declared
 from app.execution.gate.kernel_settings import NAMES
 from app.execution.gate.places import Places
 from app.execution.gate.refusal import Failed
+from app.host.facts import UnixSocketFacts
 
 ESTABLISHED = """\
 0      0      192.0.2.7:22        198.51.100.4:50122 users:(("sshd",pid=91,fd=4),("sshd",pid=88,fd=4))
@@ -395,3 +398,49 @@ def test_ipv6_is_not_switched_off_where_addresses_would_be_lost(
     with pytest.raises(Failed, match="gone for good"):
         kernel_settings.kernel_set(asked, Places(state=str(tmp_path / "state")))
     assert setting.read_text() == "0"
+
+
+# --- Unix sockets ---------------------------------------------------------------------------------
+
+LISTENING = """\
+u_str LISTEN 0      4096   /run/systemd/private 1531 * 0 users:(("systemd",pid=1,fd=17))
+u_str LISTEN 0      2048   /run/app/http.sock 60414 * 0 users:(("gunicorn",pid=812,fd=5))
+u_str LISTEN 0      128    @/tmp/.X11-unix/X0 60412 * 0
+"""
+
+
+@pytest.mark.parametrize(
+    ("path", "pid"),
+    [("/run/app/http.sock", 812), ("@/tmp/.X11-unix/X0", 0), ("/run/app/http", None)],
+)
+def test_who_listens_at_a_path(path: str, pid: int | None) -> None:
+    assert network.listening_at(path, LISTENING) == pid
+
+
+def test_a_socket_whose_file_was_removed_is_told_from_one_that_nobody_listens_at(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "http.sock"
+
+    def told() -> UnixSocketFacts:
+        assert network.socket_state({"path": str(path)}, Places()) == 0
+        return UnixSocketFacts.model_validate(json.loads(capsys.readouterr().out))
+
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listening:
+        listening.bind(str(path))
+        listening.listen()
+        well = told()
+        assert (well.kind, well.listening, well.error, well.is_lost) == (
+            "socket",
+            True,
+            None,
+            False,
+        )
+        path.unlink()
+        lost = told()
+        assert (lost.kind, lost.listening, lost.is_lost) == ("missing", True, True)
+    assert told().is_lost is False
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as left:
+        left.bind(str(path))
+    dead = told()
+    assert (dead.kind, dead.listening, dead.error) == ("socket", False, "refused")
