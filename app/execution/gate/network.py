@@ -79,7 +79,7 @@ def listening(listed: str) -> list[dict[str, object]]:
 
 
 def socket_state(params: Params, _: Places) -> int:
-    """UnixSocketFacts: what stands at a path, who listens there, and whether they are met."""
+    """UnixSocketFacts: what stands at a path, who listens there, and why nobody is met."""
     path = str(params["path"])
     code, listed, error = read_program(["/usr/bin/ss", "-H", "-l", "-x", "-p"])
     if code != 0:
@@ -98,7 +98,9 @@ def socket_state(params: Params, _: Places) -> int:
             "mode": None if state is None else mode_text(state.st_mode),
             "listening": pid is not None,
             "unit": unit_of(pid) if pid else None,
-            "error": None if state is None else _not_met(path),
+            # one that is listed is not met: a connection may start what waits for it; one that is
+            # not may belong to a container
+            "error": None if state is None or pid is not None else _not_met(path),
         }
     )
 
