@@ -150,7 +150,7 @@ class Site:
         self._agents.append(agent)
         return agent
 
-    async def ended(self, execution_id: int, *, seconds: float = 20) -> ExecutionView:
+    async def ended(self, execution_id: int, *, seconds: float = 60) -> ExecutionView:
         """The execution once it has ended."""
         async with asyncio.timeout(seconds):
             return await polled(
