@@ -42,6 +42,7 @@ _SECRET = re.compile(
 """How a change of who gets in shows: whoever knows the new secret would be shut out by the old."""
 
 _APPLICATIONS = ("/opt", "/srv", "/usr/local")
+_LATE = 2.0  # seconds until a name is answered, as the mode of names has it
 _MOST = 8
 """More changes than these are no accident that one could find by trying."""
 
@@ -148,10 +149,13 @@ def _subject(
 
 
 def _lacks_names(case: HostCase) -> bool:
-    """Whether a name that somebody needs does not resolve, on any host looked at."""
+    """Whether a name that somebody needs does not resolve, or late, on any host looked at."""
     views = (HostView(host, case.case.evidence) for host in case.case.hosts)
     asked = (item for view in views for item in view.every("name.resolve"))
-    return any(item.ok and not item.facts.get("ok") for item in asked)
+    return any(
+        item.ok and (not item.facts.get("ok") or item.facts.get("seconds", 0.0) >= _LATE)
+        for item in asked
+    )
 
 
 def _written(case: HostCase, change: Change) -> str:

@@ -157,7 +157,9 @@ def _of_redis(case: HostCase, found: Found, one: RedisServer) -> dict[str, Any]:
         "replicas_wanted": wanted,
         "replicas_wanted_then": then,
         "role_then": _role_then(case, found),
-        "master_is_known": any(one.master_host in (h.name, h.address) for h in case.case.hosts),
+        "master_is_known": any(
+            one.master_host in (h.name, h.address, *h.names) for h in case.case.hosts
+        ),
         **_told_to_follow(case, one),
     }
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from typing import TypeAlias
 
 from app.domain.action import ActionCall
 from app.domain.hypothesis import Hypothesis, Support
 from app.domain.value import Value
 from app.host import database_settings, databases, mariadb_access, network_state, web_limits
-from app.host.database_access import LostAccess, gained, lost
+from app.host.database_access import GainedPower, LostAccess, gained, lost
 from app.host.database_defaults import ChangedDefault, changed
 from app.host.database_losses import losses
 from app.host.database_rights import MissingRight
@@ -54,6 +55,17 @@ _LETS_IN = re.compile(
 _OFTEN, _LATELY = 2, 600.0
 _MOST = 6
 _SHOWN = 3
+
+
+_Inside: TypeAlias = (
+    LostAccess
+    | ChangedDefault
+    | LateSequence
+    | LostLogin
+    | ChangedSetting
+    | MissingRight
+    | GainedPower
+)
 
 
 class Finding(Value):
@@ -227,32 +239,25 @@ def _databases(case: HostCase) -> Iterable[Finding]:
 
 
 def _access(case: HostCase) -> Iterable[Finding]:
-    """What roles of databases may no longer do, begin otherwise with, or are refused."""
+    """What roles of databases may no longer do, or since, begin otherwise with, or are refused."""
     by_files = {one.subject for ones in _set_by_files(case).values() for one in ones}
-    found: tuple[
-        LostAccess | ChangedDefault | LateSequence | LostLogin | ChangedSetting | MissingRight, ...
-    ] = (
+    found: tuple[_Inside, ...] = (
         *lost(case.view, case.then),
         *rights_lost(case.view, case.then),
         *changed(case.view, case.then),
         *late(case.view, case.then),
         *mariadb_access.lost(case.view, case.then),
         *(s for s in database_settings.changed(case.view, case.then) if s.subject not in by_files),
+        *gained(case.view, case.then),
     )
     for one in found:
         text = f"on {case.host.name} {one.said}"
-        shared = shared_words(case, text)
         yield Finding(
-            key=f"inside {one.subject}", text=text, evidence_id=one.evidence_id, shared=shared
-        )
-    for power in gained(case.view, case.then):
-        text = f"on {case.host.name} {power.said}"
-        yield Finding(
-            key=f"inside {power.subject}",
+            key=f"inside {one.subject}",
             text=text,
-            evidence_id=power.evidence_id,
+            evidence_id=one.evidence_id,
             shared=shared_words(case, text),
-            lets_in=True,
+            lets_in=isinstance(one, GainedPower),
         )
 
 

@@ -82,7 +82,13 @@ async def test_who_may_do_everything_behind_a_served_site_is_told(
     assert ("on beta" in judged.statement or "beta was healthy" in judged.statement) is bool(told)
 
 
-async def test_what_a_name_server_answers_by_goes_back_where_names_do_not_resolve() -> None:
+@pytest.mark.parametrize(
+    "answered", [{"ok": False, "error": "not-found"}, {"ok": True, "addresses": ["192.0.2.30"]}]
+)
+async def test_what_a_name_server_answers_by_goes_back_where_names_do_not_resolve(
+    answered: dict[str, Any],
+) -> None:
+    """Or resolve late: another server may have answered in the end."""
     path = "/etc/bind/named.conf.options"
     named = cases.unit(
         "named.service", can_reload=True, fragment_path="/lib/systemd/system/named.service"
@@ -95,9 +101,8 @@ async def test_what_a_name_server_answers_by_goes_back_where_names_do_not_resolv
         },
     } | manifest(file(path, "b" * 64))  # fmt: skip
     facts = facts_of([nginx(), tickets()], cases.HEALTHY_LISTENERS, firewall__show={})
-    facts["name.resolve name=ledger.example"] = {
-        "name": "ledger.example", "ok": False, "seconds": 8.0, "error": "not-found",
-    }  # fmt: skip
+    asked = {"name": "ledger.example", "seconds": 8.0}
+    facts["name.resolve name=ledger.example"] = asked | answered
     given = with_beta(case(facts, status=503), now, {"units.show": {"units": [named]}}, file(path))
     judged = await judge(given)
     causes = {h.mode: h.confidence for h in judged.hypotheses}

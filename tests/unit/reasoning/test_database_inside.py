@@ -408,7 +408,7 @@ def follower(master: str = "192.0.2.9", *, answers: bool | None = False) -> dict
     [
         (follower(answers=True), "its owner's decision"),
         (follower(answers=None), "its owner's decision"),
-        (follower(HOST.address), "one of the hosts here"),
+        (follower(HOST.address), "one of the hosts that this is about"),
     ],
 )
 async def test_which_of_two_servers_leads_is_for_people_to_say(
