@@ -14,8 +14,9 @@ hang at night.
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Coroutine
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -76,7 +77,9 @@ def open_engine(settings: Settings) -> AsyncEngine:
         )
     _make_folder(path.parent)
     engine = create_async_engine(
-        settings.database_url, connect_args={"timeout": BUSY_SECONDS}, hide_parameters=True
+        settings.database_url,
+        connect_args={"timeout": BUSY_SECONDS, "factory": _Connection},
+        hide_parameters=True,
     )
     event.listen(engine.sync_engine, "connect", _prepare_sqlite)
     event.listen(engine.sync_engine, "begin", _begin_sqlite)
@@ -91,6 +94,22 @@ def _make_folder(folder: Path) -> None:
             f"The database's folder {folder} cannot be made: {error.strerror}.",
             hint="Make it, or point DATABASE_URL at a file that this user may write.",
         ) from error
+
+
+class _Connection(sqlite3.Connection):
+    """A connection that lets go of its transaction when it is closed.
+
+    SQLite keeps a closed connection's transaction, and with it the lock, for as long as one of its
+    statements lives. After a cancellation that is until the garbage collector comes by: the
+    statement hangs on the traceback.
+    """
+
+    def close(self) -> None:
+        try:
+            with suppress(sqlite3.ProgrammingError):  # it is closed already, which is no error
+                self.rollback()
+        finally:
+            super().close()
 
 
 def _prepare_sqlite(connection: Any, _record: ConnectionPoolEntry) -> None:

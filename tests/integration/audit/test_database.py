@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 from pathlib import Path
 from typing import Literal
@@ -131,6 +132,30 @@ async def test_a_cancelled_writer_frees_the_database(
         hosts = (await session.execute(text("SELECT host FROM host_lease"))).scalars().all()
     assert len(hosts) == 2
     assert "alpha" not in hosts
+
+
+async def test_cut_off_in_a_statement_it_keeps_no_lock(
+    database: Database, other_database: Database
+) -> None:
+    """However long what was cancelled is remembered: its traceback holds the statement."""
+    numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000000)"
+    lease = "INSERT INTO host_lease (host, owner, fence) VALUES ('alpha', '', 0)"
+
+    async def write() -> None:
+        async with database.transaction() as session:
+            await session.execute(text(f"{numbers} SELECT count(*) FROM n"))
+
+    gc.disable()  # it frees the lock some day, by chance
+    try:
+        task = asyncio.create_task(write())
+        await asyncio.wait({task}, timeout=0.1)  # the driver's thread has the statement
+        task.cancel()
+        await asyncio.wait({task})
+        async with asyncio.timeout(10), other_database.transaction() as session:
+            await session.execute(text(lease))
+    finally:
+        gc.enable()
+    assert task.cancelled()
 
 
 @pytest.mark.parametrize("turns", range(0, 60, 3))
