@@ -336,7 +336,8 @@ class MariadbSession(Value):
     address: str | None = None
     seconds: float = 0  # of what it runs
     work: str = ""  # ALTER TABLE, OPTIMIZE TABLE ...
-    waits: bool = False  # for a lock on a table
+    waits: bool = False  # for a lock on a table, or on all of them
+    waits_for_all: bool = False  # for the lock that keeps everything from being written
 
 
 class MariadbForgotten(Value):
@@ -353,8 +354,21 @@ class MariadbForgotten(Value):
     rows_locked: int | None = None
 
 
+class MariadbLocker(Value):
+    """A connection that sleeps outside of a transaction and may keep a lock all the same: what it
+    may do includes locks that outlive their statement. Whether it holds one is not told."""
+
+    id: int
+    started: int  # microseconds since the epoch, to the second: when the server began to run
+    user: str | None = None
+    database: str | None = None
+    address: str | None = None
+    seconds: float = 0  # since it did anything
+    locks_all: bool = False  # it may take the lock that keeps everything from being written
+
+
 class MariadbSessionFacts(Value):
-    state: str  # idle in transaction; gone: it sleeps in no such transaction
+    state: str  # idle in transaction | idle and may hold a lock | gone: it sleeps as none of them
     id: int | None = None
     started: int | None = None
     user: str | None = None
@@ -389,6 +403,7 @@ class MariadbServer(Value):
     changed_while_running: tuple[str, ...] | None = None  # None: the server does not keep it
     waits: tuple[dict[str, int | None], ...] = ()
     forgotten: tuple[MariadbForgotten, ...] = ()
+    lockers: tuple[MariadbLocker, ...] = ()  # asked for only while somebody waits for a lock
     accounts: tuple[MariadbAccount, ...] = ()
     tables: tuple[DatabaseTable, ...] | None = None  # None: they could not be listed
     shapes: tuple[TableShape, ...] | None = None  # None: not told

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from app.domain.value import Value
 from app.host.database_facts import (
     MariadbFacts,
     MariadbForgotten,
+    MariadbLocker,
     MariadbServer,
+    MariadbSession,
     PostgresCluster,
     PostgresFacts,
     PostgresSession,
@@ -41,6 +43,9 @@ FORGOTTEN_SECONDS = 3.0
 
 _STRONG = frozenset({"AccessExclusiveLock", "ExclusiveLock", "ShareRowExclusiveLock", "ShareLock"})
 """Locks on a whole table that keep writers, or everybody, away from it."""
+
+_LOCK_OF_ALL = "the lock that keeps all tables from being written (FLUSH TABLES WITH READ LOCK)"
+_LOCK_OF_TABLES = "a lock on tables (LOCK TABLES)"
 
 _OF_NOBODY = 0
 """The process by which PostgreSQL says that what holds a lock is a prepared transaction."""
@@ -153,6 +158,44 @@ def waiting_for_sleeper(server: MariadbServer, one: MariadbForgotten) -> int:
     return len(waiting)
 
 
+class KeptLock(Value):
+    """A lock that a connection keeps while it sleeps outside of a transaction."""
+
+    holder: MariadbLocker
+    what: str
+    waiting: int
+
+
+def kept_locks(server: MariadbServer) -> tuple[KeptLock, ...]:
+    """Locks for which others wait and that only one connection can be keeping.
+
+    Whose lock it is the server does not tell: nobody is at work on tables, and of those who may
+    take such a lock one alone sleeps since before the others began to wait.
+    """
+    if any(one.work for one in server.at_tables):
+        return ()
+    of_all = [one for one in server.at_tables if one.waits_for_all]
+    found = [_kept(_LOCK_OF_ALL, of_all, [one for one in server.lockers if one.locks_all])]
+    of_tables = [one for one in server.at_tables if one.waits and not one.waits_for_all]
+    for database in sorted({one.database for one in of_tables if one.database}):
+        if any(one.database == database for one in server.forgotten):
+            continue  # a transaction keeps tables as well
+        waiting = [one for one in of_tables if one.database == database]
+        could = [one for one in server.lockers if one.database == database]
+        found.append(_kept(_LOCK_OF_TABLES, waiting, could))
+    return tuple(one for one in found if one is not None)
+
+
+def _kept(
+    what: str, waiting: Sequence[MariadbSession], could: Sequence[MariadbLocker]
+) -> KeptLock | None:
+    least = max([FORGOTTEN_SECONDS, *(one.seconds for one in waiting)])
+    holders = [one for one in could if one.seconds >= least]
+    if not waiting or len(holders) != 1:
+        return None
+    return KeptLock(holder=holders[0], what=what, waiting=len(waiting))
+
+
 def in_doubt(cluster: PostgresCluster) -> tuple[tuple[PreparedTransaction, int], ...]:
     """Prepared transactions of databases in which somebody waits for one, and how many do.
 
@@ -217,6 +260,10 @@ def _of_mariadb(one: MariadbServer) -> Iterable[str]:
         asleep = f"sleeps in a transaction for {sleeper.seconds:.0f} s"
         waiting = waiting_for_sleeper(one, sleeper)
         yield f"connection {sleeper.id} of {sleeper.user} {asleep}; {waiting} wait for it"
+    for lock in kept_locks(one):
+        one_of = f"connection {lock.holder.id} of {lock.holder.user}"
+        kept = f"sleeps for {lock.holder.seconds:.0f} s and keeps {lock.what}"
+        yield f"{one_of} {kept}; {lock.waiting} wait for it"
     if not one.reachable and "too many connections" in (one.error or "").lower():
         yield f"MariaDB lets not even its own administrator in: {one.error}"
     told = one.replication or {}

@@ -19,9 +19,11 @@ from app.host.databases import (
     ACTIONS,
     NAMES,
     Found,
+    KeptLock,
     forgotten,
     full,
     in_doubt,
+    kept_locks,
     pinning,
     server,
     servers,
@@ -68,6 +70,8 @@ def database_subjects(case: HostCase) -> Iterable[Subject]:
         if isinstance(found.server, MariadbServer):
             for sleeper in slept_on(found.server):
                 yield _session(case, found, _of_mariadb(found.server, sleeper))
+            for lock in kept_locks(found.server):
+                yield _session(case, found, _keeping(lock))
 
 
 def table_subjects(case: HostCase) -> Iterable[Subject]:
@@ -235,6 +239,26 @@ def _of_mariadb(one: MariadbServer, sleeper: MariadbForgotten) -> dict[str, Any]
         "backup": False,
         "work": "",
         "waiting": waiting_for_sleeper(one, sleeper),
+    }
+
+
+def _keeping(lock: KeptLock) -> dict[str, Any]:
+    holder = lock.holder
+    return {
+        "pid": holder.id,
+        "started": holder.started,
+        "user": holder.user or "",
+        "database": holder.database or "",
+        "application": "a connection, which MariaDB gives no name",
+        "address": holder.address or "this host",
+        "state": "idle and may hold a lock",
+        "kind": "client backend",
+        "state_seconds": holder.seconds,
+        "lock": lock.what,
+        "superuser": holder.user == "root",
+        "backup": False,
+        "work": "",
+        "waiting": lock.waiting,
     }
 
 

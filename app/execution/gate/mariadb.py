@@ -13,7 +13,7 @@ from typing import Any
 from .answers import Params, answer
 from .mariadb_accounts import accounts
 from .mariadb_client import Server, ask, at_port, rows, servers, value_of
-from .mariadb_sessions import forgotten
+from .mariadb_sessions import forgotten, lockers
 from .mariadb_shapes import shapes
 from .places import Places
 from .refusal import Failed
@@ -68,9 +68,13 @@ _WORK = "CASE WHEN command <> 'Query' THEN '' {} ELSE '' END".format(
 )
 """What a connection does to tables, by the first words of what it runs: no word of it is told."""
 
-_WAITS = (
-    "COALESCE(state LIKE 'Waiting for table%lock%' OR state LIKE 'Waiting for%backup lock%', 0)"
+_FOR_ALL = (
+    "COALESCE(state LIKE 'Waiting for%backup lock%' OR state LIKE 'Waiting for global read lock%' "
+    "OR state LIKE 'Waiting for commit lock%', 0)"
 )
+"""Whether it waits for a lock that keeps everything from being written."""
+
+_WAITS = f"(COALESCE(state LIKE 'Waiting for table%lock%', 0) OR {_FOR_ALL})"
 _REPLICATION = ("Slave_IO_Running", "Slave_SQL_Running", "Replica_IO_Running",
                 "Replica_SQL_Running", "Seconds_Behind_Master", "Seconds_Behind_Source",
                 "Last_IO_Errno", "Last_SQL_Errno")  # fmt: skip
@@ -161,6 +165,7 @@ def _told(server: Server) -> dict[str, Any]:
         "changed_while_running": _changed_while_running(server),
         "waits": _waits(server),
         "forgotten": forgotten(server),
+        "lockers": lockers(server) if any(one["waits"] for one in sessions) else [],
         "replication": _replication(server),
         "accounts": _accounts(server),
         "tables": _tables(server),
@@ -208,7 +213,8 @@ def _sessions(server: Server) -> list[dict[str, Any]]:
     listed = rows(
         server,
         "SELECT JSON_OBJECT('id', id, 'user', user, 'host', host, 'database', db, "
-        f"'command', command, 'seconds', time, 'work', {_WORK}, 'waits', {_WAITS}) "
+        f"'command', command, 'seconds', time, 'work', {_WORK}, 'waits', {_WAITS}, "
+        f"'waits_for_all', {_FOR_ALL}) "
         "FROM information_schema.processlist "
         "WHERE id <> CONNECTION_ID() ORDER BY time DESC LIMIT 1000",
     )
@@ -220,13 +226,13 @@ def _session(one: dict[str, Any]) -> dict[str, Any]:
     key = json.dumps([one["user"], one["database"], address])
     group = hashlib.sha256(key.encode()).hexdigest()
     seconds = max(int(one["seconds"] or 0), 0)
-    told = {"seconds": seconds, "address": address, "group": group, "waits": bool(one["waits"])}
-    return {**one, **told}
+    waits = {name: bool(one[name]) for name in ("waits", "waits_for_all")}
+    return {**one, **waits, "seconds": seconds, "address": address, "group": group}
 
 
 def _at_tables(sessions: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Connections that change or copy tables, and those that wait for such a one."""
-    names = ("id", "user", "database", "address", "seconds", "work", "waits")
+    names = ("id", "user", "database", "address", "seconds", "work", "waits", "waits_for_all")
     found = [{name: one[name] for name in names} for one in sessions if one["work"] or one["waits"]]
     return found[:50]
 

@@ -18,7 +18,8 @@ from app.host.database_facts import MariadbAccountFacts, MariadbFacts, MariadbSe
 
 PLACES = Places()
 SLEEPING = {"id": 7, "user": "batch", "host": "app1:5001", "database": "erp",
-            "command": "Sleep", "seconds": 900, "work": "", "waits": 0}  # fmt: skip
+            "command": "Sleep", "seconds": 900, "work": "",
+            "waits": 0, "waits_for_all": 0}  # fmt: skip
 
 
 class Client:
@@ -34,6 +35,7 @@ class Client:
         self.tables = [{"database": "erp", "table": "stock", "rows": 7}]
         self.there = "1"
         self.asleep: list[dict[str, Any]] = []
+        self.outside: list[dict[str, Any]] = []
 
     def say(self, statement: str) -> list[str]:
         """As the client that is kept: the names of columns, then rows."""
@@ -52,6 +54,10 @@ class Client:
             return 0, "", ""
         if "innodb_trx t" in statement:
             return 0, "".join(json.dumps(one) + "\n" for one in self.asleep), ""
+        if "information_schema.GLOBAL_STATUS" in statement:
+            return 1, "", "ERROR 1109 (42S02) at line 1: unknown table"
+        if "performance_schema.global_status" in statement:
+            return 0, "".join(json.dumps(one) + "\n" for one in self.outside), ""
         if "processlist" in statement:
             return 0, "".join(json.dumps(one) + "\n" for one in self.sessions), ""
         if "FROM performance_schema" in statement or "REPLICA" in statement:
@@ -234,6 +240,36 @@ def test_who_sleeps_in_a_transaction_is_told_and_only_that_very_one_is_ended(
     assert told(capsys) == {"state": "gone"}
     with pytest.raises(Failed, match="not the one that was meant"):
         mariadb_sessions.mariadb_terminate_session(asked, PLACES)
+
+
+OUTSIDE = {"id": 7, "user": "copy", "host": "localhost", "database": None, "seconds": 50,
+           "started": 1767225600.0, "locks_all": 1}  # fmt: skip
+
+
+def test_who_may_keep_a_lock_is_told_while_others_wait_and_only_that_very_one_is_ended(
+    client: Client, capsys: pytest.CaptureFixture[str]
+) -> None:
+    client.outside = [OUTSIDE]
+    mariadb.mariadb_state({}, PLACES)
+    assert MariadbFacts.model_validate(told(capsys)).servers[0].lockers == ()
+    client.sessions[1] |= {"command": "Query", "waits": 1, "waits_for_all": 1}
+    mariadb.mariadb_state({}, PLACES)
+    (server,) = MariadbFacts.model_validate(told(capsys)).servers
+    (locker,) = server.lockers
+    assert (locker.id, locker.user, locker.locks_all) == (7, "copy", True)
+    assert [s.waits_for_all for s in server.at_tables] == [True]
+    asked: dict[str, str | int] = {
+        "port": 3399, "connection": 7, "started": locker.started + 1_000_000,  # told anew
+    }  # fmt: skip
+    mariadb_sessions.mariadb_session(asked, PLACES)
+    found = MariadbSessionFacts.model_validate(told(capsys))
+    assert found.state == "idle and may hold a lock"
+    later = locker.started + 60_000_000  # the server was restarted
+    with pytest.raises(Failed, match="not the one that was meant"):
+        mariadb_sessions.mariadb_terminate_session(asked | {"started": later}, PLACES)
+    assert client.done == []
+    mariadb_sessions.mariadb_terminate_session(asked, PLACES)
+    assert client.done == ["KILL CONNECTION 7"]
 
 
 CLERK: dict[str, str | int] = {"port": 3399, "user": "clerk", "host": "192.0.2.%"}

@@ -234,6 +234,52 @@ async def test_a_sleeper_in_a_transaction_is_ended_where_others_wait_for_it(
     assert "buchhaltung" in str(judged.repair.requires_person)
 
 
+LOCKER = {"id": 41, "started": 5_000_000, "user": "kopie", "address": "localhost",
+          "seconds": 50, "locks_all": True}  # fmt: skip
+OF_ALL = {"id": 53, "database": "erp", "seconds": 20, "waits": True, "waits_for_all": True}
+OF_TABLES = {"id": 54, "database": "erp", "seconds": 20, "waits": True}
+
+
+@pytest.mark.parametrize(
+    ("lockers", "at_tables", "ended"),
+    [
+        ([LOCKER], [OF_ALL], True),
+        ([LOCKER], [], False),  # nobody waits
+        ([LOCKER | {"seconds": 10}], [OF_ALL], False),  # it came after them
+        ([LOCKER, LOCKER | {"id": 42}], [OF_ALL], False),  # whose lock it is nobody knows
+        ([LOCKER | {"locks_all": False}], [OF_ALL], False),  # it may take no such lock
+        ([LOCKER], [OF_ALL, {"id": 60, "work": "FLUSH TABLES", "waits": True}], False),
+        ([LOCKER | {"database": "erp"}], [OF_TABLES], True),
+        ([LOCKER | {"database": "web"}], [OF_TABLES], False),
+        ([LOCKER, LOCKER | {"id": 42, "seconds": 3}], [OF_ALL], True),
+    ],
+)
+async def test_who_alone_can_keep_a_lock_is_ended_if_a_person_agrees(
+    lockers: list[dict[str, Any]], at_tables: list[dict[str, Any]], *, ended: bool
+) -> None:
+    now = mariadb(90, lockers=lockers, at_tables=at_tables)
+    judged = await settled(told("mariadb:3399", {"mariadb__state": now}))
+    if not ended:
+        assert judged.advice is not Advice.REMEDIATE
+        return
+    assert steps(judged) == ["mariadb.terminate_session connection=41 port=3399 started=5000000"]
+    assert judged.repair is not None
+    assert "kopie" in str(judged.repair.requires_person)
+    assert "A forgotten lock: connection 41 of kopie" in judged.statement
+
+
+async def test_tables_that_a_transaction_may_keep_are_nobody_elses() -> None:
+    """Whether it is the transaction's lock or the other's is not known."""
+    now = mariadb(
+        90,
+        lockers=[LOCKER | {"database": "erp"}],
+        forgotten=[SLEEPER | {"id": 43, "transaction_seconds": 4}],
+        at_tables=[OF_TABLES],
+    )
+    judged = await settled(told("mariadb:3399", {"mariadb__state": now}))
+    assert judged.advice is not Advice.REMEDIATE
+
+
 def redis(owner: str, status: str, mode: str = "0750") -> dict[str, Any]:
     folder = {"owner": owner, "group": owner, "mode": mode}
     shape = {"port": 6390, "account": "cache", "reachable": True, "dir": "/var/lib/cache"}
