@@ -11,7 +11,9 @@ from app.host.view import HostView, beneath
 
 _DENIED = re.compile(r"permission denied|errno 13\b|\beacces\b|operation not permitted", re.I)
 _READ_ONLY = re.compile(r"read-only file ?system|\berofs\b|errno 30\b", re.I)
-_PATH = re.compile(r"(?<![\w./:-])(/(?:[\w@%+=,.-]+/)+[\w@%+=,.-]*[\w@%+=,-])(?![\w/])")
+_PATH = re.compile(
+    r"(?:(?<![\w./:-])|(?<=\bunix:))(/(?:[\w@%+=,.-]+/)+[\w@%+=,.-]*[\w@%+=,-])(?![\w/])"
+)
 _CODE = re.compile(r"[.](?:py|php|rb|js|pl|java|so)(?:[.\d]*)?$")
 _NO_DATA = ("/proc", "/sys", "/dev", "/usr", "/bin", "/sbin", "/lib", "/lib64", "/etc")
 """What services find there is the system's; who may read it is not told by who asks."""

@@ -9,11 +9,11 @@ from itertools import pairwise
 from app.domain.action import ActionCall, Params
 from app.host.denials import Denial, denials
 from app.host.drift import Change, ChangeKind, program
-from app.host.facts import PathAccessFacts, PathComponent
+from app.host.facts import PathAccessFacts, PathComponent, UnixSocketFacts
 from app.reasoning.host_case import HostCase
 from app.reasoning.subjects import Subject
 
-ASKED = "path.access"
+ASKED, LISTENS = "path.access", "socket.state"
 _MOST = 4
 _KEEPERS = ("/etc/logrotate.d/", "/etc/tmpfiles.d/", "/etc/cron.d/", "/etc/cron.daily/")
 """Files that tell who is made the owner of what, again and again."""
@@ -33,6 +33,7 @@ def denied_subjects(case: HostCase) -> Iterable[Subject]:
             "at": at.model_dump(mode="json"),
             "folder": folder.model_dump(mode="json"),
             "is_its_own": folder.owner == one.user and at.owner != one.user,
+            **_listener(case, found[0]),
         }
         change = _itself(case, at.path) or _keeper(case, one.unit)
         if change is not None and case.drift is not None:
@@ -53,6 +54,29 @@ def denied_asks(case: HostCase) -> Iterable[ActionCall]:
     for one in _complaints(case):
         params: Params = {"path": one.path, "user": one.user}
         yield ActionCall(action=ASKED, host=case.host.name, params=params)
+        found = case.view.facts(PathAccessFacts, ASKED, **params)
+        socket = None if found is None or _stop(found[0]) is None else _socket(found[0])
+        if socket is not None:
+            yield ActionCall(action=LISTENS, host=case.host.name, params={"path": socket})
+
+
+def _socket(facts: PathAccessFacts) -> str | None:
+    """The socket that a path leads to."""
+    last = facts.components[-1]
+    return last.path if last.kind == "socket" else None
+
+
+def _listener(case: HostCase, facts: PathAccessFacts) -> dict[str, str | bool]:
+    """Who listens at a socket that was denied, and whether what makes it so is not as it was."""
+    socket = _socket(facts)
+    found = None if socket is None else case.view.facts(UnixSocketFacts, LISTENS, path=socket)
+    unit = "" if found is None else found[0].unit or ""
+    known = case.view.units.get(unit)
+    return {
+        "socket": socket or "",
+        "listener": unit if known is not None and unit.endswith(".service") else "",
+        "listener_changed": known is not None and bool(case.related(known[0])),
+    }
 
 
 def _complaints(case: HostCase) -> tuple[Denial, ...]:
@@ -72,7 +96,8 @@ def _stop(facts: PathAccessFacts) -> tuple[PathComponent, PathComponent] | None:
         return None
     for folder, one in pairwise(shown):
         closed = one.kind == "directory" and one.searchable is False
-        if closed or (one is shown[-1] and one.kind == "file" and one.writable is False):
+        last = one is shown[-1] and one.kind in ("file", "socket")
+        if closed or (last and one.writable is False):
             return one, folder
     return None
 

@@ -286,7 +286,8 @@ _OWN: Final[dict[str, Scope]] = {
         **_INSIDE, **(type_of_model(SequenceBehind).fields or {}), "name": TEXT})},
     "denied": {"change": _CHANGE, "denied": made(
         "a path that was denied", path=TEXT, unit=TEXT, user=TEXT, line=TEXT,
-        at=type_of_model(PathComponent), folder=type_of_model(PathComponent), is_its_own=TRUTH)},
+        at=type_of_model(PathComponent), folder=type_of_model(PathComponent), is_its_own=TRUTH,
+        socket=TEXT, listener=TEXT, listener_changed=TRUTH)},
     "exposed": {"unit": _UNIT, "exposed": made(
         "a file that is refused for what others may do with it", path=TEXT, unit=TEXT, line=TEXT,
         mode=TEXT, wanted=TEXT)},

@@ -66,6 +66,49 @@ async def judged_of(
     return await judge(given.model_copy(update={"baselines": (then,)}))
 
 
+SOCKET = "/run/tickets/app.sock"
+CONNECT = (
+    f"connect() to unix:{SOCKET} failed (13: Permission denied) while connecting to upstream, "
+    f'upstream: "http://unix:{SOCKET}:/", host: "tickets.example"'
+)
+FCGI = (
+    "[proxy:error] (13)Permission denied: AH02454: FCGI: attempt to connect to Unix domain socket "
+    f"{SOCKET} (tickets.example) failed"
+)
+
+
+async def judged_at_a_socket(line: str, **of_socket: Any) -> Assessment:
+    """The web server's workers ask the service at a socket that only root may use now."""
+    front, own = nginx(user="www"), tickets(user="clerk")
+    facts = facts_of([front, own], HEALTHY_LISTENERS)
+    facts |= asked(front, own, log={"nginx.service": [line]})
+    facts[f"path.access path={SOCKET} user=www"] = {
+        "path": SOCKET, "user": "www", "exists": True,
+        "components": [
+            component("/run", "root", writable=False),
+            component("/run/tickets", "clerk", writable=False),
+            component(SOCKET, "root", kind="socket", mode="0600", writable=False) | of_socket,
+        ],
+    }  # fmt: skip
+    facts[f"socket.state path={SOCKET}"] = {
+        "path": SOCKET, "kind": "socket", "listening": True, "unit": "tickets.service",
+    }  # fmt: skip
+    facts["baseline.manifest"] = manifest_now()
+    return await judge(case(facts, status=502).model_copy(update={"baselines": (baseline(),)}))
+
+
+@pytest.mark.parametrize("line", [CONNECT, FCGI])
+async def test_a_socket_that_was_closed_is_made_anew_by_who_listens(line: str) -> None:
+    judged = await judged_at_a_socket(line)
+    assert steps(judged) == ["service.restart unit=tickets.service"], judged.statement
+    assert SOCKET in judged.statement
+
+
+async def test_a_socket_that_is_open_again_is_no_cause() -> None:
+    judged = await judged_at_a_socket(CONNECT, writable=True)
+    assert SOCKET not in judged.statement
+
+
 GIVE = f"file.set_owner group=adm owner=clerk path={PATH}"
 
 
