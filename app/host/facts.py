@@ -467,6 +467,21 @@ class ConnectFacts(Value):
     seconds: float = 0.0
 
 
+class PortConnection(Value):
+    """A connection one end of which is a port of this host, whoever began it."""
+
+    state: str  # estab | close-wait | ...
+    peer: str  # address:port
+    process: str | None = None
+    pid: int | None = None
+    unit: str | None = None
+
+
+class PortConnectionsFacts(Value):
+    port: int
+    connections: tuple[PortConnection, ...] = ()
+
+
 class UnixSocketFacts(Value):
     """What stands at a Unix socket's path, and who listens there."""
 

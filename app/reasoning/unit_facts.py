@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from app.host.drift import Change, Relation, program
@@ -10,6 +11,7 @@ from app.host.facts import (
     Listener,
     Manifest,
     MisspeltFacts,
+    PortConnectionsFacts,
     ProcessesFacts,
     UnitFacts,
     UnixSocketFacts,
@@ -108,7 +110,24 @@ def _held(case: HostCase, name: str) -> Known:
         "listening": any(e.unit == name for e in listening),
         "missing_ports": sorted(ports - {e.port for e in listening if e.unit == name}),
     }
-    return facts, {f"unit.{part}": ident for part in ("held", "listening", "missing_ports")}
+    sources = {f"unit.{part}": ident for part in ("held", "listening", "missing_ports")}
+    borrowed, asked = _borrowed(case, name, ports)
+    return facts | borrowed, sources | asked
+
+
+def _borrowed(case: HostCase, name: str, ports: Iterable[int]) -> Known:
+    """The service of this host whose connection to elsewhere has one of a unit's ports for its own
+    end; what the unit's own connections are is no news."""
+    facts: dict[str, Any] = {"borrower": "", "borrowed_port": 0, "borrower_peer": ""}
+    for port in sorted(ports):
+        found = case.view.facts(PortConnectionsFacts, "sockets.at_port", port=port)
+        if found is None:
+            continue
+        for one in found[0].connections:
+            if one.unit in case.view.units and one.unit != name and one.unit.endswith(".service"):
+                shown = {"borrower": one.unit, "borrowed_port": port, "borrower_peer": one.peer}
+                return shown, {"unit.borrower": found[1]}
+    return facts, {}
 
 
 def _moved(case: HostCase, name: str) -> bool:

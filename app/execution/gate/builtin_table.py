@@ -190,6 +190,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
         "listeners",
         "network",
         "socket_state",
+        "sockets_at_port",
         "tcp_connect",
     ),
     "nginx": ("nginx_dump",),

@@ -33,6 +33,7 @@ CONNECT_SECONDS = 3.0
 PAGE_SECONDS = 6.0
 PAGE_BYTES = 2048
 _OWNER = re.compile(r'\("(?P<name>[^"]*)",pid=(?P<pid>\d+)')
+_MOST_CONNECTIONS = 50
 _ERRORS = {
     errno.ECONNREFUSED: "refused",
     errno.ETIMEDOUT: "timeout",
@@ -73,6 +74,37 @@ def listening(listed: str) -> list[dict[str, object]]:
                 "unit": unit_of(pid) if pid else None,
                 "queue": int(words[2]) if tcp else None,
                 "backlog": int(words[3]) if tcp else None,
+            }
+        )
+    return found
+
+
+def sockets_at_port(params: Params, _: Places) -> int:
+    """PortConnectionsFacts."""
+    port = int(params["port"])
+    program = ["/usr/bin/ss", "-H", "-t", "-n", "-p", "state", "connected", f"( sport = :{port} )"]
+    code, listed, error = read_program(program)
+    if code != 0:
+        raise Failed(f"ss: {error.strip() or code}")
+    return answer({"port": port, "connections": connected(listed)[:_MOST_CONNECTIONS]})
+
+
+def connected(listed: str) -> list[dict[str, object]]:
+    """Connections from the lines of `ss -H -t -n -p state connected`."""
+    found = []
+    for line in listed.splitlines():
+        words = line.split(None, 5)
+        if len(words) < 5:
+            continue
+        owner = _OWNER.search(line)
+        pid = int(owner["pid"]) if owner else None
+        found.append(
+            {
+                "state": words[0].lower(),
+                "peer": words[4],
+                "process": owner["name"] if owner else None,
+                "pid": pid,
+                "unit": unit_of(pid) if pid else None,
             }
         )
     return found

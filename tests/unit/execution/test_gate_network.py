@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ from app.execution.gate.declared_routes import declared
 from app.execution.gate.kernel_settings import NAMES
 from app.execution.gate.places import Places
 from app.execution.gate.refusal import Failed
-from app.host.facts import UnixSocketFacts
+from app.host.facts import PortConnectionsFacts, UnixSocketFacts
 
 ESTABLISHED = """\
 0      0      192.0.2.7:22        198.51.100.4:50122 users:(("sshd",pid=91,fd=4),("sshd",pid=88,fd=4))
@@ -398,6 +399,38 @@ def test_ipv6_is_not_switched_off_where_addresses_would_be_lost(
     with pytest.raises(Failed, match="gone for good"):
         kernel_settings.kernel_set(asked, Places(state=str(tmp_path / "state")))
     assert setting.read_text() == "0"
+
+
+# --- connections at a port ------------------------------------------------------------------------
+
+CONNECTED = """\
+ESTAB      0      0      192.0.2.7:8460  198.51.100.4:5432 users:(("feed",pid=91,fd=4))
+CLOSE-WAIT 1      0      192.0.2.7:8460  198.51.100.9:443
+"""
+
+
+def test_who_is_connected_from_a_port(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(network, "unit_of", lambda pid: f"of-{pid}.service")
+    assert network.connected(CONNECTED) == [
+        {"state": "estab", "peer": "198.51.100.4:5432", "process": "feed", "pid": 91,
+         "unit": "of-91.service"},
+        {"state": "close-wait", "peer": "198.51.100.9:443", "process": None, "pid": None,
+         "unit": None},
+    ]  # fmt: skip
+
+
+def test_both_ends_of_a_connection_are_found_at_their_ports(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        with socket.create_connection(listening.getsockname()) as asking:
+            port = asking.getsockname()[1]
+            assert network.sockets_at_port({"port": port}, Places()) == 0
+            told = PortConnectionsFacts.model_validate(json.loads(capsys.readouterr().out))
+            assert [(one.state, one.pid) for one in told.connections] == [("estab", os.getpid())]
+        assert network.sockets_at_port({"port": listening.getsockname()[1]}, Places()) == 0
+    told = PortConnectionsFacts.model_validate(json.loads(capsys.readouterr().out))
+    assert all(one.state != "listen" for one in told.connections)
 
 
 # --- Unix sockets ---------------------------------------------------------------------------------
