@@ -855,9 +855,36 @@ class BalancedServer(Value):
     weight_configured: int = 1
 
 
+class StrayedList(Value):
+    """A map or list of patterns of a load balancer that was changed while that runs."""
+
+    path: str  # of the file that it was loaded from
+    missing: tuple[str, ...] = ()  # entries of the file that are not used; the first few
+    added: tuple[str, ...] = ()  # entries that are used and stand in no file
+
+
 class BalancedFacts(Value):
     socket: str | None = None  # None: it has none by which servers can be set
     servers: tuple[BalancedServer, ...] = ()
+    lists: tuple[StrayedList, ...] = ()
+    stopped: tuple[str, ...] = ()  # frontends that take nobody in
+
+    @property
+    def by_hand(self) -> tuple[str, ...]:
+        """Servers that were taken out of use while it runs."""
+        return tuple(f"{one.backend}/{one.server}" for one in self.servers if one.by_hand)
+
+    @property
+    def strayed(self) -> str:
+        """What is not used as the files have it, beside servers, as a sentence; "" for nothing."""
+        said = [f"{one.path} is not used as it stands ({_differs(one)})" for one in self.lists]
+        said += [f"the frontend {name} is stopped" for name in self.stopped]
+        return "; ".join(said)
+
+
+def _differs(one: StrayedList) -> str:
+    parts = (("not used", one.missing), ("used, and not in the file", one.added))
+    return "; ".join(f"{how}: {', '.join(entries)}" for how, entries in parts if entries)
 
 
 class ContainerUsage(Value):

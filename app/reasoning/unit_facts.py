@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from app.host import balancing
 from app.host.drift import Change, Relation, program
 from app.host.facts import (
+    BalancedFacts,
     ConfigProblem,
     Listener,
     Manifest,
@@ -44,6 +46,7 @@ def unit_facts(case: HostCase, name: str) -> Known:
         "flapping": case.view.flapping(name),
         "stoppers": _stoppers(case, unit),
         "lost_socket": _lost_socket(case, name),
+        **_set_while_running(case, name),
     }
     parts = (_held, _config, _log, _mounts, _stopped)
     for part in (read(case, name) for read in parts):
@@ -62,6 +65,14 @@ def _lost_socket(case: HostCase, name: str) -> str:
         if told is not None and told[0].is_lost and told[0].unit == name:
             return told[0].path
     return ""
+
+
+def _set_while_running(case: HostCase, name: str) -> dict[str, str]:
+    """What a load balancer was told while it runs, and a reload would forget."""
+    found = case.view.facts(BalancedFacts, balancing.ASKED)
+    if found is None or program(name) != balancing.PROGRAM:
+        return {"set_while_running": "", "set_by_hand": ""}
+    return {"set_while_running": found[0].strayed, "set_by_hand": ", ".join(found[0].by_hand)}
 
 
 def _stoppers(case: HostCase, unit: UnitFacts) -> list[dict[str, Any]]:

@@ -95,6 +95,7 @@ _UNIT = extended(
         "restart": _RESTARTS, "restart_then": _RESTARTS, "active_then": TRUTH, "enabled_then": TEXT,
         "program": TEXT, "host": TEXT, "on_path": TRUTH, "failing": TRUTH, "suspected": TRUTH,
         "declared": TRUTH, "enabled": TEXT, "lost_socket": TEXT,
+        "set_while_running": TEXT, "set_by_hand": TEXT,
         "borrower": TEXT, "borrowed_port": NUMBER, "borrower_peer": TEXT,
         "steady": TRUTH, "flapping": TRUTH,
         "moved": TRUTH, "ports": Listing(of=NUMBER), "held": each(_HOLDER), "listening": TRUTH,

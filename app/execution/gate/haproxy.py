@@ -1,4 +1,5 @@
-"""Haproxy's servers as they are now, asked of its own admin socket, and two things set there.
+"""Haproxy's servers and lists as they are now, asked of its own admin socket, and two things set
+there.
 
 What is set there stands in no file: a reload forgets it, and nobody who reads the configuration
 sees it. Only sockets that the configuration names are talked to, in words that stand here.
@@ -8,11 +9,12 @@ from __future__ import annotations
 
 import contextlib
 import glob
+import os
 import re
 import socket
 from typing import Any
 
-from .answers import Params, answer
+from .answers import Params, answer, text_at
 from .places import Places
 from .refusal import Failed
 
@@ -22,6 +24,8 @@ _SOCKET = re.compile(r"^[ \t]*stats[ \t]+socket[ \t]+(/[^\s,]+)(?:[ \t]+([^\n#]*
 _SECONDS = 5.0
 _MOST_BYTES = 1024 * 1024
 _MOST_SERVERS = 400
+_MOST_LISTS, _MOST_ENTRIES, _FEW = 20, 5000, 5
+_LOADED = re.compile(r"-?\d+ \((?P<path>/[^)\s]+)\)")
 
 # bits of srv_admin_state: what was said here, and what stands in the configuration
 _MAINT_BY_HAND, _MAINT_IN_FILE, _DRAIN_BY_HAND = 0x01, 0x04, 0x08
@@ -31,7 +35,10 @@ _OPERATIONAL = {"0": "down", "1": "starting", "2": "up", "3": "stopping"}
 def haproxy_servers(_: Params, __: Places) -> int:
     """BalancedFacts: every server of every backend, as haproxy uses it now."""
     path = _socket()
-    return answer({"socket": path, "servers": [] if path is None else _servers(path)})
+    if path is None:
+        return answer({"socket": None})
+    told = {"servers": _servers(path), "lists": _lists(path), "stopped": _stopped_frontends(path)}
+    return answer({"socket": path, **told})
 
 
 def haproxy_server(params: Params, _: Places) -> int:
@@ -96,6 +103,47 @@ def _servers(path: str) -> list[dict[str, Any]]:
     names = head[2:].split()
     rows = (dict(zip(names, line.split())) for line in lines if line[:1].isdigit())
     return [_told(row) for row in rows if "srv_name" in row][:_MOST_SERVERS]
+
+
+def _lists(path: str) -> list[dict[str, Any]]:
+    """Maps and lists of patterns whose entries are not those of the file they were loaded from."""
+    found: list[dict[str, Any]] = []
+    for kind in ("map", "acl"):
+        for line in _ask(path, f"show {kind}").splitlines():
+            loaded = _LOADED.match(line)
+            if loaded is None or len(found) == _MOST_LISTS:
+                continue
+            file = loaded["path"]
+            now, in_file = _entries(path, f"show {kind} {file}"), _entries_in_file(file)
+            if now is not None and in_file is not None and now != in_file:
+                missing, added = sorted(in_file - now)[:_FEW], sorted(now - in_file)[:_FEW]
+                found.append({"path": file, "missing": missing, "added": added})
+    return found
+
+
+def _entries(path: str, words: str) -> set[str] | None:
+    """What a list has in it now; None where it is too long to be told."""
+    lines = _ask(path, words).splitlines()
+    if len(lines) > _MOST_ENTRIES:
+        return None
+    return {" ".join(line.split()[1:]) for line in lines if line.startswith("0x")}
+
+
+def _entries_in_file(path: str) -> set[str] | None:
+    """The same of its file; None where that is not there, or too long."""
+    if not os.path.isfile(path):
+        return None
+    lines = [line.strip() for line in text_at(path, _MOST_BYTES).splitlines()]
+    entries = {" ".join(line.split()) for line in lines if line and not line.startswith("#")}
+    return entries if len(entries) <= _MOST_ENTRIES else None
+
+
+def _stopped_frontends(path: str) -> list[str]:
+    """Frontends that take nobody in, though they are configured; `show stat` is a CSV."""
+    lines = _ask(path, "show stat -1 1 -1").splitlines()
+    names = lines[0].removeprefix("# ").split(",") if lines else []
+    rows = (dict(zip(names, line.split(","))) for line in lines[1:] if line)
+    return [row["pxname"] for row in rows if row.get("status") in ("STOP", "PAUSED")][:_MOST_LISTS]
 
 
 def _told(row: dict[str, str]) -> dict[str, Any]:

@@ -39,6 +39,17 @@ class Balancer(socketserver.StreamRequestHandler):
         elif words[:3] == ["set", "server", "pages/one"]:
             state["weight"] = int(words[4])
             self.wfile.write(b"\n")
+        elif words == ["show", "map"]:
+            said = f"# id (file) description\n-1 ({state['map']}) pattern loaded from file\n"
+            self.wfile.write(said.encode())
+        elif words == ["show", "map", state["map"]]:
+            lines = [f"0x55d0 {key} {value}\n" for key, value in state["entries"].items()]
+            self.wfile.write("".join(lines).encode())
+        elif words == ["show", "acl"]:
+            self.wfile.write(b"# id (file) description\n0 (acl 'path_beg') pattern, line 7\n")
+        elif words[:2] == ["show", "stat"]:
+            rows = f"front,FRONTEND,0,{state['front']}\nstats,FRONTEND,0,OPEN\n"
+            self.wfile.write(f"# pxname,svname,qcur,status\n{rows}".encode())
         else:
             self.wfile.write(b"No such server.\n")
 
@@ -59,7 +70,11 @@ def balancer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server
     )
     monkeypatch.setattr(haproxy, "FILES", (str(tmp_path / "none/*.cfg"), str(config)))
     with Server(str(path), Balancer) as server:
-        server.state = {"admin": 0, "weight": 100}
+        hosts = tmp_path / "hosts.map"
+        hosts.write_text("# who answers for whom\na.example  one\n\nb.example two\n")
+        entries = {"a.example": "one", "b.example": "two"}
+        server.state = {"admin": 0, "weight": 100, "front": "OPEN", "entries": entries}
+        server.state["map"] = str(hosts)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield server
         server.shutdown()
@@ -86,6 +101,23 @@ def test_every_server_is_told_as_it_is_used(
     one, two = told.servers
     assert (one.state, one.by_hand, one.health, one.port) == ("drain", True, "up", 80)
     assert (two.state, two.by_hand, two.health) == ("maint", False, "down")  # as the file has it
+
+
+def test_lists_that_were_changed_while_it_runs_are_told_and_frontends_that_were_stopped(
+    balancer: Server, places: Places, capfd: pytest.CaptureFixture[str]
+) -> None:
+    haproxy.haproxy_servers({}, places)
+    assert BalancedFacts.model_validate(said(capfd)).strayed == ""
+    balancer.state["entries"] = {"a.example": "three"}
+    balancer.state["front"] = "STOP"
+    haproxy.haproxy_servers({}, places)
+    told = BalancedFacts.model_validate(said(capfd))
+    (strayed,) = told.lists
+    assert strayed.path == balancer.state["map"]
+    assert strayed.missing == ("a.example one", "b.example two")
+    assert strayed.added == ("a.example three",)
+    assert told.stopped == ("front",)
+    assert "not used: a.example one, b.example two" in told.strayed
 
 
 @pytest.mark.parametrize("state", ["drain", "maint"])
@@ -123,7 +155,7 @@ def test_without_a_socket_nothing_is_known_and_nothing_set(
 ) -> None:
     monkeypatch.setattr(haproxy, "FILES", (str(tmp_path / "none.cfg"),))
     haproxy.haproxy_servers({}, places)
-    assert said(capfd) == {"socket": None, "servers": []}
+    assert said(capfd) == {"socket": None}
     with pytest.raises(Failed, match="names no socket"):
         haproxy.haproxy_set_state({**ONE, "state": "ready"}, places)
 

@@ -91,3 +91,39 @@ async def test_whoever_is_logged_in_may_be_at_it() -> None:
     judged = await settled(told(server(state="drain"), persons__list=someone))
     assert judged.repair is not None
     assert judged.repair.requires_person is not None
+
+
+STRAYED = {"path": "/etc/haproxy/hosts.map", "missing": ["a.example pages"], "added": []}
+
+
+def set_while_running(*servers: dict[str, Any], **more: Any) -> Case:
+    used = {"socket": "/run/a.sock", "servers": servers or [server()]}
+    return told(haproxy__servers=used | more)
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [({"lists": [STRAYED]}, "/etc/haproxy/hosts.map"), ({"stopped": ["front"]}, "frontend front")],
+)
+async def test_what_was_set_while_it_runs_is_forgotten_by_a_reload(
+    more: dict[str, Any], said: str
+) -> None:
+    judged = await settled(set_while_running(**more))
+    assert steps(judged) == ["service.reload unit=haproxy.service"], judged.statement
+    assert said in judged.statement
+    assert judged.repair is not None
+    assert judged.repair.requires_person is None
+
+
+async def test_a_reload_that_would_use_servers_again_is_for_a_person() -> None:
+    given = set_while_running(
+        server(), server("two", state="drain", health="down"), lists=[STRAYED]
+    )
+    judged = await settled(given)
+    assert judged.repair is not None, judged.statement
+    assert "pages/two" in str(judged.repair.requires_person)
+
+
+async def test_lists_that_are_as_in_their_files_are_no_cause() -> None:
+    judged = await settled(set_while_running())
+    assert not [h for h in judged.hypotheses if h.mode == "set-while-running"]
