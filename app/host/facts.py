@@ -10,6 +10,12 @@ from pydantic import Field
 
 from app.domain.value import Value
 
+LEAST_JOB_SECONDS = 30.0
+"""What is at work for less hangs by no measure."""
+
+LONG_JOB_SECONDS = 3600.0
+"""The same where no timer says how often a job is to run."""
+
 
 class SocketAddress(Value):
     """A port on which a .socket unit has systemd listen."""
@@ -480,6 +486,31 @@ class PortConnection(Value):
 class PortConnectionsFacts(Value):
     port: int
     connections: tuple[PortConnection, ...] = ()
+
+
+class JobProgressFacts(Value):
+    """A job that a unit runs to its end, watched for some seconds while it is at work."""
+
+    unit: str
+    at_work: bool
+    seconds: float = 0.0  # since its first process started
+    idle: bool = False  # no process used a tick of a processor, or read or wrote a byte
+    commands: tuple[str, ...] = ()  # names of its processes
+    peers: tuple[str, ...] = ()  # "address:port (state)" of its connections
+    timer: str | None = None
+    period_seconds: float | None = None  # from one run to the next by that timer
+
+    @property
+    def hangs(self) -> bool:
+        """Whether it does nothing, and should have been run again twice since it began."""
+        least = LONG_JOB_SECONDS if self.period_seconds is None else 2 * self.period_seconds
+        return self.at_work and self.idle and self.seconds >= max(least, LEAST_JOB_SECONDS)
+
+    @property
+    def doing(self) -> str:
+        """Its processes, and whom they are connected to."""
+        names = ", ".join(self.commands)
+        return f"{names}, connected to {', '.join(self.peers)}" if self.peers else names
 
 
 class UnixSocketFacts(Value):

@@ -1,10 +1,10 @@
-"""Jobs that run to their end and failed the last time, as systemd tells it."""
+"""Jobs that run to their end: which failed the last time, are at work just now, or hang."""
 
 from __future__ import annotations
 
 from app.domain.host import asked_of
 from app.domain.probe import Probe
-from app.host.facts import UnitFacts
+from app.host.facts import JobProgressFacts, UnitFacts
 from app.host.view import HostView
 
 CHECK = "ended"
@@ -12,6 +12,9 @@ CHECK = "ended"
 
 AT_REST = "at rest"
 """The check that a job is not at work just now: how it ends is not known before."""
+
+MOVES, ASKED = "moves on", "job.progress"
+"""The check that a job that is at work gets anywhere, and the diagnostic that tells."""
 
 Said = tuple[bool, str]
 
@@ -41,10 +44,31 @@ def at_work(now: HostView, then: HostView | None) -> tuple[Probe, ...]:
 
     systemd forgets how a job ended the last time once it is started anew.
     """
+    return _of_those_at_work(now, then, AT_REST)
+
+
+def stuck(now: HostView, then: HostView | None) -> tuple[Probe, ...]:
+    """The same: whether they get anywhere."""
+    return _of_those_at_work(now, then, MOVES)
+
+
+def _of_those_at_work(now: HostView, then: HostView | None, check: str) -> tuple[Probe, ...]:
     known = {} if then is None else then.units
     working = [name for name, (unit, _) in now.units.items() if _works(unit)]
     new = (name for name in working if name not in known or not _works(known[name][0]))
-    return tuple(asked_of(now.host, AT_REST, name) for name in new)
+    return tuple(asked_of(now.host, check, name) for name in new)
+
+
+def gets_anywhere(view: HostView, unit: str) -> Said | None:
+    """Whether a job that is at work does anything, or has not been so for long; None: not known."""
+    found = view.facts(JobProgressFacts, ASKED, unit=unit)
+    if found is None:
+        return None
+    one = found[0]
+    every = (
+        "" if one.timer is None else f" ({one.timer} is to run it every {one.period_seconds:g} s)"
+    )
+    return not one.hangs, f"the job {unit} is at work for {one.seconds:.0f} s, doing nothing{every}"
 
 
 def is_at_rest(view: HostView, unit: str) -> Said | None:

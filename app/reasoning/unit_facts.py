@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from app.host import balancing
+from app.host import balancing, failed_jobs
 from app.host.drift import Change, Relation, program
 from app.host.facts import (
     BalancedFacts,
     ConfigProblem,
+    JobProgressFacts,
     Listener,
     Manifest,
     MisspeltFacts,
@@ -47,6 +48,7 @@ def unit_facts(case: HostCase, name: str) -> Known:
         "stoppers": _stoppers(case, unit),
         "lost_socket": _lost_socket(case, name),
         **_set_while_running(case, name),
+        "progress": _progress(case, name),
     }
     parts = (_held, _config, _log, _mounts, _stopped)
     for part in (read(case, name) for read in parts):
@@ -65,6 +67,15 @@ def _lost_socket(case: HostCase, name: str) -> str:
         if told is not None and told[0].is_lost and told[0].unit == name:
             return told[0].path
     return ""
+
+
+def _progress(case: HostCase, name: str) -> dict[str, Any] | None:
+    """Whether a job that is at work gets anywhere; None: not asked."""
+    found = case.view.facts(JobProgressFacts, failed_jobs.ASKED, unit=name)
+    if found is None:
+        return None
+    one = found[0]
+    return one.model_dump(mode="json") | {"hangs": one.hangs, "doing": one.doing}
 
 
 def _set_while_running(case: HostCase, name: str) -> dict[str, str]:

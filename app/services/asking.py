@@ -230,6 +230,7 @@ async def ask_the_host(at: Progress, effects: Effects, key: str, host: Host) -> 
     )
     doubted += web_limits.doubted(view, case.incident)
     doubted += may_write.doubted(view, own.units)
+    doubted += failed_jobs.stuck(view, own.then)
     if doubted:
         at = await _check(at, effects, f"{key}.checks", doubted)
     return at if at.known.red else await _ask_what_was_set(at, effects, key, doubted, host)

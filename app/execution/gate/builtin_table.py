@@ -127,6 +127,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
         "kernel_setting",
         "kernel_settings",
     ),
+    "job_progress": ("job_progress",),
     "libraries": (
         "library_set_aside",
         "library_set_back",

@@ -8,6 +8,7 @@ import os
 import re
 import socket
 import time
+from collections.abc import Collection
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -87,6 +88,13 @@ def sockets_at_port(params: Params, _: Places) -> int:
     if code != 0:
         raise Failed(f"ss: {error.strip() or code}")
     return answer({"port": port, "connections": connected(listed)[:_MOST_CONNECTIONS]})
+
+
+def connections_of(pids: Collection[int]) -> list[str]:
+    """Where the connections of some processes lead, as "address:port (state)"."""
+    code, listed, _ = read_program(["/usr/bin/ss", "-H", "-t", "-n", "-p", "state", "connected"])
+    found = connected(listed) if code == 0 else []
+    return [f"{one['peer']} ({one['state']})" for one in found if one["pid"] in pids]
 
 
 def connected(listed: str) -> list[dict[str, object]]:

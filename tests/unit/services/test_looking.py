@@ -171,6 +171,7 @@ class JobAtWork(World):
         self.units["tolls.service"] = told.unit("tolls.service", "activating", "start",
                                                 type="oneshot")  # fmt: skip
         self.ended = told.unit("tolls.service", active, "dead", result, type="oneshot")
+        self.doubted: list[str] = []  # jobs of which it was asked whether they get anywhere
 
     async def watch(
         self, key: str, step: Step, probes: Sequence[Probe], why: str, **pace: Any
@@ -181,6 +182,7 @@ class JobAtWork(World):
 
     def _asked(self, probe: Probe) -> ProbeResult:
         found = super()._asked(probe)
+        self.doubted += [probe.subject] if probe.check == failed_jobs.MOVES else []
         fails = probe.check == failed_jobs.CHECK and self.ended["active_state"] == "failed"
         return found.model_copy(update={"ok": False, "error": "check"} if fails else {})
 
@@ -201,6 +203,13 @@ async def test_how_a_job_ends_that_is_at_work_is_waited_for(
     assert ending.outcome is outcome
     waited = [why for step, why in world.watched_in if step is Step.ANALYZE and "jobs end" in why]
     assert waited == ["Do the jobs end that are at work, within 12 seconds?"]
+    assert world.doubted == [], "it has ended"
+
+
+async def test_a_job_that_stays_at_work_is_asked_whether_it_gets_anywhere() -> None:
+    world = JobAtWork("activating", "success")
+    await run_execution(world, world.given(), LIMITS)
+    assert world.doubted == ["tolls.service"]
 
 
 @pytest.mark.parametrize(
