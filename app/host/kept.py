@@ -45,6 +45,11 @@ _ACCESS = (
 
 _LOGIN_KEYS = r"(?:/root|/home/[^/]+)/\.ssh(?:/authorized_keys)?"
 
+_STARTUP = (
+    r"(?:/root|/home/[^/]+)/\.(?:bash_login|bash_profile|bashrc|cshrc|login|profile|tcshrc|zlogin"
+    r"|zprofile|zshenv|zshrc)"
+)
+
 ABOUT_LOGINS = (
     r"\b(?:log(?:s|ged|ging)? ?(?:in|on|ins)|logins?|sshd?|sftp|scp|sign(?:s|ed|ing)? ?in"
     r"|connection closed|publickey|password)\b"
@@ -75,7 +80,7 @@ THEMES = (
     ),
     _theme(
         "logins",
-        rf"/etc/nologin|/var/run/nologin|/run/nologin|{_ACCESS}",
+        rf"/etc/nologin|/var/run/nologin|/run/nologin|{_ACCESS}|{_STARTUP}",
         ABOUT_LOGINS,
     ),
 )
@@ -122,6 +127,11 @@ def _theme_of(
 def says_who_may_log_in(path: str) -> bool:
     """Whether sshd or PAM reads a file to decide that."""
     return re.fullmatch(_ACCESS, path) is not None
+
+
+def is_startup_file(path: str) -> bool:
+    """Whether a shell reads a file when its owner logs in."""
+    return re.fullmatch(_STARTUP, path) is not None
 
 
 def is_of_login_keys(path: str) -> bool:

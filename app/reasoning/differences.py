@@ -11,7 +11,7 @@ from app.domain.host import asked_of
 from app.domain.probe import Probe, ProbeKind
 from app.host import database_settings, job_scripts, kept
 from app.host.drift import Change, ChangeKind, Relation, how_changed
-from app.host.kept import is_told, timer_of
+from app.host.kept import is_startup_file, is_told, timer_of
 from app.host.network_state import text_of
 from app.host.view import beneath
 from app.knowledge.setting_meanings import meant
@@ -66,7 +66,7 @@ def only_thing(case: HostCase) -> tuple[Probe, ...]:
         change
         for change in telling(case)
         if change.path == found[0].key and is_told(change) and not is_code(change)
-        if any(beneath(change.path, root) for root in CONFIGURATION)
+        if is_startup_file(change.path) or any(beneath(change.path, root) for root in CONFIGURATION)
     ]
     switches = [
         one.subject

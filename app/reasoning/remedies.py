@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.domain.action import ActionCall, Params
-from app.host.kept import is_of_login_keys, says_who_may_log_in
+from app.host.kept import is_of_login_keys, is_startup_file, says_who_may_log_in
 from app.knowledge.expressions import Facts
 from app.knowledge.failure_mode import FailureMode, Remedy, RemedyStep, fill, parameters
 from app.reasoning.port import Repair
 
-_GENTLE = ("file.", "lock.", "access.", "mount.", "account.", "log.", "daemon.reload",
+_GENTLE = ("file.", "lock.", "access.", "startup.", "mount.", "account.", "log.", "daemon.reload",
            "service.start", "service.enable", "service.reset_failed", "service.reload",
            "service.unmask", "container.start", "container.unpause", "container.set_restart_policy",
            "container.connect_network", "process.continue", "haproxy.set_",
@@ -156,7 +156,10 @@ def _restore_version(path: str, then: Mapping[str, Any], host: str) -> ActionCal
 
 
 def _family(path: str) -> str:
-    """Which actions touch a file: those that bring it into effect with sshd, or the plain ones."""
+    """Which actions touch a file: those that bring it into effect with sshd, those of what a shell
+    reads in a home, or the plain ones."""
+    if is_startup_file(path):
+        return "startup"
     return "access" if says_who_may_log_in(path) else "file"
 
 

@@ -26,6 +26,7 @@ from app.host.database_shapes import reshaped
 from app.host.database_tables import is_named_in
 from app.host.database_tables import lost as tables_lost
 from app.host.drift import Change, ChangeKind, how_changed
+from app.host.kept import is_startup_file
 from app.host.mariadb_access import LostLogin
 from app.host.network_state import text_of
 from app.host.ticket_pages import failing_requests
@@ -38,8 +39,8 @@ from app.reasoning.written import comments_of, diff_ask
 CONFIGURATION = (
     "/etc", "/usr/local", "/usr/lib/systemd/system", "/run/systemd", "/var/spool/cron"
 )  # fmt: skip
-"""Below these every difference counts; elsewhere only that a path may not be used as before, or
-that a link leads to something else: another release runs."""
+"""Below these every difference counts; elsewhere only what a shell reads in a home, that a path may
+not be used as before, or that a link leads to something else: another release runs."""
 
 _WRITTEN_BY_THE_SYSTEM = re.compile(
     r"/etc/(?:mtab|ld\.so\.cache|\.pwd\.lock|adjtime|mailcap|subuid-?|subgid-?|[a-z]*-|.*~"
@@ -159,6 +160,8 @@ def _counts(change: Change) -> bool:
     if any(beneath(change.path, root) for root in CONFIGURATION):
         folder = change.now if change.now is not None else change.then
         return not (change.kind is ChangeKind.ADDED and folder and folder.kind == "directory")
+    if is_startup_file(change.path):
+        return change.kind is not ChangeKind.MODE
     return change.kind in (ChangeKind.MODE, ChangeKind.TARGET)
 
 

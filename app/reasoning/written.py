@@ -9,6 +9,7 @@ from typing import Any
 from app.domain.action import ActionCall
 from app.host.drift import Change, ChangeKind
 from app.host.facts import ConfigFileFacts, FileDiffFacts
+from app.host.kept import is_startup_file
 from app.knowledge.setting_meanings import settings_in
 from app.reasoning.host_case import HostCase
 
@@ -20,7 +21,12 @@ _SAID = 160
 
 
 def diff_ask(case: HostCase, change: Mapping[str, Any]) -> ActionCall | None:
-    """The diagnostic that shows what was written: the difference, or all of a new file."""
+    """The diagnostic that shows what was written: the difference, or all of a new file.
+
+    What people keep in their homes is shown to nobody, only that it changed.
+    """
+    if is_startup_file(str(change["path"])):
+        return None
     then, now = change.get("then"), change.get("now")
     if change["kind"] == "added" and now and now.get("kind") == "file":
         path = {"path": change["path"]}

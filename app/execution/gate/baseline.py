@@ -41,6 +41,12 @@ HOMES = "/home"
 LOGIN_KEYS = (".ssh", ".ssh/authorized_keys")
 """Of a home: noted with owner and mode, which sshd looks at; what stands there is nobody's."""
 
+STARTUP_FILES = (
+    ".bash_login", ".bash_profile", ".bashrc", ".cshrc", ".login", ".profile", ".tcshrc", ".zlogin",
+    ".zprofile", ".zshenv", ".zshrc",
+)  # fmt: skip
+"""Of a home: what a shell reads when its owner logs in, or something does as him."""
+
 _VOLUME_DEPTH = 2
 """Levels of folders that are noted on a volume that is mounted below the roots."""
 
@@ -50,8 +56,8 @@ _FILE_BYTES = 1024 * 1024
 _MOST_FILES = 20_000
 _MOST_STORED = 256 * 1024 * 1024
 _SECONDS = 35.0
-_RESTORING = ("file.restore", "access.restore")
-_ACCESS = 1
+_RESTORING = ("file.restore", "access.restore", "startup.restore")
+_BOUND = slice(1, None)
 """Of these: contents that go back only to where they came from."""
 _NEVER_HASHED = (
     "/etc/shadow*", "/etc/gshadow*", "/etc/ssh/*_key", "/etc/ssl/private", "/home/*/.ssh",
@@ -92,7 +98,7 @@ class Survey:
         self._restorable = restorable  # types of paths
         self._stored = 0
         self._kept_at: dict[str, list[str]] = {}  # contents by hash, where each stands
-        self._of_users: set[str] = set()  # contents that somebody but root may have written
+        self._bound: set[str] = set()  # contents that go back only to where they stood
         self._until = time.monotonic() + _SECONDS
 
     def files(self) -> list[dict[str, object]]:
@@ -106,8 +112,9 @@ class Survey:
         return found
 
     def _bind(self) -> None:
-        """Contents that users wrote go back only to where they stood: not to where root reads."""
-        for sha256 in self._of_users:
+        """What users wrote goes back only to where it stood: not to where root reads; likewise what
+        says who may log in, and what runs then."""
+        for sha256 in self._bound:
             for path in self._kept_at[sha256]:
                 if self._store is not None:
                     self._store.bind(sha256, path)
@@ -126,7 +133,7 @@ class Survey:
         for home, state in (*_walk(HOMES, depth=1, folders_only=True), *_alone("/root")):
             if home != "/root":
                 yield home, state
-            for place in LOGIN_KEYS:
+            for place in (*LOGIN_KEYS, *STARTUP_FILES):
                 yield from _alone(f"{home}/{place}")
         for mount in local_mounts():
             if any(mount.startswith(f"{root}/") for root in (*CONTENT_ROOTS, *FOLDER_ROOTS)):
@@ -168,7 +175,7 @@ class Survey:
             os.close(file)
         sha256 = self._kept(path, content)
         if sha256 in self._kept_at and owner != 0 and content:
-            self._of_users.add(sha256)
+            self._bound.add(sha256)
         return {"sha256": sha256, **({"frozen": True} if mark else {})}
 
     def _kept(self, path: str, content: bytes) -> str:
@@ -178,8 +185,8 @@ class Survey:
         self._stored += len(content)
         sha256 = self._store.put(content)
         self._kept_at.setdefault(sha256, []).append(path)
-        if _fits(path, self._restorable[_ACCESS]):
-            self._store.bind(sha256, path)
+        if any(_fits(path, kind) for kind in self._restorable[_BOUND]):
+            self._bound.add(sha256)
         return sha256
 
 

@@ -265,6 +265,10 @@ _MODULES: dict[str, tuple[str, ...]] = {
         "processes",
     ),
     "receipts": ("receipt_read",),
+    "startup_files": (
+        "startup_remove",
+        "startup_restore",
+    ),
     "redis": (
         "redis_follow",
         "redis_following",

@@ -39,7 +39,10 @@ class Tree:
     def surveyed(self) -> dict[str, str]:
         """Hashes by path."""
         kind: dict[str, Any] = {"kind": "path", "beneath": [str(self.root)], "refuse": []}
-        survey = baseline.Survey(Store(self.places), [kind, {**kind, "beneath": ["/nowhere"]}])
+        nowhere, homes = (
+            {**kind, "beneath": [place]} for place in ("/nowhere", f"{self.root}/home")
+        )
+        survey = baseline.Survey(Store(self.places), [kind, nowhere, homes])
         return {str(file["path"]): str(file.get("sha256")) for file in survey.files()}
 
     def restore(self, path: str, sha256: str) -> None:
@@ -97,6 +100,20 @@ def test_what_a_change_replaced_is_bound_too(tree: Tree) -> None:
     with pytest.raises(Failed, match="never stood"):
         tree.restore(good, replaced)
     tree.restore(of_ann, replaced)
+
+
+def test_what_a_shell_reads_in_a_home_is_kept_for_that_home(tree: Tree) -> None:
+    (tree.root / "home/ann").mkdir(parents=True)
+    skeleton = tree.write("etc/bashrc", "umask 027\n")
+    own = tree.write("home/ann/.bashrc", "umask 027\n", SOMEBODY)
+    tree.write("home/ann/notes", "of no interest\n", SOMEBODY)
+    found = tree.surveyed()
+    assert f"{tree.root}/home/ann/notes" not in found
+    for path in (own, skeleton):
+        assert Store(tree.places).is_bound(found[own], path)
+        tree.restore(path, found[own])
+    with pytest.raises(Failed, match="never stood"):
+        tree.restore(f"{tree.root}/etc/profile", found[own])
 
 
 def test_a_table_of_cron_is_its_accounts(tree: Tree) -> None:

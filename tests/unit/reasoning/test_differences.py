@@ -100,6 +100,21 @@ async def test_what_the_ticket_is_about_is_put_back(
     assert path in judged.hypotheses[0].text
 
 
+STARTUP = "/home/pack/.bashrc"
+
+
+@pytest.mark.parametrize(
+    "text", ["sftp of the pack account breaks: Connection closed", "no sheets"]
+)
+async def test_what_a_shell_reads_in_a_home_is_put_back_unread(text: str) -> None:
+    """Also where the ticket speaks of something else, as the one thing that is not as it was."""
+    judged = await judge(drifted(STARTUP), text)
+    assert "file.diff" not in {call.action for call in judged.wanted}
+    if "sftp" in text:
+        assert steps(judged) == ["startup.restore"], judged.statement
+    assert STARTUP in judged.statement
+
+
 @pytest.mark.parametrize("stands", [True, False])
 async def test_a_timer_that_could_not_start_its_job_is_started_again(*, stands: bool) -> None:
     job = cases.unit("rates.service", "inactive", "dead", type="oneshot",
