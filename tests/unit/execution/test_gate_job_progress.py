@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import time
 from typing import Any
 
 import pytest
 
 from app.execution.gate import job_progress, window
+from app.execution.gate.answers import stat_fields
 from app.execution.gate.places import Places
 from app.host.facts import JobProgressFacts
 
@@ -69,8 +71,13 @@ def progress(
 def test_who_does_nothing_is_told_from_who_works(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with subprocess.Popen(["/bin/sh", "-c", "read x"], stdin=subprocess.PIPE) as waiting:
+    pipe = subprocess.PIPE
+    with subprocess.Popen(["/bin/sh", "-c", "echo; read x"], stdin=pipe, stdout=pipe) as waiting:
         assert waiting.stdin is not None
+        assert waiting.stdout is not None
+        waiting.stdout.readline()
+        while (stat_fields(waiting.pid) or [])[:1] != ["S"]:
+            time.sleep(0.01)  # until it waits for a line: there is no event
         waits = progress(capsys, monkeypatch, waiting.pid, "often.timer", "clock.timer")
         waiting.stdin.close()
     assert (waits.at_work, waits.idle, waits.commands) == (True, True, ("sh",))
