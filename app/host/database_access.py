@@ -168,8 +168,7 @@ def _lost(now: PostgresCluster, then: PostgresCluster, ident: int) -> Iterable[L
     whole = len(now.grants) < _MOST_GRANTS
     for grant in then.grants if whole else ():
         missing = _missing(grant, grants.get((grant.database, grant.table, grant.role), ""))
-        seen = grant.database in now.databases and grant.database not in now.not_looked_at
-        if missing and seen and grant.role in roles:
+        if missing and now.looked_into(grant.database) and grant.role in roles:
             yield LostAccess(
                 kind="grant",
                 port=now.port,
@@ -220,7 +219,7 @@ def _is_allowed(view: HostView, subject: str) -> Said | None:
         how = _narrower(current, was)
         return not how, f"the role {role} {how}"
     database, table, missing = wanted
-    if database in one.not_looked_at:
+    if not one.looked_into(database):
         return None
     has = next(
         (

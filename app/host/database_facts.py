@@ -220,6 +220,11 @@ class PostgresCluster(Value):
     databases: tuple[str, ...] = ()
     not_looked_at: tuple[str, ...] = ()  # databases whose tables could not be seen in time
 
+    def looked_into(self, database: str) -> bool:
+        """Whether what is in a database is told: one that takes no connections is not looked into,
+        nor is one that is gone."""
+        return database in self.databases and database not in self.not_looked_at
+
     @property
     def free(self) -> int | None:
         """Connections left for users; None where that is not known."""

@@ -92,7 +92,7 @@ def is_looked_after(view: HostView, subject: str) -> Said | None:
     """Whether autovacuum looks after a table."""
     port, database, table = subject.split(" ")
     one = cluster(view, int(port))
-    if one is None or database in one.not_looked_at:
+    if one is None or not one.looked_into(database):
         return None
     off = any((t.database, t.table) == (database, table) for t in one.autovacuum_off)
     return not off, f"autovacuum of {database}'s table {table} was switched off"
@@ -102,7 +102,7 @@ def has_index(view: HostView, subject: str) -> Said | None:
     """Whether an index is there and valid."""
     port, database, table, name = subject.split(" ")
     one = cluster(view, int(port))
-    if one is None or database in one.not_looked_at:
+    if one is None or not one.looked_into(database):
         return None
     place = (database, table, name)
     valid = any(i.valid and (i.database, i.table, i.name) == place for i in one.indexes)
@@ -128,14 +128,14 @@ def lost_indexes(
     now: PostgresCluster, then: PostgresCluster
 ) -> Iterable[tuple[DatabaseIndex, bool]]:
     """Indexes that were valid while the host was healthy, each with whether it is still there."""
-    unseen = set(now.not_looked_at)
     told = Counter(index.database for index in now.indexes)
-    unseen |= {name for name, many in told.items() if many >= _MOST_INDEXES}
+    cut_short = {name for name, many in told.items() if many >= _MOST_INDEXES}
     valid = {(i.database, i.table, i.name) for i in now.indexes if i.valid}
     there = {(i.database, i.table, i.name) for i in now.indexes}
     for index in then.indexes:
         name = (index.database, index.table, index.name)
-        if index.valid and index.database not in unseen and name not in valid:
+        seen = now.looked_into(index.database) and index.database not in cut_short
+        if index.valid and seen and name not in valid:
             yield index, name in there
 
 

@@ -98,7 +98,7 @@ def _missing(found: Found, one: PostgresCluster, then: HostView | None) -> Itera
 def _was_seen(known: PostgresCluster, database: str) -> bool:
     """Whether all that was missing in a database was told."""
     told = sum(barred.database == database for barred in known.barred or ())
-    return database in known.databases and database not in known.not_looked_at and told < _MOST
+    return known.looked_into(database) and told < _MOST
 
 
 def _said(roles: tuple[str, ...], of: str, name: str, right: str, database: str) -> str:
@@ -114,7 +114,7 @@ def _may(view: HostView, subject: str) -> Said | None:
     """Whether roles have the right that is asked about."""
     port, database, of, name, right, roles = subject.split(" ")
     one = cluster(view, int(port))
-    if one is None or one.barred is None or database in one.not_looked_at:
+    if one is None or one.barred is None or not one.looked_into(database):
         return None
     lacking = tuple(
         role

@@ -60,7 +60,7 @@ def _said(one: SequenceBehind) -> str:
 def _is_ahead(view: HostView, subject: str) -> Said | None:
     port, database, sequence = subject.split(" ")
     one = cluster(view, int(port))
-    if one is None or database in one.not_looked_at:
+    if one is None or not one.looked_into(database):
         return None
     found = next((b for b in one.behind if (b.database, b.sequence) == (database, sequence)), None)
     if found is None:

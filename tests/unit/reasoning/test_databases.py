@@ -34,7 +34,7 @@ MB = 1024 * 1024
 def cluster(**more: Any) -> dict[str, Any]:
     shape = {
         "port": 5544, "account": "pg", "data": "/data/pg", "status": "ready", "reachable": True,
-        "max_connections": 40, "reserved": 3, "used": 9,
+        "max_connections": 40, "reserved": 3, "used": 9, "databases": ["sales"],
     }  # fmt: skip
     return {"clusters": [shape | more]}
 
@@ -329,6 +329,7 @@ OFF = {"database": "sales", "table": "public.bills", "dead": 9, "live": 1}
         ({"indexes": []}, "bills_by_day of sales's table public.bills is gone"),
         ({"indexes": [INDEX | {"valid": False}]}, "is no longer valid"),
         ({"indexes": [], "not_looked_at": ["sales"]}, ""),
+        ({"indexes": [], "databases": []}, ""),  # it takes no connections, ours neither
         ({"indexes": [], "reachable": False}, ""),
         ({"indexes": [INDEX | {"name": f"i{n}"} for n in range(400)]}, ""),  # not all were told
         ({"indexes": [INDEX], "autovacuum": False}, "autovacuum of PostgreSQL on port 5544"),

@@ -82,7 +82,7 @@ class WithDatabase(World):
         if call.action != "postgres.state":
             return super()._facts(call)
         shape = {"port": 5432, "status": "ready", "reachable": True, "max_connections": 40}
-        return {"clusters": [shape | {"used": 3, "indexes": self.indexes}]}
+        return {"clusters": [shape | {"used": 3, "indexes": self.indexes, "databases": ["sales"]}]}
 
     def _asked(self, probe: Probe) -> ProbeResult:
         if not probe.check:
