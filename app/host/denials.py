@@ -41,6 +41,15 @@ def denials(view: HostView, units: Iterable[str]) -> Iterator[Denial]:
                 yield Denial(path=path, unit=name, user=user, line=said[:200], read_only=closed)
 
 
+def nobody_known(view: HostView, units: Iterable[str]) -> bool:
+    """Whether a service's log tells of such a path and not yet of whom the service works as."""
+    return any(
+        denied_paths("\n".join(line.example for line in log[0].lines))
+        for name in units
+        if account_of(view, name) is None and (log := view.log(name)) is not None
+    )
+
+
 def denied_paths(said: str) -> frozenset[str]:
     """Every path that a log, as one text, says was refused to somebody for want of the right."""
     lines = (line for line in said.splitlines() if _DENIED.search(line))

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from itertools import pairwise
 
 from app.domain.action import ActionCall, Params
-from app.host.denials import Denial, denials
+from app.host.denials import Denial, denials, nobody_known
 from app.host.drift import Change, ChangeKind, program
 from app.host.facts import PathAccessFacts, PathComponent, UnixSocketFacts
 from app.reasoning.host_case import HostCase
@@ -51,6 +51,8 @@ def denied_subjects(case: HostCase) -> Iterable[Subject]:
 
 def denied_asks(case: HostCase) -> Iterable[ActionCall]:
     """What the kernel tells a service's user of a path that was denied to it."""
+    if nobody_known(case.view, (*case.failing, *case.units)):
+        yield ActionCall(action="processes.list", host=case.host.name)
     for one in _complaints(case):
         params: Params = {"path": one.path, "user": one.user}
         yield ActionCall(action=ASKED, host=case.host.name, params=params)

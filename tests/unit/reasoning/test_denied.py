@@ -6,17 +6,22 @@ from typing import Any
 
 import pytest
 
+from app.host.denials import nobody_known
 from app.host.facts import Manifest
+from app.host.view import HostView
 from app.reasoning.port import Assessment
 from tests.unit.reasoning.cases import (
     HEALTHY_LISTENERS,
+    HOST,
     baseline,
     case,
+    evidence,
     facts_of,
     file,
     manifest_now,
     nginx,
     tickets,
+    unit,
 )
 from tests.unit.reasoning.test_builtin import asked, judge, steps
 
@@ -102,6 +107,17 @@ async def test_a_socket_that_was_closed_is_made_anew_by_who_listens(line: str) -
     judged = await judged_at_a_socket(line)
     assert steps(judged) == ["service.restart unit=tickets.service"], judged.statement
     assert SOCKET in judged.statement
+
+
+@pytest.mark.parametrize(("line", "wanted"), [(FCGI, True), ("started", False)])
+def test_whom_a_server_that_root_started_works_as_is_asked(line: str, *, wanted: bool) -> None:
+    front = unit("front.service")
+    facts = facts_of([front], []) | asked(front, log={"front.service": [line]})
+    assert nobody_known(HostView(HOST, evidence(facts)), ["front.service"]) is wanted
+    worker = {"pid": 7, "ppid": 6, "user": "www", "state": "S", "seconds": 9, "rss_bytes": 1,
+              "command": "front", "unit": "front.service"}  # fmt: skip
+    facts["processes.list"] = {"processes": [worker]}
+    assert nobody_known(HostView(HOST, evidence(facts)), ["front.service"]) is False
 
 
 async def test_a_socket_that_is_open_again_is_no_cause() -> None:
