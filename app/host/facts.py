@@ -10,12 +10,6 @@ from pydantic import Field
 
 from app.domain.value import Value
 
-LEAST_JOB_SECONDS = 30.0
-"""What is at work for less hangs by no measure."""
-
-LONG_JOB_SECONDS = 3600.0
-"""The same where no timer says how often a job is to run."""
-
 
 class SocketAddress(Value):
     """A port on which a .socket unit has systemd listen."""
@@ -486,6 +480,13 @@ class PortConnection(Value):
 class PortConnectionsFacts(Value):
     port: int
     connections: tuple[PortConnection, ...] = ()
+
+
+LEAST_JOB_SECONDS = 30.0
+"""What is at work for less hangs by no measure."""
+
+LONG_JOB_SECONDS = 3600.0
+"""The same where no timer says how often a job is to run."""
 
 
 class JobProgressFacts(Value):

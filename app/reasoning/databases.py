@@ -8,6 +8,7 @@ from typing import Any
 from app.domain.host import Host
 from app.host.database_facts import (
     MariadbForgotten,
+    MariadbLocker,
     MariadbServer,
     PostgresCluster,
     PostgresSession,
@@ -223,42 +224,36 @@ def _prepared(transaction: PreparedTransaction, waiting: int) -> dict[str, Any]:
 
 
 def _of_mariadb(one: MariadbServer, sleeper: MariadbForgotten) -> dict[str, Any]:
-    return {
-        "pid": sleeper.id,
-        "started": sleeper.started,
-        "user": sleeper.user or "",
-        "database": sleeper.database or "",
-        "application": "a connection, which MariaDB gives no name",
-        "address": sleeper.address or "this host",
+    return _asleep(sleeper) | {
         "state": "idle in transaction",
-        "kind": "client backend",
-        "state_seconds": sleeper.seconds,
         "transaction_seconds": sleeper.transaction_seconds,
         "lock": f"locks on {sleeper.rows_locked or 0} rows",
-        "superuser": sleeper.user == "root",
-        "backup": False,
-        "work": "",
         "waiting": waiting_for_sleeper(one, sleeper),
     }
 
 
 def _keeping(lock: KeptLock) -> dict[str, Any]:
-    holder = lock.holder
-    return {
-        "pid": holder.id,
-        "started": holder.started,
-        "user": holder.user or "",
-        "database": holder.database or "",
-        "application": "a connection, which MariaDB gives no name",
-        "address": holder.address or "this host",
+    return _asleep(lock.holder) | {
         "state": "idle and may hold a lock",
-        "kind": "client backend",
-        "state_seconds": holder.seconds,
         "lock": lock.what,
-        "superuser": holder.user == "root",
+        "waiting": lock.waiting,
+    }
+
+
+def _asleep(one: MariadbForgotten | MariadbLocker) -> dict[str, Any]:
+    """A connection of MariaDB as a session of PostgreSQL is told."""
+    return {
+        "pid": one.id,
+        "started": one.started,
+        "user": one.user or "",
+        "database": one.database or "",
+        "application": "a connection, which MariaDB gives no name",
+        "address": one.address or "this host",
+        "kind": "client backend",
+        "state_seconds": one.seconds,
+        "superuser": one.user == "root",
         "backup": False,
         "work": "",
-        "waiting": lock.waiting,
     }
 
 

@@ -48,10 +48,15 @@ _ERRORS = {
 
 def listeners(_: Params, __: Places) -> int:
     """ListenersFacts."""
-    code, listed, error = read_program(["/usr/bin/ss", "-H", "-l", "-t", "-u", "-n", "-p"])
+    return answer({"listeners": listening(_sockets("-l", "-t", "-u", "-n"))})
+
+
+def _sockets(*asked: str) -> str:
+    """The lines of `ss` on sockets, each with the process that has it."""
+    code, listed, error = read_program(["/usr/bin/ss", "-H", "-p", *asked])
     if code != 0:
         raise Failed(f"ss: {error.strip() or code}")
-    return answer({"listeners": listening(listed)})
+    return listed
 
 
 def listening(listed: str) -> list[dict[str, object]]:
@@ -83,17 +88,13 @@ def listening(listed: str) -> list[dict[str, object]]:
 def sockets_at_port(params: Params, _: Places) -> int:
     """PortConnectionsFacts."""
     port = int(params["port"])
-    program = ["/usr/bin/ss", "-H", "-t", "-n", "-p", "state", "connected", f"( sport = :{port} )"]
-    code, listed, error = read_program(program)
-    if code != 0:
-        raise Failed(f"ss: {error.strip() or code}")
+    listed = _sockets("-t", "-n", "state", "connected", f"( sport = :{port} )")
     return answer({"port": port, "connections": connected(listed)[:_MOST_CONNECTIONS]})
 
 
 def connections_of(pids: Collection[int]) -> list[str]:
     """Where the connections of some processes lead, as "address:port (state)"."""
-    code, listed, _ = read_program(["/usr/bin/ss", "-H", "-t", "-n", "-p", "state", "connected"])
-    found = connected(listed) if code == 0 else []
+    found = connected(_sockets("-t", "-n", "state", "connected"))
     return [f"{one['peer']} ({one['state']})" for one in found if one["pid"] in pids]
 
 
@@ -121,9 +122,7 @@ def connected(listed: str) -> list[dict[str, object]]:
 def socket_state(params: Params, _: Places) -> int:
     """UnixSocketFacts: what stands at a path, who listens there, and why nobody is met."""
     path = str(params["path"])
-    code, listed, error = read_program(["/usr/bin/ss", "-H", "-l", "-x", "-p"])
-    if code != 0:
-        raise Failed(f"ss: {error.strip() or code}")
+    listed = _sockets("-l", "-x")
     try:
         state = os.lstat(path)
     except OSError:

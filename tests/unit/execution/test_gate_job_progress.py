@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
-import time
 from typing import Any
 
 import pytest
 
 from app.execution.gate import job_progress, window
-from app.execution.gate.answers import stat_fields
 from app.execution.gate.places import Places
 from app.host.facts import JobProgressFacts
 
@@ -71,16 +70,12 @@ def progress(
 def test_who_does_nothing_is_told_from_who_works(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pipe = subprocess.PIPE
-    with subprocess.Popen(["/bin/sh", "-c", "echo; read x"], stdin=pipe, stdout=pipe) as waiting:
-        assert waiting.stdin is not None
-        assert waiting.stdout is not None
-        waiting.stdout.readline()
-        while (stat_fields(waiting.pid) or [])[:1] != ["S"]:
-            time.sleep(0.01)  # until it waits for a line: there is no event
-        waits = progress(capsys, monkeypatch, waiting.pid, "often.timer", "clock.timer")
-        waiting.stdin.close()
-    assert (waits.at_work, waits.idle, waits.commands) == (True, True, ("sh",))
+    with subprocess.Popen(["/bin/sleep", "60"]) as still:
+        still.send_signal(signal.SIGSTOP)
+        os.waitpid(still.pid, os.WUNTRACED)  # from here on it moves no more
+        waits = progress(capsys, monkeypatch, still.pid, "often.timer", "clock.timer")
+        still.kill()
+    assert (waits.at_work, waits.idle, waits.commands) == (True, True, ("sleep",))
     assert (waits.timer, waits.period_seconds) == ("often.timer", 90.0)
     with subprocess.Popen(["/bin/cat", "/dev/zero"], stdout=subprocess.DEVNULL) as busy:
         works = progress(capsys, monkeypatch, busy.pid)
