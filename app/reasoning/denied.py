@@ -51,9 +51,10 @@ def denied_subjects(case: HostCase) -> Iterable[Subject]:
 
 def denied_asks(case: HostCase) -> Iterable[ActionCall]:
     """What the kernel tells a service's user of a path that was denied to it."""
-    if nobody_known(case.view, (*case.failing, *case.units)):
+    complaints = _complaints(case)
+    if not complaints and nobody_known(case.view, (*case.failing, *case.units)):
         yield ActionCall(action="processes.list", host=case.host.name)
-    for one in _complaints(case):
+    for one in complaints:
         params: Params = {"path": one.path, "user": one.user}
         yield ActionCall(action=ASKED, host=case.host.name, params=params)
         found = case.view.facts(PathAccessFacts, ASKED, **params)

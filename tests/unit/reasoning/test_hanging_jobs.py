@@ -53,6 +53,16 @@ def test_the_check_tells_who_hangs_from_who_works() -> None:
     assert (said(idle=False) or (False,))[0] is True
 
 
+async def test_a_job_at_work_that_is_in_question_is_watched() -> None:
+    facts = facts_of([JOB], [], persons__list={}) | asked(JOB)
+    (probe,) = failed_jobs.stuck(HostView(HOST, evidence(facts)), None)
+    red = ProbeResult(
+        probe=probe, ok=False, error="check", taken_at=NOW, simulated=False, evidence_id=900
+    )
+    found = await judge(cases.case(facts, round=2).model_copy(update={"probes": (red,)}))
+    assert "job.progress" in {call.action for call in found.wanted}
+
+
 async def test_a_run_that_hangs_is_ended_and_the_job_is_run_anew() -> None:
     found = await judged()
     assert steps(found) == ["service.stop unit=pull.service", "job.run unit=pull.service"]
