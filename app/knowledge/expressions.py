@@ -129,7 +129,8 @@ def _check(node: ast.AST, text: str, bound: frozenset[str]) -> set[str]:
         return _check_path(node, text, bound)
     if isinstance(node, ast.Call):
         return _check_call(node, text, bound)
-    if isinstance(node, _ALLOWED):
+    known = not isinstance(node, ast.Compare) or all(type(op) in _COMPARE for op in node.ops)
+    if isinstance(node, _ALLOWED) and known:
         return set().union(*(_check(c, text, bound) for c in _operands(node)), set())
     raise KnowledgeError(
         f"The condition {text!r} uses {type(node).__name__}, which the language does not have.",

@@ -96,6 +96,11 @@ def test_unknown_cannot_be_taken_for_false() -> None:
         bool(UNKNOWN)
 
 
+def test_what_is_the_same_object_is_no_question_of_the_language() -> None:
+    with pytest.raises(KnowledgeError, match="does not have"):
+        Expression("unit.name is host.name")
+
+
 @given(st.text(max_size=60))
 def test_any_text_parses_or_is_refused(text: str) -> None:
     try:
